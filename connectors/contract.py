@@ -1,0 +1,137 @@
+"""What a source is: its specification, its batches and the protocol that the runner drives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Protocol
+
+import msgspec
+
+from engine.clock import Clock
+from engine.protocol import IngestFormat
+
+Guarantee = Literal["at most once", "at least once", "exactly once"]
+
+# A secret property: stored sealed, shown as ******, drawn as a password field.
+Secret = Annotated[
+    str, msgspec.Meta(extra_json_schema={"format": "password", "writeOnly": True})
+]
+
+# Waits that many seconds; the runner's own in production, virtual in tests.
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class SourceDefinition(msgspec.Struct, frozen=True):
+    """A source as the control plane stores it: what runs, into which stream of which workspace."""
+
+    id: str
+    workspace: str
+    name: str
+    type: str
+    stream: str
+    properties: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContext:
+    """What a source is given beside its configuration.
+
+    `columns` are the names of the target's columns, None in a preview (then send all that is
+    there). Time, randomness and waiting come from here only.
+    """
+
+    source_id: str
+    clock: Clock
+    sleep: Sleep
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBatch:
+    """Events that a source hands over: a body in an ingest format of the engine.
+
+    `events` counts the rows of `body`. `token` comes back through `acknowledge` once the batch is
+    durable. `created` is the clock's monotonic second at which its oldest event was received.
+    `idempotency_id` names the batch when the source can repeat it exactly (then the engine stores
+    it once); '' = none.
+    """
+
+    format: IngestFormat
+    body: bytes
+    events: int
+    created: float
+    token: object = None
+    idempotency_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStep:
+    """One step of a connection test, in the order done; the first that is not ok is the last."""
+
+    name: str
+    ok: bool
+    message: str = ""
+
+
+class Source(Protocol):
+    """One running connection to a remote system. The runner calls it from one task at a time.
+
+    Life: constructed (no I/O) -> `connect` -> `batches` and, beside it, `acknowledge` -> `close`.
+    After any exception the runner calls `close`, waits (full jitter, 0.5 to 60 s) and constructs
+    a new one. Nothing here may block the event loop for more than 10 ms.
+    """
+
+    async def connect(self) -> None:
+        """Connect; raises with a sentence a user can act on. No secret in the message."""
+        ...
+
+    def batches(self) -> AsyncIterator[SourceBatch]:
+        """Batches in arrival order, until cancelled. Called once, after `connect`.
+
+        The runner stops taking while its bounded buffer is full: let the remote system wait. It
+        returns only when the remote system has ended the stream, and raises when it failed.
+        """
+        ...
+
+    async def acknowledge(self, tokens: Sequence[object]) -> None:
+        """These batches are durable, in the order handed over; tell the remote system."""
+        ...
+
+    async def close(self) -> None:
+        """Give back everything. Called once, also after a failed `connect`; never raises."""
+        ...
+
+
+class CheckableSource(Source, Protocol):
+    """A source that can test its connection without running."""
+
+    def check(self) -> AsyncIterator[CheckStep]:
+        """Try name, address, sign-in, subject one by one; ends at the first that fails."""
+        ...
+
+
+class SuggestingSource(Source, Protocol):
+    """A source that can propose values for a property, such as topic names."""
+
+    async def suggest(self, field: str) -> list[str]:
+        """At most 100 values for the property `field`; empty when there is nothing to propose."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """How a source type presents itself; each module of `connectors.sources` has one as `spec`.
+
+    `name` is the `type` of the REST contract. `config` is a msgspec struct whose fields carry
+    descriptions, defaults and `Secret` marks: validation, OpenAPI, the console's form and the
+    reference page are drawn from its JSON Schema. `create` makes the source and does no I/O.
+    """
+
+    name: str
+    title: str
+    summary: str
+    guarantee: Guarantee
+    icon: str
+    config: type[msgspec.Struct]
+    create: Callable[[Any, SourceContext], Source]

@@ -1,0 +1,167 @@
+"""What SQL can name, who uses it, and the one dependency graph; kept in the commit log.
+
+Every change is a `Note` of kind "catalog" in the log and is applied when it is durable. The state
+after each change is also a JSON file beside the log (atomic rename): recovery begins from it, and
+the control plane answers GETs from it while the engine restarts.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from engine.errors import AlreadyExists, Code, NotFound, UserError
+from engine.protocol import Definition, Snapshot
+
+NOTE_KIND = "catalog"
+# Definitions of one workspace; bounds the snapshot that travels with each change.
+DEFINITIONS_MAX = 10_000
+
+_KIND_WORDS = {"stream": "stream", "random_stream": "random stream", "view": "view"}
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One durable change. `put`: create or replace by id; `drop` by id; `uses` of an owner."""
+
+    kind: Literal["put", "drop", "uses"]
+    definition: Definition | None = None
+    id: str = ""
+    owner: str = ""
+    names: tuple[str, ...] = ()
+
+
+class State(msgspec.Struct):
+    """The file beside the log: everything up to and including log position `position`."""
+
+    revision: int = 0
+    position: int = 0
+    definitions: dict[str, Definition] = {}
+    uses: dict[str, tuple[str, ...]] = {}
+
+
+_encode_change = msgspec.msgpack.Encoder().encode
+_decode_change = msgspec.msgpack.Decoder(Change).decode
+
+
+def encode_change(change: Change) -> bytes:
+    """A change as the data of a log note."""
+    return _encode_change(change)
+
+
+class Catalog:
+    """Definitions by name. Reads are safe from any thread; changes come in log order."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._state = State()
+        if path.exists():
+            self._state = msgspec.json.decode(path.read_bytes(), type=State)
+        self._by_name = {d.name: d for d in self._state.definitions.values()}
+
+    @property
+    def position(self) -> int:
+        """Log position up to which the file already holds every change."""
+        return self._state.position
+
+    def snapshot(self) -> Snapshot:
+        """All definitions by name."""
+        with self._lock:
+            ordered = sorted(self._by_name.values(), key=lambda d: d.name)
+            return Snapshot(self._state.revision, tuple(ordered))
+
+    def get(self, name: str) -> Definition | None:
+        """The definition of a name, or None. Called by the planner."""
+        return self._by_name.get(name)
+
+    def require(self, name: str) -> Definition:
+        """The definition of a name; NotFound code 60 otherwise."""
+        found = self._by_name.get(name)
+        if found is None:
+            raise NotFound(f"A stream or view named '{name}' does not exist.")
+        return found
+
+    def by_id(self, stream_id: str) -> Definition | None:
+        """The definition with this id, or None."""
+        return self._state.definitions.get(stream_id)
+
+    def users_of(self, name: str) -> tuple[str, ...]:
+        """Names of the views that read `name` and the owners that hold it, sorted."""
+        views = [d.name for d in self._by_name.values() if name in d.options.get("reads", ())]
+        owners = [owner for owner, names in self._state.uses.items() if name in names]
+        return tuple(sorted(views) + sorted(owners))
+
+    def uses(self) -> dict[str, tuple[str, ...]]:
+        """What each owner holds."""
+        with self._lock:
+            return dict(self._state.uses)
+
+    def check_free(self, name: str) -> None:
+        """Raise AlreadyExists code 57 when the name is taken, UserError when there is no room."""
+        taken = self._by_name.get(name)
+        if taken is not None:
+            raise AlreadyExists(f"The {_KIND_WORDS[taken.kind]} '{name}' already exists.")
+        if len(self._by_name) >= DEFINITIONS_MAX:
+            raise UserError(
+                f"The workspace holds {DEFINITIONS_MAX} streams and views; drop one first."
+            )
+
+    def check_unused(self, name: str, verb: str) -> None:
+        """Raise UserError code 630 that names the users of `name`."""
+        users = self.users_of(name)
+        if users:
+            raise UserError(
+                f"Cannot {verb} '{name}': it is used by {', '.join(users)}. "
+                "Drop those first, or force it.",
+                Code.HAVE_DEPENDENT_OBJECTS,
+            )
+
+    def apply(self, notes: Sequence[bytes], position: int) -> list[Change]:
+        """Apply the durable notes of one commit; [] if the file already held them (recovery)."""
+        if position <= self._state.position:
+            return []
+        changes = [_decode_change(data) for data in notes]
+        with self._lock:
+            for change in changes:
+                self._apply(change)
+            self._state.revision += len(changes)
+            self._state.position = position
+        return changes
+
+    def _apply(self, change: Change) -> None:
+        definitions = self._state.definitions
+        if change.kind == "put" and change.definition is not None:
+            old = definitions.get(change.definition.id)
+            if old is not None:
+                self._by_name.pop(old.name, None)
+            definitions[change.definition.id] = change.definition
+            self._by_name[change.definition.name] = change.definition
+        elif change.kind == "drop":
+            old = definitions.pop(change.id, None)
+            if old is not None:
+                self._by_name.pop(old.name, None)
+        elif change.names:
+            self._state.uses[change.owner] = change.names
+        else:
+            self._state.uses.pop(change.owner, None)
+
+    def save(self) -> None:
+        """Write the file durably. Blocks for two syncs: call it from a worker thread."""
+        with self._lock:
+            data = msgspec.json.encode(self._state)
+        fresh = self._path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,149 @@
+"""The only importer of duckdb: locked in-memory sessions, prepared steps over swap-in sources."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+# DuckDB warns on every Arrow result of a prepared statement that a copy is made; the copy is
+# measured and cheaper than planning anew (benchmarks/RESULTS.md).
+warnings.filterwarnings("ignore", message=".*arrow.*", module="duckdb.*")
+
+Error = duckdb.Error
+InterruptException = duckdb.InterruptException
+OutOfMemoryException = duckdb.OutOfMemoryException
+version = duckdb.__version__
+
+
+class SwapSource:
+    """A table whose rows are replaced between executions of a prepared statement."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._batches: list[pa.RecordBatch] = []
+
+    def set(self, batches: list[pa.RecordBatch]) -> None:
+        """The rows that the next execution reads; all of exactly the schema given at the start."""
+        self._batches = batches
+
+    def __arrow_c_schema__(self) -> Any:
+        return self._schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        reader = pa.RecordBatchReader.from_batches(self._schema, self._batches)
+        return reader.__arrow_c_stream__(requested_schema)
+
+
+class Session:
+    """One DuckDB instance in memory, closed to files, network and settings; for one thread.
+
+    `directories`: folders that scans may read (query workers only); set before the lock.
+    """
+
+    def __init__(
+        self, *, memory_bytes: int = 1 << 30, threads: int = 1, directories: tuple[str, ...] = ()
+    ) -> None:
+        self._connection = duckdb.connect(
+            ":memory:",
+            config={
+                "threads": threads,
+                "memory_limit": f"{memory_bytes // (1 << 20)}MB",
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "allow_community_extensions": "false",
+                "allow_persistent_secrets": "false",
+                "python_enable_replacements": "false",
+                "temp_directory": "",
+            },
+        )
+        self._names = 0
+        run = self._connection.execute
+        run("SET TimeZone='UTC'")
+        run("SET preserve_insertion_order=true")
+        if directories:
+            run("SET allowed_directories=$dirs", {"dirs": list(directories)})
+        run("SET enable_external_access=false")
+        run("SET lock_configuration=true")
+
+    def prepare(self, sources: dict[str, pa.Schema], sql: Callable[[dict[str, str]], str]) -> Step:
+        """Plan a statement once over swap-in sources.
+
+        `sql` is called with the table name of each source and returns the statement.
+        """
+        self._names += 1
+        number = self._names
+        tables: dict[str, SwapSource] = {}
+        aliases: dict[str, str] = {}
+        for name, schema in sources.items():
+            alias = f"__src{number}_{name}"
+            tables[name] = SwapSource(schema)
+            aliases[name] = alias
+            self._connection.register(alias, tables[name])
+        statement = f"__step{number}"
+        try:
+            self._connection.execute(f"PREPARE {statement} AS {sql(aliases)}")
+        except duckdb.Error:
+            for alias in aliases.values():
+                self._connection.unregister(alias)
+            raise
+        return Step(self, statement, tables, aliases)
+
+    def query(self, sql: str) -> pa.Table:
+        """Run one statement and fetch everything as Arrow."""
+        return self._connection.execute(sql).to_arrow_table()
+
+    def execute(self, sql: str) -> Any:
+        """Run one statement; returns the connection as DuckDB does."""
+        return self._connection.execute(sql)
+
+    def register(self, name: str, table: Any) -> None:
+        """Make an Arrow object readable under a name."""
+        self._connection.register(name, table)
+
+    def unregister(self, name: str) -> None:
+        """Forget a registered object."""
+        self._connection.unregister(name)
+
+    def interrupt(self) -> None:
+        """Stop what runs, from another thread; polled by DuckDB between vectors."""
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """Close the instance."""
+        self._connection.close()
+
+
+class Step:
+    """A statement planned once, executed per batch. For the thread of its session."""
+
+    def __init__(
+        self,
+        session: Session,
+        statement: str,
+        tables: dict[str, SwapSource],
+        aliases: dict[str, str],
+    ) -> None:
+        self._session = session
+        self._statement = statement
+        self._tables = tables
+        self._aliases = aliases
+
+    def run(self, **batches: pa.RecordBatch) -> pa.Table:
+        """Execute over these rows; raises `duckdb.Error` as is."""
+        for name, batch in batches.items():
+            self._tables[name].set([batch])
+        try:
+            return self._session.execute(f"EXECUTE {self._statement}").to_arrow_table()
+        finally:
+            for name in batches:
+                self._tables[name].set([])
+
+    def close(self) -> None:
+        """Free the plan and its sources."""
+        self._session.execute(f"DEALLOCATE {self._statement}")
+        for alias in self._aliases.values():
+            self._session.unregister(alias)

@@ -1,0 +1,114 @@
+"""The shape of a function's entry and the look-up over all families.
+
+A family is a module of this folder with a tuple `SCALARS` and/or `AGGREGATES`; `engine.functions.
+registry` joins them. An entry turns bound arguments (DuckDB SQL with dialect types) into DuckDB SQL
+with a dialect type, so the table is at once the allow-list, the typing rule and the rewrite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.types import DataType
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Type of `MISSING`."""
+
+
+MISSING = Missing()
+Constant = str | int | float | bool | None | Missing
+
+
+@dataclass(frozen=True, slots=True)
+class Arg:
+    """A bound argument: SQL, dialect type, and its value when it is a literal (else MISSING).
+
+    A lambda `x -> e` comes as `lambda_names` and `sql` of its body with the names quoted.
+    """
+
+    sql: str
+    type: DataType
+    constant: Constant = MISSING
+    lambda_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What an entry gives back: SQL and type."""
+
+    sql: str
+    type: DataType
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Runs as a test and stands in the reference page: dialect SQL and its value as JSON text."""
+
+    sql: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A scalar function. `render` raises SqlError 42 or 43 for wrong counts and types.
+
+    Lengths that SQL can make (repeat, lpad, range, format widths) are bounded inside `render` to
+    16 MiB a value. `volatile`: not the same for equal arguments (rand, uuid, now).
+    """
+
+    name: str
+    args_min: int
+    args_max: int
+    render: Callable[[tuple[Arg, ...]], Bound]
+    aliases: tuple[str, ...] = ()
+    volatile: bool = False
+    summary: str = ""
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartialTemplate:
+    """One accumulator of an aggregate: `sql` aggregates a batch (FILTER is added by the binder via
+    the token `{filter}`, which is '' or ' FILTER (WHERE ...)'), `merge` as in logical.Partial.
+
+    `by`: index of the partial that a with_min/with_max companion follows.
+    """
+
+    sql: str
+    type: DataType
+    merge: str
+    by: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class BoundAggregate:
+    """An aggregate with its arguments bound.
+
+    `native`: the whole aggregate for bounded queries, with the token `{filter}`. `partials` and
+    `final` (called with the quoted names of the partial columns) are its streaming form; the type
+    is that of both forms. `mergeable`: panes may be merged into windows (else per window).
+    """
+
+    native: str
+    type: DataType
+    partials: tuple[PartialTemplate, ...]
+    final: Callable[[tuple[str, ...]], str]
+    mergeable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """An aggregate function. `parameters`: constants such as a quantile's level may stand as
+    trailing arguments. `distinct_ok`: `f(distinct x)` is allowed, `bind` gets distinct=True."""
+
+    name: str
+    args_min: int
+    args_max: int
+    bind: Callable[[tuple[Arg, ...], bool], BoundAggregate]
+    aliases: tuple[str, ...] = ()
+    distinct_ok: bool = True
+    summary: str = ""
+    examples: tuple[Example, ...] = ()

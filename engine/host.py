@@ -1,0 +1,222 @@
+"""The engine process: opens the workspace, serves the protocol on a Unix socket, stops cleanly."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine import wire
+from engine.clock import SystemClock
+from engine.config import EngineSettings
+from engine.errors import EngineUnavailable, TailraceError
+from engine.limits import die_with_parent, limit_address_space, tune_gc
+from engine.local import LocalEngine
+from engine.protocol import IngestAck, QueryEnd, RunningQuery, Snapshot
+
+log = logging.getLogger("tailrace.engine")
+
+# Exit status when the data folder cannot be opened; the supervisor passes the sentence on.
+EXIT_REFUSED = 3
+
+
+class ClientConnection:
+    """One client of the socket: dispatches its requests and streams its results."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._credit: dict[int, _Credit] = {}
+        self._queries: dict[int, RunningQuery] = {}
+        self.wire = wire.FrameConnection(self._on_frame, self._on_close)
+
+    def _on_frame(self, request: int, kind: int, meta: memoryview, payload: memoryview) -> None:
+        if kind == wire.REQUEST:
+            try:
+                method, arguments = wire.decode_request(bytes(meta))
+            except (msgspec.MsgspecError, ValueError) as error:
+                self._fail(request, TailraceError(f"The request cannot be read: {error}."))
+                return
+            if method == "ingest":
+                self._engine.submit_ingest(
+                    arguments, bytes(payload), partial(self._ingested, request)
+                )
+                return
+            task = asyncio.ensure_future(self._handle(request, method, arguments, bytes(payload)))
+            self._tasks[request] = task
+            task.add_done_callback(lambda _: self._tasks.pop(request, None))
+        elif kind == wire.CREDIT:
+            credit = self._credit.get(request)
+            if credit is not None:
+                credit.grant(wire.decode_int(meta))
+        elif kind == wire.CANCEL:
+            query = self._queries.get(request)
+            if query is not None:
+                stop = asyncio.ensure_future(query.cancel())
+                self._tasks[-request] = stop
+                stop.add_done_callback(lambda _: self._tasks.pop(-request, None))
+                self._credit[request].grant(wire.FRAME_BYTES_MAX)
+            elif request in self._tasks:
+                self._tasks[request].cancel()
+
+    def _ingested(self, request: int, result: IngestAck | TailraceError) -> None:
+        if isinstance(result, TailraceError):
+            self._fail(request, result)
+        else:
+            self.wire.send(request, wire.REPLY, wire.encode_meta(result))
+
+    def _fail(self, request: int, error: TailraceError) -> None:
+        self.wire.send(request, wire.ERROR, wire.encode_error(error))
+
+    async def _handle(self, request: int, method: str, arguments: Any, payload: bytes) -> None:
+        try:
+            if method == "run":
+                await self._run(request, arguments)
+            elif method == "watch":
+                await self._watch(request)
+            else:
+                result = await _METHODS[method](self._engine, arguments)
+                self.wire.send(request, wire.REPLY, wire.encode_meta(result))
+        except TailraceError as error:
+            self._fail(request, error)
+        except asyncio.CancelledError:
+            self._fail(request, EngineUnavailable("The request was withdrawn."))
+            raise
+        except Exception as error:
+            log.exception("request %s failed", method)
+            self._fail(request, TailraceError(f"Internal error ({type(error).__name__})."))
+
+    async def _run(self, request: int, arguments: Any) -> None:
+        query = await self._engine.run(arguments)
+        self._credit[request] = credit = _Credit(wire.CREDIT_BYTES)
+        self._queries[request] = query
+        try:
+            self.wire.send(request, wire.REPLY, wire.encode_meta(query.opened))
+            async for item in query.items():
+                if isinstance(item, QueryEnd):
+                    self.wire.send(request, wire.END, wire.encode_meta(item))
+                else:
+                    await credit.take(len(item.payload))
+                    meta = wire.encode_meta((item.count, item.last_event_time_ms))
+                    self.wire.send(request, wire.ROWS, meta, item.payload)
+        finally:
+            self._queries.pop(request, None)
+            self._credit.pop(request, None)
+
+    async def _watch(self, request: int) -> None:
+        self.wire.send(request, wire.REPLY, wire.encode_meta(None))
+        async for snapshot in self._engine.watch():
+            self.wire.send(request, wire.SNAPSHOT, wire.encode_meta(snapshot))
+
+    def _on_close(self, error: Exception | None) -> None:
+        for query in self._queries.values():
+            stop = asyncio.ensure_future(query.cancel())
+            stop.add_done_callback(lambda _: None)
+        for credit in self._credit.values():
+            credit.grant(wire.FRAME_BYTES_MAX)
+        for request, task in list(self._tasks.items()):
+            if request not in self._queries:
+                task.cancel()
+
+
+class _Credit:
+    """Bytes that a stream may still send before its reader has taken some."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._more = asyncio.Event()
+
+    def grant(self, count: int) -> None:
+        self._left += count
+        self._more.set()
+
+    async def take(self, count: int) -> None:
+        while self._left <= 0:
+            self._more.clear()
+            await self._more.wait()
+        self._left -= count
+
+
+async def _counters(engine: LocalEngine, query_id: str) -> Any:
+    return engine.counters(query_id)
+
+
+async def _definitions(engine: LocalEngine, _: None) -> Snapshot:
+    return await engine.definitions()
+
+
+_METHODS: dict[str, Any] = {
+    "cancel": lambda engine, query_id: engine.cancel(query_id),
+    "counters": _counters,
+    "pipeline": lambda engine, query_id: engine.pipeline(query_id),
+    "analyze": lambda engine, sql: engine.analyze(sql),
+    "format_sql": lambda engine, sql: engine.format_sql(sql),
+    "create": lambda engine, a: engine.create(a[0], a[1]),
+    "alter": lambda engine, a: engine.alter(a[0], a[1], a[2]),
+    "drop": lambda engine, a: engine.drop(a[0], force=a[1]),
+    "stats": lambda engine, a: engine.stats(a[0], a[1]),
+    "hold": lambda engine, a: engine.hold(a[0], a[1]),
+    "release": lambda engine, owner: engine.release(owner),
+    "reconcile": lambda engine, owners: engine.reconcile(owners),
+    "definitions": _definitions,
+    "info": lambda engine, _: engine.info(),
+}
+
+
+async def serve(socket: Path, data: Path, settings: EngineSettings) -> None:
+    """Serve until SIGTERM or SIGINT. The socket appears when requests are accepted."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    engine = await LocalEngine.open(data, settings, SystemClock())
+    tune_gc()
+    waiting = socket.with_suffix(".new")
+    waiting.unlink(missing_ok=True)
+    server = await loop.create_unix_server(lambda: ClientConnection(engine).wire, str(waiting))
+    waiting.rename(socket)  # a client never sees a socket that nobody listens on
+    try:
+        await stop.wait()
+    finally:
+        server.close()
+        await engine.close()
+        await asyncio.sleep(0.05)  # let the last frames leave
+        socket.unlink(missing_ok=True)
+
+
+def main() -> None:
+    """Entry of `python -m engine.host`."""
+    parser = argparse.ArgumentParser(prog="engine.host")
+    parser.add_argument("--socket", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--settings", default="{}")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    die_with_parent()
+    settings = msgspec.json.decode(options.settings, type=EngineSettings)
+    limit_address_space(settings.engine_memory_bytes)
+    try:
+        _run(serve(options.socket, options.data, settings))
+    except TailraceError as error:
+        sys.stderr.write(error.message + "\n")
+        sys.exit(EXIT_REFUSED)
+
+
+def _run(main_task: Any) -> None:
+    if sys.platform != "win32":
+        import uvloop
+
+        uvloop.run(main_task)
+    else:
+        asyncio.run(main_task)
+
+
+if __name__ == "__main__":
+    main()

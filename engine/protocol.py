@@ -1,0 +1,348 @@
+"""The Engine protocol: what the control plane and the connectors may ask, and the messages of it.
+
+Implementations: `engine.local.LocalEngine` (the object itself), `engine.remote.RemoteEngine` (the
+same over the Unix socket); one suite runs against both (tests/engine/test_protocol.py). This module
+imports no Arrow, numpy or DuckDB: rows cross as bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+StreamKind = Literal["stream", "random_stream", "view"]
+QueryStatus = Literal["running", "finished", "canceled", "failed"]
+IngestFormat = Literal["compact", "streaming", "raw", "lines"]
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks; stored as created_by and last_updated_by."""
+
+    id: str = ""
+    name: str = ""
+
+
+class ColumnDef(msgspec.Struct, frozen=True):
+    """One declared column. `type` is the dialect's name in lower case; `kind` says what `default` is."""
+
+    name: str
+    type: str
+    default: str = ""
+    kind: Literal["default", "alias", "materialized"] = "default"
+    codec: str = ""
+    ttl_expression: str = ""
+    skipping_index_expression: str = ""
+    comment: str = ""
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """What SQL can name: a stream, a random stream or a view, as stored in the commit log.
+
+    `columns` of a stream are the declared ones, without the reserved `_tp_time` unless declared;
+    of a view they are the columns of its result. Times are milliseconds since the epoch.
+    """
+
+    id: str
+    name: str
+    kind: StreamKind
+    columns: tuple[ColumnDef, ...] = ()
+    mode: str = "append"
+    engine: str = "Stream"
+    primary_key: str = ""
+    event_time_column: str = ""
+    event_time_timezone: str = "UTC"
+    logstore_retention_bytes: int = 10737418240
+    logstore_retention_ms: int = 604800000
+    ttl_expression: str = ""
+    description: str = ""
+    query: str = ""
+    create_query: str = ""
+    settings: dict[str, str] = {}
+    created_at_ms: int = 0
+    created_by: Caller = Caller()
+    updated_at_ms: int = 0
+    updated_by: Caller = Caller()
+    options: dict[str, Any] = {}
+    degraded: tuple[tuple[int, int], ...] = ()
+
+
+class Alteration(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Changes to a definition; None leaves a field as it is."""
+
+    description: str | None = None
+    logstore_retention_bytes: int | None = None
+    logstore_retention_ms: int | None = None
+    ttl_expression: str | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """All definitions at a revision. The revision grows with each change of the catalog."""
+
+    revision: int
+    definitions: tuple[Definition, ...]
+
+
+class IngestRequest(msgspec.Struct, frozen=True):
+    """One append. The body travels beside it as raw bytes (inflated already)."""
+
+    stream: str
+    format: IngestFormat
+    idempotency_id: str = ""
+
+
+class IngestAck(msgspec.Struct, frozen=True):
+    """The append is durable. `duplicate`: the idempotency id was known, nothing was stored."""
+
+    rows: int
+    sn: int
+    duplicate: bool = False
+
+
+class QueryRequest(msgspec.Struct, frozen=True):
+    """One statement to run. `batch_count`/`batch_ms`: batching policy, 0 = none.
+
+    `bounded_only` refuses streaming SQL with code 48 (exec); `timeout_ms` 0 = the engine's own.
+    `allow` names the statement classes that the caller may run: "read", "write" (INSERT), "ddl".
+    """
+
+    id: str
+    sql: str
+    caller: Caller = Caller()
+    batch_count: int = 0
+    batch_ms: int = 0
+    bounded_only: bool = False
+    timeout_ms: int = 0
+    allow: tuple[str, ...] = ("read", "write", "ddl")
+
+
+class ResultColumn(msgspec.Struct, frozen=True):
+    """One column of a result header."""
+
+    name: str
+    type: str
+
+
+class AnalyzedColumn(msgspec.Struct, frozen=True):
+    """A column as sqlanalyze reports it."""
+
+    column: str
+    column_type: str = ""
+    database: str = "default"
+    table: str = ""
+    is_view: bool = False
+
+
+class Analysis(msgspec.Struct, frozen=True):
+    """What sqlanalyze reports; field names are those of the v1beta2 contract."""
+
+    original_query: str
+    rewritten_query: str
+    query_type: str
+    is_streaming: bool = False
+    has_aggr: bool = False
+    has_subquery: bool = False
+    has_table_join: bool = False
+    has_union: bool = False
+    group_by_columns: tuple[str, ...] = ()
+    required_columns: tuple[AnalyzedColumn, ...] = ()
+    result_columns: tuple[AnalyzedColumn, ...] = ()
+
+
+class QueryOpened(msgspec.Struct, frozen=True):
+    """A query was accepted and runs (or, for DDL, is done): everything before the first row.
+
+    `kind`: "streaming", "bounded" (rows then an end) or "ddl" (done, no rows). Time columns are
+    indices into the header, -1 = none.
+    """
+
+    id: str
+    kind: Literal["streaming", "bounded", "ddl"]
+    header: tuple[ResultColumn, ...]
+    analysis: Analysis
+    event_time_column: int = -1
+    window_start_column: int = -1
+    window_end_column: int = -1
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """A batch of result rows: `payload` is one JSON array of row arrays, without line breaks."""
+
+    count: int
+    payload: bytes
+    last_event_time_ms: int = 0
+
+
+class QueryCounters(msgspec.Struct, frozen=True):
+    """What a query did so far; times in milliseconds."""
+
+    scanned_rows: int = 0
+    scanned_bytes: int = 0
+    result_rows: int = 0
+    processing_ms: int = 0
+    last_event_time_ms: int = 0
+    late_rows: int = 0
+    state_rows: int = 0
+    state_bytes: int = 0
+
+
+class QueryEnd(msgspec.Struct, frozen=True):
+    """The last item of a query. `code` is 0 unless it failed or was cancelled with a reason."""
+
+    status: QueryStatus
+    code: int = 0
+    message: str = ""
+    counters: QueryCounters = QueryCounters()
+
+
+class PipelineNode(msgspec.Struct, frozen=True):
+    """One operator of a running query."""
+
+    id: int
+    name: str
+    status: str
+    processed_bytes: int = 0
+    processing_time_ns: int = 0
+
+
+class Pipeline(msgspec.Struct, frozen=True):
+    """The operator graph of a query; edges are (from, to)."""
+
+    nodes: tuple[PipelineNode, ...]
+    edges: tuple[tuple[int, int], ...]
+
+
+class RatePoint(msgspec.Struct, frozen=True):
+    """Rates of one interval of 30 minutes, beginning at `start_ms`."""
+
+    start_ms: int
+    read_bps: float
+    read_eps: float
+    written_bps: float
+    written_eps: float
+
+
+class StreamStats(msgspec.Struct, frozen=True):
+    """Measured values of one stream; event times are None while it is empty."""
+
+    row_count: int
+    streaming_data_bytes: int
+    historical_data_bytes: int
+    earliest_event_ms: int | None = None
+    latest_event_ms: int | None = None
+    read_bps: float = 0.0
+    read_eps: float = 0.0
+    written_bps: float = 0.0
+    written_eps: float = 0.0
+    history: tuple[RatePoint, ...] = ()
+
+
+class EngineInfo(msgspec.Struct, frozen=True):
+    """State of the engine process. `writable` is False after a sync error or on a full disk."""
+
+    version: str
+    duckdb_version: str
+    writable: bool
+    reason: str
+    running_queries: int
+    log_bytes: int
+    counters: dict[str, float]
+
+
+class RunningQuery(Protocol):
+    """A query that was opened: its head, and its items once."""
+
+    opened: QueryOpened
+
+    def items(self) -> AsyncIterator[Rows | QueryEnd]:
+        """Result batches in order, then exactly one QueryEnd; call once.
+
+        A reader that stops taking is ended by the engine: after `subscriber_bytes_max` waiting or
+        10 s without taking, with status failed and code 429.
+        """
+        ...
+
+    async def counters(self) -> QueryCounters:
+        """What it did so far; answers at once."""
+        ...
+
+    async def cancel(self) -> None:
+        """Stop it; `items` then ends with status canceled. Safe to call twice."""
+        ...
+
+
+class Engine(Protocol):
+    """Everything that can be asked of one workspace's engine.
+
+    All methods are coroutines that never block the loop. They raise the tree of `engine.errors`;
+    the remote implementation also raises EngineUnavailable.
+    """
+
+    async def ingest(self, request: IngestRequest, body: bytes) -> IngestAck:
+        """Store one body as one append, whole or not at all; returns after it is durable."""
+        ...
+
+    async def run(self, request: QueryRequest) -> RunningQuery:
+        """Parse, bind and start one statement of any kind; raises before the first row if it cannot."""
+        ...
+
+    async def cancel(self, query_id: str) -> bool:
+        """Stop a running query; False if it is not running."""
+        ...
+
+    async def pipeline(self, query_id: str) -> Pipeline:
+        """Its operator graph; NotFound if it does not run."""
+        ...
+
+    async def analyze(self, sql: str) -> Analysis:
+        """Parse and bind without running."""
+        ...
+
+    async def format_sql(self, sql: str) -> str:
+        """The same statement, pretty-printed."""
+        ...
+
+    async def create(self, definition: Definition, caller: Caller) -> Definition:
+        """Create what `definition` says (id and times are given by the engine); durable on return."""
+        ...
+
+    async def alter(self, name: str, change: Alteration, caller: Caller) -> Definition:
+        """Change a definition; durable on return."""
+        ...
+
+    async def drop(self, name: str, *, force: bool = False) -> None:
+        """Drop a definition and its rows; UserError 630 names what still uses it unless `force`."""
+        ...
+
+    async def stats(self, name: str, history_days: int = 0) -> StreamStats:
+        """Measured values of a stream; `history` only when days are asked for."""
+        ...
+
+    async def hold(self, owner: str, names: tuple[str, ...]) -> None:
+        """`owner` (such as "source:<id>") uses these objects; replaces what it held; durable."""
+        ...
+
+    async def release(self, owner: str) -> None:
+        """`owner` uses nothing any more; durable."""
+        ...
+
+    async def reconcile(self, owners: dict[str, tuple[str, ...]]) -> None:
+        """Make the held uses exactly these; objects are never dropped by it."""
+        ...
+
+    async def definitions(self) -> Snapshot:
+        """All definitions."""
+        ...
+
+    def watch(self) -> AsyncIterator[Snapshot]:
+        """The snapshot now and again after each change (only the newest is kept for a slow reader)."""
+        ...
+
+    async def info(self) -> EngineInfo:
+        """State and counters."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what the implementation holds; running queries end as canceled, code 503."""
+        ...

@@ -1,0 +1,285 @@
+"""The Engine protocol over the Unix socket: what the control plane and the connectors hold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+from engine import wire
+from engine.errors import EngineUnavailable
+from engine.protocol import (
+    Alteration,
+    Analysis,
+    Caller,
+    Definition,
+    EngineInfo,
+    IngestAck,
+    IngestRequest,
+    Pipeline,
+    QueryCounters,
+    QueryEnd,
+    QueryOpened,
+    QueryRequest,
+    Rows,
+    Snapshot,
+    StreamStats,
+)
+
+LOST = "The engine restarted while it worked on this request; its outcome is unknown."
+
+
+class RemoteQuery:
+    """A query that runs in the engine process; see `protocol.RunningQuery`."""
+
+    def __init__(self, engine: RemoteEngine, request: int, query_id: str) -> None:
+        self._engine = engine
+        self._request = request
+        self._id = query_id
+        self._items: deque[Rows | QueryEnd] = deque()
+        self._arrived = asyncio.Event()
+        self._taken = 0
+        self.opened: QueryOpened = QueryOpened("", "ddl", (), Analysis("", "", ""))
+
+    def push(self, item: Rows | QueryEnd) -> None:
+        """Called by the connection for each item, in order; bounded by the credit granted."""
+        self._items.append(item)
+        self._arrived.set()
+
+    async def items(self) -> AsyncIterator[Rows | QueryEnd]:
+        """Result batches, then exactly one QueryEnd."""
+        try:
+            while True:
+                while not self._items:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                item = self._items.popleft()
+                if isinstance(item, QueryEnd):
+                    self._engine.forget(self._request)
+                    yield item
+                    return
+                yield item
+                self._taken += len(item.payload)
+                if self._taken >= wire.CREDIT_BYTES // 4 or not self._items:
+                    self._engine.grant(self._request, self._taken)
+                    self._taken = 0
+        finally:
+            self._engine.leave(self._request)
+
+    async def counters(self) -> QueryCounters:
+        """What it did so far."""
+        return await self._engine.call("counters", self._id)
+
+    async def cancel(self) -> None:
+        """Stop it; `items` ends with status canceled."""
+        self._engine.leave(self._request)
+
+
+class RemoteEngine:
+    """Client of one engine process. Safe to share between tasks of one loop.
+
+    Once the connection is lost every call raises EngineUnavailable and running queries end with
+    status failed, code 503; the owner connects anew.
+    """
+
+    def __init__(self) -> None:
+        self._connection: wire.FrameConnection | None = None
+        self._next = 1
+        self._waiting: dict[int, tuple[str, asyncio.Future[Any]]] = {}
+        self._queries: dict[int, RemoteQuery] = {}
+        self._watchers: dict[int, _Newest] = {}
+        self.closed = asyncio.Event()
+        # What running queries are told when the connection ends; the owner sets another before a
+        # planned stop.
+        self.farewell = QueryEnd("failed", 503, "engine restarted")
+
+    @classmethod
+    async def connect(cls, path: str) -> RemoteEngine:
+        """Connect to the socket at `path`; raises OSError while nobody listens there."""
+        self = cls()
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_unix_connection(
+            lambda: wire.FrameConnection(self._on_frame, self._on_close), path
+        )
+        self._connection = connection
+        return self
+
+    def _on_frame(self, request: int, kind: int, meta: memoryview, payload: memoryview) -> None:
+        if kind == wire.ROWS:
+            query = self._queries.get(request)
+            if query is not None:
+                count, event_time = wire.decode_rows(meta)
+                query.push(Rows(count, bytes(payload), event_time))
+        elif kind == wire.REPLY:
+            method, future = self._waiting.pop(request)
+            if not future.done():
+                future.set_result(wire.reply_decoders[method](meta))
+        elif kind == wire.ERROR:
+            _, future = self._waiting.pop(request)
+            if not future.done():
+                future.set_exception(wire.decode_error(bytes(meta)))
+        elif kind == wire.END:
+            query = self._queries.get(request)
+            if query is not None:
+                query.push(wire.decode_end(meta))
+        elif kind == wire.SNAPSHOT:
+            watcher = self._watchers.get(request)
+            if watcher is not None:
+                watcher.put(wire.decode_snapshot(meta))
+
+    def _on_close(self, error: Exception | None) -> None:
+        self._connection = None
+        waiting, self._waiting = self._waiting, {}
+        for _, future in waiting.values():
+            if not future.done():
+                future.set_exception(EngineUnavailable(LOST))
+        for query in list(self._queries.values()):
+            query.push(self.farewell)
+        for watcher in self._watchers.values():
+            watcher.end()
+        self.closed.set()
+
+    def _send(self, method: str, arguments: Any, body: bytes) -> tuple[int, asyncio.Future[Any]]:
+        if self._connection is None:
+            raise EngineUnavailable("The engine is starting; try again in a moment.")
+        request = self._next
+        self._next += 1
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[request] = (method, future)
+        meta = wire.encode_meta((method, arguments))
+        self._connection.send(request, wire.REQUEST, meta, body)
+        return request, future
+
+    async def call(self, method: str, arguments: Any = None, body: bytes = b"") -> Any:
+        """One request and its reply."""
+        return await self._send(method, arguments, body)[1]
+
+    def grant(self, request: int, count: int) -> None:
+        """Let the engine send `count` more bytes of a stream."""
+        if self._connection is not None and request in self._queries:
+            self._connection.send(request, wire.CREDIT, wire.encode_meta(count))
+
+    def leave(self, request: int) -> None:
+        """Tell the engine that nobody reads this stream any more."""
+        if self._connection is not None and request in self._queries:
+            self._connection.send(request, wire.CANCEL, b"\xc0")
+
+    def forget(self, request: int) -> None:
+        """A stream has ended."""
+        self._queries.pop(request, None)
+
+    async def ingest(self, request: IngestRequest, body: bytes) -> IngestAck:
+        """See Engine.ingest."""
+        return await self._send("ingest", request, body)[1]
+
+    async def run(self, request: QueryRequest) -> RemoteQuery:
+        """See Engine.run."""
+        number, future = self._send("run", request, b"")
+        query = RemoteQuery(self, number, request.id)
+        self._queries[number] = query
+        try:
+            query.opened = await future
+        except BaseException:
+            self.leave(number)
+            self.forget(number)
+            raise
+        return query
+
+    async def cancel(self, query_id: str) -> bool:
+        """See Engine.cancel."""
+        return await self.call("cancel", query_id)
+
+    async def pipeline(self, query_id: str) -> Pipeline:
+        """See Engine.pipeline."""
+        return await self.call("pipeline", query_id)
+
+    async def analyze(self, sql: str) -> Analysis:
+        """See Engine.analyze."""
+        return await self.call("analyze", sql)
+
+    async def format_sql(self, sql: str) -> str:
+        """See Engine.format_sql."""
+        return await self.call("format_sql", sql)
+
+    async def create(self, definition: Definition, caller: Caller) -> Definition:
+        """See Engine.create."""
+        return await self.call("create", (definition, caller))
+
+    async def alter(self, name: str, change: Alteration, caller: Caller) -> Definition:
+        """See Engine.alter."""
+        return await self.call("alter", (name, change, caller))
+
+    async def drop(self, name: str, *, force: bool = False) -> None:
+        """See Engine.drop."""
+        await self.call("drop", (name, force))
+
+    async def stats(self, name: str, history_days: int = 0) -> StreamStats:
+        """See Engine.stats."""
+        return await self.call("stats", (name, history_days))
+
+    async def hold(self, owner: str, names: tuple[str, ...]) -> None:
+        """See Engine.hold."""
+        await self.call("hold", (owner, names))
+
+    async def release(self, owner: str) -> None:
+        """See Engine.release."""
+        await self.call("release", owner)
+
+    async def reconcile(self, owners: dict[str, tuple[str, ...]]) -> None:
+        """See Engine.reconcile."""
+        await self.call("reconcile", owners)
+
+    async def definitions(self) -> Snapshot:
+        """See Engine.definitions."""
+        return await self.call("definitions")
+
+    async def watch(self) -> AsyncIterator[Snapshot]:
+        """See Engine.watch; ends when the connection is lost."""
+        newest = _Newest()
+        request, future = self._send("watch", None, b"")
+        self._watchers[request] = newest
+        try:
+            await future
+            while (snapshot := await newest.take()) is not None:
+                yield snapshot
+        finally:
+            self._watchers.pop(request, None)
+            if self._connection is not None:
+                self._connection.send(request, wire.CANCEL, b"\xc0")
+
+    async def info(self) -> EngineInfo:
+        """See Engine.info."""
+        return await self.call("info")
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            await self.closed.wait()
+
+
+class _Newest:
+    """Keeps only the newest snapshot for a slow reader."""
+
+    def __init__(self) -> None:
+        self._value: Snapshot | None = None
+        self._ended = False
+        self._event = asyncio.Event()
+
+    def put(self, value: Snapshot) -> None:
+        self._value = value
+        self._event.set()
+
+    def end(self) -> None:
+        self._ended = True
+        self._event.set()
+
+    async def take(self) -> Snapshot | None:
+        while self._value is None:
+            if self._ended:
+                return None
+            self._event.clear()
+            await self._event.wait()
+        value, self._value = self._value, None
+        return value
