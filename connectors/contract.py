@@ -14,9 +14,7 @@ from engine.protocol import IngestFormat
 Guarantee = Literal["at most once", "at least once", "exactly once"]
 
 # A secret property: stored sealed, shown as ******, drawn as a password field.
-Secret = Annotated[
-    str, msgspec.Meta(extra_json_schema={"format": "password", "writeOnly": True})
-]
+Secret = Annotated[str, msgspec.Meta(extra_json_schema={"format": "password", "writeOnly": True})]
 
 # Waits that many seconds; the runner's own in production, virtual in tests.
 Sleep = Callable[[float], Awaitable[None]]
@@ -31,6 +29,17 @@ class SourceDefinition(msgspec.Struct, frozen=True):
     type: str
     stream: str
     properties: dict[str, Any] = {}
+
+
+class ConnectorType(msgspec.Struct, frozen=True):
+    """A connector type as shown to users; `schema` is the JSON Schema of its properties."""
+
+    name: str
+    title: str
+    summary: str
+    guarantee: str
+    icon: str
+    schema: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

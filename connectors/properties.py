@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, get_args
+from collections.abc import Callable
+from typing import Any, Final
 
 import msgspec
 
@@ -88,34 +89,45 @@ def _secrets(node: dict[str, Any], prefix: str) -> list[str]:
 
 def masked(config: type[msgspec.Struct], properties: dict[str, Any]) -> dict[str, Any]:
     """The properties as they may be shown: each secret that has a value is `******`."""
-    return _replaced(properties, secret_names(config), "", None)
+    return _replaced(properties, secret_names(config), "", lambda _name, _value: MASK)
 
 
 def merged(
     config: type[msgspec.Struct], stored: dict[str, Any], given: dict[str, Any]
 ) -> dict[str, Any]:
     """`given`, where a secret that is still masked keeps its stored value."""
-    return _replaced(given, secret_names(config), "", stored)
+    known = _flat(stored, "")
+    return _replaced(
+        given,
+        secret_names(config),
+        "",
+        lambda name, value: known.get(name, value) if value == MASK else value,
+    )
 
 
 def _replaced(
-    properties: dict[str, Any], secrets: frozenset[str], prefix: str, stored: Any
+    properties: dict[str, Any],
+    secrets: frozenset[str],
+    prefix: str,
+    replace: Callable[[str, Any], Any],
 ) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in properties.items():
         dotted = prefix + name
-        old: Any = stored.get(name) if isinstance(stored, dict) else None
         if isinstance(value, dict):
-            result[name] = _replaced(value, secrets, f"{dotted}.", old)
-        elif dotted not in secrets or value in (None, ""):
-            result[name] = value
-        elif stored is None:
-            result[name] = MASK
+            result[name] = _replaced(value, secrets, f"{dotted}.", replace)
+        elif dotted in secrets and value not in (None, ""):
+            result[name] = replace(dotted, value)
         else:
-            result[name] = old if value == MASK and old is not None else value
+            result[name] = value
     return result
 
 
-def field_types(config: type[msgspec.Struct]) -> dict[str, Any]:
-    """Annotation of each field, for reference pages."""
-    return {field.name: get_args(field.type) or field.type for field in msgspec.structs.fields(config)}
+def _flat(properties: dict[str, Any], prefix: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in properties.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found

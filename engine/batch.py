@@ -51,13 +51,16 @@ class Batch:
 
     Arrival order is row order. `borders` has one entry more than there are appends, begins with 0
     and ends with the number of rows; an append may be empty after a filter. `instant_ms` is what
-    now() means in this step. `backfill`: rows of the past of a rewinding query.
+    now() means in this step. `backfill`: rows of the past of a rewinding query. `continues`: the
+    last append goes on in the next batch (it was too large for one); what counts per append, such
+    as the watermark, waits for its last part.
     """
 
     rows: pa.RecordBatch
     instant_ms: int
     borders: Int64s = field(default_factory=lambda: np.zeros(1, np.int64))
     backfill: bool = False
+    continues: bool = False
 
     @property
     def num_rows(self) -> int:

@@ -1,21 +1,22 @@
 """What SQL can name, who uses it, and the one dependency graph; kept in the commit log.
 
-Every change is a `Note` of kind "catalog" in the log and is applied when it is durable. The state
-after each change is also a JSON file beside the log (atomic rename): recovery begins from it, and
-the control plane answers GETs from it while the engine restarts.
+Every change is a `Note` of kind "catalog" in the log and is applied when it is durable; storage
+keeps a snapshot of the state with the history (`storage.Keeper`). After each change the state is
+also a JSON file beside the log (atomic rename), from which the control plane answers GETs while
+the engine restarts.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from engine.errors import AlreadyExists, Code, NotFound, UserError
+from engine.log.records import Commit, Note
 from engine.protocol import Definition, Snapshot
 
 NOTE_KIND = "catalog"
@@ -36,10 +37,9 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class State(msgspec.Struct):
-    """The file beside the log: everything up to and including log position `position`."""
+    """All definitions and uses, after `revision` changes."""
 
     revision: int = 0
-    position: int = 0
     definitions: dict[str, Definition] = {}
     uses: dict[str, tuple[str, ...]] = {}
 
@@ -57,19 +57,35 @@ class Catalog:
     """Definitions by name. Reads are safe from any thread; changes come in log order."""
 
     def __init__(self, path: Path) -> None:
+        """`path`: the JSON file for the control plane; written by `save`, never read here."""
         self._path = path
         self._lock = threading.Lock()
         self._state = State()
-        if path.exists():
-            self._state = msgspec.json.decode(path.read_bytes(), type=State)
-        self._by_name = {d.name: d for d in self._state.definitions.values()}
+        self._by_name: dict[str, Definition] = {}
 
-    @property
-    def position(self) -> int:
-        """Log position up to which the file already holds every change."""
-        return self._state.position
+    # -- storage.Keeper
 
-    def snapshot(self) -> Snapshot:
+    def restore(self, data: bytes) -> None:
+        """Begin with a snapshot."""
+        with self._lock:
+            self._state = msgspec.msgpack.decode(data, type=State)
+            self._by_name = {d.name: d for d in self._state.definitions.values()}
+
+    def apply(self, note: Note, commit: Commit) -> None:
+        """A durable change; on the log's writer thread."""
+        change = _decode_change(note.data)
+        with self._lock:
+            self._apply(change)
+            self._state.revision += 1
+
+    def snapshot(self) -> bytes:
+        """The state after everything applied so far."""
+        with self._lock:
+            return msgspec.msgpack.encode(self._state)
+
+    # -- look-ups
+
+    def definitions(self) -> Snapshot:
         """All definitions by name."""
         with self._lock:
             ordered = sorted(self._by_name.values(), key=lambda d: d.name)
@@ -120,18 +136,6 @@ class Catalog:
                 "Drop those first, or force it.",
                 Code.HAVE_DEPENDENT_OBJECTS,
             )
-
-    def apply(self, notes: Sequence[bytes], position: int) -> list[Change]:
-        """Apply the durable notes of one commit; [] if the file already held them (recovery)."""
-        if position <= self._state.position:
-            return []
-        changes = [_decode_change(data) for data in notes]
-        with self._lock:
-            for change in changes:
-                self._apply(change)
-            self._state.revision += len(changes)
-            self._state.position = position
-        return changes
 
     def _apply(self, change: Change) -> None:
         definitions = self._state.definitions

@@ -14,8 +14,9 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ingest_pending_bytes_max: int = 64 * MIB
     # Rows in one request: one append is decoded and logged whole.
     rows_per_request_max: int = 100_000
-    # Result bytes waiting for one reader before its query pauses reading.
-    subscriber_bytes_max: int = 4 * MIB
+    # Result bytes waiting for one reader before its query pauses reading: 200 stalled readers of
+    # different queries stay within 100 MiB.
+    subscriber_bytes_max: int = 512 << 10
     # A reader that takes nothing for this long while rows wait is ended with code 429.
     subscriber_stall_ms: int = 10_000
     # Running ad-hoc queries in the workspace; one more gets code 202.
@@ -34,9 +35,10 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     worker_threads: int = 2
     # Memory of the engine process above its idle size (RLIMIT_AS).
     engine_memory_bytes: int = 4096 * MIB
-    # Unsealed log above which history is written; bounds memory of the hot tail and recovery.
-    unsealed_bytes_max: int = 64 * MIB
-    # Free room below which writes are refused (the larger of the two), and where they resume.
-    disk_free_percent_min: float = 5.0
-    disk_free_bytes_min: int = 512 * MIB
-    disk_free_percent_resume: float = 10.0
+    # Unsealed rows above which history is written; bounds memory of the hot tail and recovery.
+    seal_bytes: int = 64 * MIB
+    # Hot rows beyond this stop writers (429): sealing does not keep up.
+    hot_bytes_max: int = 768 * MIB
+    # Free room below which writes are refused (the smaller of the two); they resume at twice that.
+    disk_free_stop_fraction: float = 0.05
+    disk_free_stop_bytes: int = 512 * MIB

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 # DuckDB warns on every Arrow result of a prepared statement that a copy is made; the copy is
 # measured and cheaper than planning anew (benchmarks/RESULTS.md).
-warnings.filterwarnings("ignore", message=".*arrow.*", module="duckdb.*")
+warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
 
 Error = duckdb.Error
 InterruptException = duckdb.InterruptException
@@ -99,6 +99,18 @@ class Session:
     def execute(self, sql: str) -> Any:
         """Run one statement; returns the connection as DuckDB does."""
         return self._connection.execute(sql)
+
+    def stream(self, sql: str, rows: int) -> pa.RecordBatchReader:
+        """Run one SELECT and read its result as it is made, at most `rows` rows a batch.
+
+        Holds a few batches, never the whole result. Reading raises Arrow's errors with DuckDB's
+        texts. `execute` would compute and keep the whole result first (measured on 2.0.0).
+        """
+        return self._connection.sql(sql).to_arrow_reader(rows)
+
+    def kinds(self, sql: str) -> list[str]:
+        """Parse only: the kind of each statement in the text (SELECT, COPY, ...)."""
+        return [s.type.name for s in self._connection.extract_statements(sql)]
 
     def register(self, name: str, table: Any) -> None:
         """Make an Arrow object readable under a name."""

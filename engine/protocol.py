@@ -25,7 +25,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class ColumnDef(msgspec.Struct, frozen=True):
-    """One declared column. `type` is the dialect's name in lower case; `kind` says what `default` is."""
+    """One declared column. `type`: the dialect's lower-case name; `kind`: what `default` is."""
 
     name: str
     type: str
@@ -284,7 +284,7 @@ class Engine(Protocol):
         ...
 
     async def run(self, request: QueryRequest) -> RunningQuery:
-        """Parse, bind and start one statement of any kind; raises before the first row if it cannot."""
+        """Parse, bind and start one statement; raises before the first row if it cannot."""
         ...
 
     async def cancel(self, query_id: str) -> bool:
@@ -304,7 +304,7 @@ class Engine(Protocol):
         ...
 
     async def create(self, definition: Definition, caller: Caller) -> Definition:
-        """Create what `definition` says (id and times are given by the engine); durable on return."""
+        """Create what `definition` says (the engine gives id and times); durable on return."""
         ...
 
     async def alter(self, name: str, change: Alteration, caller: Caller) -> Definition:
@@ -336,7 +336,7 @@ class Engine(Protocol):
         ...
 
     def watch(self) -> AsyncIterator[Snapshot]:
-        """The snapshot now and again after each change (only the newest is kept for a slow reader)."""
+        """The snapshot now and after each change (a slow reader gets only the newest)."""
         ...
 
     async def info(self) -> EngineInfo:

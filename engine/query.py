@@ -16,9 +16,10 @@ from engine.encode import JsonEncoder
 from engine.errors import Code, TailraceError
 from engine.protocol import QueryCounters, QueryEnd, QueryOpened, QueryRequest, Rows
 
-# Waiting batches are merged up to these while the reader is busy (contract 2.1, batching).
+# Waiting batches are merged up to these while the reader is busy (contract 2.1, batching); well
+# below the contract's 512 KiB, since every buffer on the way to a stalled reader may hold one.
 MERGE_ROWS_MAX: Final = 1000
-MERGE_BYTES_MAX: Final = 512 * 1024
+MERGE_BYTES_MAX: Final = 64 * 1024
 SLOW_CONSUMER: Final = QueryEnd("failed", Code.SLOW_CONSUMER, "slow consumer")
 
 

@@ -112,13 +112,13 @@ class RemoteEngine:
                 count, event_time = wire.decode_rows(meta)
                 query.push(Rows(count, bytes(payload), event_time))
         elif kind == wire.REPLY:
-            method, future = self._waiting.pop(request)
-            if not future.done():
-                future.set_result(wire.reply_decoders[method](meta))
+            waiting = self._waiting.pop(request, None)
+            if waiting is not None and not waiting[1].done():
+                waiting[1].set_result(wire.reply_decoders[waiting[0]](meta))
         elif kind == wire.ERROR:
-            _, future = self._waiting.pop(request)
-            if not future.done():
-                future.set_exception(wire.decode_error(bytes(meta)))
+            waiting = self._waiting.pop(request, None)
+            if waiting is not None and not waiting[1].done():
+                waiting[1].set_exception(wire.decode_error(bytes(meta)))
         elif kind == wire.END:
             query = self._queries.get(request)
             if query is not None:

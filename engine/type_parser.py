@@ -9,7 +9,16 @@ from functools import lru_cache
 from typing import Literal, NoReturn, cast
 
 from engine.errors import Code, SqlError
-from engine.types import FAMILIES, DataType, array, datetime64, decimal, map_of, tuple_of
+from engine.types import (
+    FAMILIES,
+    TYPES_CACHED,
+    DataType,
+    array,
+    datetime64,
+    decimal,
+    map_of,
+    tuple_of,
+)
 
 TYPE_TEXT_MAX = 65_536  # characters of one type name
 TYPE_DEPTH_MAX = 32  # nesting of array, map, tuple
@@ -19,6 +28,7 @@ FIXED_STRING_MAX = 1 << 20
 ALIASES = {
     "int": "int32",
     "integer": "int32",
+    "uint": "uint32",
     "tinyint": "int8",
     "smallint": "int16",
     "bigint": "int64",
@@ -47,7 +57,7 @@ _Kind = Literal["name", "number", "text", "quoted", "sign", "end"]
 _Token = tuple[_Kind, str]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=TYPES_CACHED)
 def parse_type(text: str) -> DataType:
     """The type that `text` names. Names and aliases in any case, any white space.
 

@@ -60,7 +60,7 @@ def _texts(a: DataType, b: DataType) -> DataType | None:
     """Texts; an enum or JSON beside a text is a text."""
     like_text = ("string", "fixed_string", "enum8", "enum16", "json")
     both = a.name in like_text and b.name in like_text
-    return STRING if both and (a.is_string or b.is_string or a.is_enum and b.is_enum) else None
+    return STRING if both and (a.is_string or b.is_string or (a.is_enum and b.is_enum)) else None
 
 
 def _numbers(a: DataType, b: DataType) -> DataType | None:

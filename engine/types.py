@@ -20,6 +20,7 @@ from functools import lru_cache
 
 import pyarrow as pa
 
+TYPES_CACHED = 4096  # entries of each table of what follows from a type
 DECIMAL_STORED_DIGITS = 38  # wider decimals are text: neither DuckDB nor decimal128 holds them
 
 _SIGNED = ("int8", "int16", "int32", "int64", "int128", "int256")
@@ -33,7 +34,7 @@ _DATES = frozenset(("date", "date32"))
 _ENUMS = frozenset(("enum8", "enum16"))
 _WRAPPERS = frozenset(("nullable", "low_cardinality"))
 
-# Longest first: a value of a unit is this many of the next smaller base (months or nanoseconds).
+# What one of a unit is: months, nanoseconds.
 INTERVAL_UNITS = {
     "nanosecond": (0, 1),
     "microsecond": (0, 1_000),
@@ -243,7 +244,7 @@ DATETIME64_3_UTC = datetime64(3, "UTC")
 DATETIME64_6 = datetime64(6)
 DATETIME64_9 = datetime64(9)
 NOTHING = DataType("nothing")
-NULL = nullable(NOTHING)
+NULL = DataType("nullable", (NOTHING,))
 
 
 def quote_text(text: str) -> str:
@@ -257,7 +258,7 @@ def quote_name(name: str) -> str:
     return name if plain else "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=TYPES_CACHED)
 def type_name(t: DataType) -> str:
     """Canonical name: lower case, arguments after a comma and a blank."""
     if t.name == "tuple":
@@ -329,7 +330,7 @@ def time_unit(t: DataType) -> str:
     return next(unit for digits, unit, _ in _TICKS if t.scale <= digits)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=TYPES_CACHED)
 def arrow_type(t: DataType) -> pa.DataType:
     """The Arrow type that columns of this type have in the log and between operators."""
     t = t.inner
@@ -358,7 +359,7 @@ def arrow_field(name: str, t: DataType) -> pa.Field:
     return pa.field(name, arrow_type(t))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=TYPES_CACHED)
 def duckdb_type(t: DataType) -> str:
     """The DuckDB type whose Arrow form is `arrow_type(t)`; fit for CAST."""
     t = t.inner

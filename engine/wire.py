@@ -45,7 +45,7 @@ CANCEL: Final = 8
 # A body is at most 64 MiB inflated (control-plane limit); a frame above this is a broken peer.
 FRAME_BYTES_MAX: Final = 128 << 20
 # What a stream's reader may have in flight before it must take and grant again.
-CREDIT_BYTES: Final = 1 << 20
+CREDIT_BYTES: Final = 64 << 10
 
 _HEAD = struct.Struct("<IQBI")
 _AFTER_LENGTH: Final = _HEAD.size - 4

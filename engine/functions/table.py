@@ -19,6 +19,11 @@ class Missing:
 
 
 MISSING = Missing()
+
+# Tokens in an entry's SQL that the binder replaces.
+NOW_MS = "{now_ms}"  # the step's instant, ms since the epoch
+SEED = "{seed}"  # an integer: the same at a replay of the step, another at every call site
+ROW = "__row"  # a number of the row that is unique within the step
 Constant = str | int | float | bool | None | Missing
 
 

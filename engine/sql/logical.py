@@ -3,6 +3,13 @@
 Expressions are DuckDB SQL fragments over the quoted column names of the input node, made only by
 the binder (every literal escaped, every identifier quoted, every function from the tables), with
 dialect types beside them. A plan is immutable and has no position, no clock and no I/O.
+
+Tokens in fragments, put in by whoever runs them and only by `str.replace` (fragments hold braces of
+their own): `{now_ms}` is a BIGINT expression of the step's instant in milliseconds, always used as
+`make_timestamp_ms({now_ms})`; a number, a parameter or a column of the input will do. `{seed}` is
+an integer expression, fixed for a query: random functions hash it with `__row`, a number of the row
+that is unique in the step (in bounded SQL the statement numbers the rows itself). Text literals of
+users never spell a token: the binder takes such literals apart.
 """
 
 from __future__ import annotations
@@ -76,12 +83,29 @@ class BoundedScan:
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """A constant of a filter: `sql` is how it stands in `where`, `token` what stands instead of it
+    in the shape, `column_type` its DuckDB type in a table of parameters."""
+
+    token: str
+    sql: str
+    column_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
-    """Filter, then project; both stateless. `where` may be empty; `columns` may hold unnest()."""
+    """Filter, then project; both stateless. `where` may be empty; `columns` may hold unnest().
+
+    `where_shape` is `where` with each of `parameters` replaced by its token (`{param_0}`, ...);
+    filters over one scan that differ in constants alone have equal shapes (see `share`). Empty
+    when there is nothing to parametrise.
+    """
 
     input: Node
     columns: tuple[Named, ...]
     where: str = ""
+    where_shape: str = ""
+    parameters: tuple[Parameter, ...] = ()
 
     @property
     def schema(self) -> Schema:
@@ -188,7 +212,8 @@ class Aggregate:
     Output: `keys`, then `partials` merged, then window_start and window_end if `window`, then the
     emit version if asked for. Finals, HAVING and the select list are a Project above it.
     `partition`: names of the keys that form the substream (PARTITION BY), each with a watermark of
-    its own. `where` is applied after the watermark saw the row.
+    its own. `where` is applied after the watermark saw the row. `mergeable`: panes may be merged
+    into windows; else every row goes to each of its windows.
     """
 
     input: Node
@@ -199,11 +224,12 @@ class Aggregate:
     window: WindowSpec | None = None
     where: str = ""
     partition: tuple[str, ...] = ()
+    mergeable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """ORDER BY of an unbounded query: each emitted batch by itself. SQL over the input's columns."""
+    """ORDER BY of an unbounded query: each emitted batch by itself. SQL over input's columns."""
 
     input: Node
     order: tuple[str, ...]
@@ -294,7 +320,7 @@ class TableScan:
 
 @dataclass(frozen=True, slots=True)
 class BoundedQuery:
-    """One DuckDB statement over `tables`; its output columns have exactly `schema`, cast already."""
+    """One DuckDB statement over `tables`; its output columns have exactly `schema`, cast so."""
 
     sql: str
     tables: tuple[TableScan, ...]

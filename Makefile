@@ -1,0 +1,58 @@
+# Every command that a developer needs is one word here; `make help` lists them.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+PYTEST := $(BIN)/pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run check format test test-full services bench bench-quick lock clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make the environment in .venv (quick when it is up to date)
+
+$(READY): requirements.lock pyproject.toml tools/setup.sh
+	@sh tools/setup.sh $(VENV)
+	@touch $@
+
+run: $(READY) ## Start the server on 127.0.0.1:8000
+	@exec $(BIN)/tailrace serve
+
+check: $(READY) ## Format, lint, types, import contracts, tidy rules, docs and OpenAPI drift
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(PYTEST) -p no:cacheprovider tests/tidy
+
+format: $(READY) ## Format the code and sort its imports
+	$(BIN)/ruff check --fix --exit-zero --quiet .
+	$(BIN)/ruff format .
+
+services: ## Find the servers that tests need, or install them, or say how
+	@sh tools/services.sh
+
+test: $(READY) services ## Run the whole test suite
+	$(PYTEST) -n $(WORKERS) --dist loadfile tests
+
+test-full: $(READY) services ## Run the suite with the long forms (500 kills, every byte, more examples)
+	$(PYTEST) -n $(WORKERS) --dist loadfile --full tests
+
+bench: $(READY) ## Measure every claim of benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.run
+
+bench-quick: $(READY) ## The same on small data, under 3 minutes
+	$(BIN)/python -m benchmarks.run --quick
+
+lock: $(READY) ## Lock the newest allowed versions anew (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: install it with your package manager, or run 'pipx install uv'." >&2; exit 1; }
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
+	  --generate-hashes --no-header --no-annotate --quiet -o requirements.lock
+
+clean: ## Remove the environment and caches; never data
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,122 @@
+"""The same CSV file, parse included, through Tailrace, Flink SQL and Pathway: bids per CPU-second.
+
+The peers are not among our packages. Install them once into an environment of their own and name
+its Python: `python3 -m venv .peers && .peers/bin/pip install apache-flink pathway`, then
+`make bench` finds `.peers/bin/python`. Flink needs Java. Start-up is taken out by running each
+query over a small and a large file and dividing the difference of rows by that of CPU time.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+import pyarrow.csv
+
+from benchmarks import nexmark
+from benchmarks.engine_flow import Counter, with_time
+from benchmarks.harness import Figure, Options, folder
+from tests.engine.pipeline import Pipelines
+
+BATCH_ROWS = 10_000
+PYTHON = Path(__file__).resolve().parent.parent / ".peers/bin/python"
+SCRIPTS = {
+    "Flink": Path(__file__).with_name("peer_flink.py"),
+    "Pathway": Path(__file__).with_name("peer_pathway.py"),
+}
+# What Flink must be beaten by.
+FLINK_RATIO = 5.0
+SECONDS_MAX = 900
+QUERIES = {
+    "q0": "select auction, bidder, price, channel, url, date_time, extra from bid",
+    "q1": "select auction, bidder, price * 0.908 as price, channel, date_time, extra from bid",
+    "q2": "select auction, price from bid where auction % 123 = 0",
+    "hop count": "select window_start, auction, count() as n from hop(bid, date_time, 2s, 10s) "
+    "group by window_start, auction",
+    "tumble max": "select window_start, max(price) as top from tumble(bid, date_time, 10s) "
+    "group by window_start",
+}
+
+
+def parsed(path: Path) -> Iterator[pa.RecordBatch]:
+    """The rows of a file in batches, as `tailrace ingest` makes them."""
+    convert = pyarrow.csv.ConvertOptions(column_types=nexmark.BID_SCHEMA)
+    with pyarrow.csv.open_csv(path, convert_options=convert) as reader:
+        yield from nexmark.batches(iter(reader), BATCH_ROWS)
+
+
+def ours(path: Path, query: str) -> float:
+    """CPU seconds of reading, parsing and running in this process."""
+    pipelines = Pipelines()
+    try:
+        pipelines.stream("bid", nexmark.BID_COLUMNS)
+        output = Counter()
+        plan = pipelines.plan(QUERIES[query])
+        began = time.process_time()
+        pipelines.flow.start("q", plan, output, pipelines.clock.now_ms(), None)
+        pipelines.virtual.settle()
+        for part in parsed(path):
+            pipelines.storage.append("id_bid", with_time(part, "date_time"))
+            pipelines.virtual.settle()
+            kept = pipelines.storage.streams["id_bid"]
+            kept[-1] = kept[0]  # its number stays taken, its rows go
+        assert output.rows_out, f"{query} gave nothing"
+        return time.process_time() - began
+    finally:
+        pipelines.close()
+
+
+def theirs(script: Path, path: Path, query: str) -> float:
+    """CPU seconds of a peer's process tree for the same."""
+    command = [str(PYTHON), str(script), str(path), query]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        used: dict[int, float] = {}
+        deadline = time.monotonic() + SECONDS_MAX
+        watched = psutil.Process(process.pid)
+        while process.poll() is None:
+            if time.monotonic() > deadline:
+                process.kill()
+                raise RuntimeError(f"{script.stem} {query}: not done in {SECONDS_MAX} s")
+            try:
+                for each in (watched, *watched.children(recursive=True)):
+                    used[each.pid] = sum(each.cpu_times()[:2])
+            except psutil.NoSuchProcess:
+                pass
+            time.sleep(0.05)
+        output, errors = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"{script.stem} {query}: {errors.decode()[-800:]}")
+    reported = json.loads(output.decode().strip().splitlines()[-1])
+    return max(sum(used.values()), float(reported.get("cpu_seconds", 0.0)))
+
+
+def measure(options: Options) -> list[Figure]:
+    """Ours always; the peers where they are installed."""
+    sizes = (options.size(2_000_000, 500_000), options.size(10_000_000, 1_500_000))
+    figures: list[Figure] = []
+    with folder() as place:
+        files = [place / f"bids_{size}.csv" for size in sizes]
+        # Slow enough that many windows close within the smaller file.
+        shape = nexmark.Shape(options.seed, rate=10_000)
+        rows = [nexmark.write_csv(f, n, shape) for f, n in zip(files, sizes, strict=True)]
+        more = rows[1] - rows[0]
+        for query in QUERIES:
+            runs = [ours(files[1], query) - ours(files[0], query) for _ in range(options.repeats)]
+            mine = more / statistics.median(runs)
+            figures.append(Figure(f"{query} from CSV, Tailrace", mine, "bids/CPU-s"))
+            if options.quick or not PYTHON.exists():
+                continue
+            for peer, script in SCRIPTS.items():
+                spent = theirs(script, files[1], query) - theirs(script, files[0], query)
+                rate = more / spent
+                figures.append(Figure(f"{query} from CSV, {peer}", rate, "bids/CPU-s"))
+                goal = FLINK_RATIO if peer == "Flink" else None
+                what = f"{query}, Tailrace by {peer}"
+                figures.append(Figure(what, mine / rate, "x", goal))
+    return figures

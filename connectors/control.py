@@ -1,0 +1,246 @@
+"""How the control plane talks to the connector process: messages and a client, over a Unix socket.
+
+Frame: u32 length (big-endian), then msgpack. A request is `(number, command)`, a reply is
+`(number, error or null, result)`; replies may come in any order. This module imports msgspec,
+asyncio and `engine.errors` only, so that the control plane stays small.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from connectors.contract import ConnectorType, SourceDefinition
+from connectors.metrics import SourceStats
+from connectors.status import SourceStatus
+from engine.errors import BY_NAME, EngineUnavailable, TailraceError
+
+# Requests hold one source definition, replies at most a preview: a longer frame is a broken peer.
+FRAME_BYTES_MAX: Final = 16 << 20
+CALL_SECONDS: Final = 10.0
+# A stop waits until the last batch is written (10 s at most in the runner).
+STOP_SECONDS: Final = 15.0
+
+T = TypeVar("T")
+
+
+class ListTypes(msgspec.Struct, frozen=True, tag_field="command", tag="list_types"):
+    """All source types -> list of ConnectorType."""
+
+
+class Validate(msgspec.Struct, frozen=True, tag_field="command", tag="validate"):
+    """Check type and properties without connecting -> None, or UserError 400."""
+
+    type: str
+    properties: dict[str, Any]
+
+
+class Start(msgspec.Struct, frozen=True, tag_field="command", tag="start"):
+    """Run this source -> SourceStatus. The same definition again does nothing; another one with
+    the same id replaces it."""
+
+    source: SourceDefinition
+
+
+class Stop(msgspec.Struct, frozen=True, tag_field="command", tag="stop"):
+    """Stop it after its last batch is written -> SourceStatus; unknown ids are stopped."""
+
+    id: str
+
+
+class Delete(msgspec.Struct, frozen=True, tag_field="command", tag="delete"):
+    """Stop it and forget it -> None."""
+
+    id: str
+
+
+class Status(msgspec.Struct, frozen=True, tag_field="command", tag="status"):
+    """States of all sources known to the process -> list of SourceStatus."""
+
+
+class Stats(msgspec.Struct, frozen=True, tag_field="command", tag="stats"):
+    """Counters of one source -> SourceStats (zeros when unknown)."""
+
+    id: str
+    range_ms: int
+    error_range_ms: int
+
+
+class Preview(msgspec.Struct, frozen=True, tag_field="command", tag="preview"):
+    """Connect, take up to `size` events within `timeout_ms` -> list of objects; UserError 400."""
+
+    type: str
+    properties: dict[str, Any]
+    size: int
+    timeout_ms: int
+
+
+Command = ListTypes | Validate | Start | Stop | Delete | Status | Stats | Preview
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An error of the tree on its way: class name and the three parts of the body."""
+
+    kind: str
+    code: int
+    message: str
+    system: str
+
+    @classmethod
+    def of(cls, error: TailraceError) -> Failure:
+        """The error as a message."""
+        return cls(type(error).__name__, error.code, error.message, error.system)
+
+    def error(self) -> TailraceError:
+        """The message as an error."""
+        return BY_NAME.get(self.kind, TailraceError)(self.message, self.code, self.system)
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_request: Final = msgspec.msgpack.Decoder(tuple[int, Command]).decode
+_decode_reply: Final = msgspec.msgpack.Decoder(tuple[int, Failure | None, msgspec.Raw]).decode
+
+
+async def read_frame(reader: asyncio.StreamReader) -> bytes | None:
+    """The next frame, None at the end; ValueError when the peer announces an absurd length."""
+    try:
+        length = int.from_bytes(await reader.readexactly(4), "big")
+        if length > FRAME_BYTES_MAX:
+            raise ValueError(f"a frame of {length} bytes is above {FRAME_BYTES_MAX}")
+        return await reader.readexactly(length)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+
+
+def frame(message: object) -> bytes:
+    """A message with its length in front."""
+    body = encode(message)
+    return len(body).to_bytes(4, "big") + body
+
+
+def _gone() -> EngineUnavailable:
+    return EngineUnavailable("The connector process is starting; try again.", 503, "orbit")
+
+
+class ConnectorClient:
+    """Client of the connector process. Connects at the first call and again after a loss.
+
+    Safe to share between tasks of one loop. Every call raises EngineUnavailable (503, orbit) while
+    the process is away or does not answer in time, and the errors of the process as they are.
+    """
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._connecting = asyncio.Lock()
+        self._next = 1
+        self._waiting: dict[int, asyncio.Future[msgspec.Raw]] = {}
+
+    async def types(self) -> list[ConnectorType]:
+        """All source types with the JSON Schema of their properties."""
+        return await self._call(ListTypes(), list[ConnectorType])
+
+    async def validate(self, type_: str, properties: dict[str, Any]) -> None:
+        """UserError (400) when the type is not available or a property does not fit."""
+        await self._call(Validate(type_, properties), None)
+
+    async def start(self, source: SourceDefinition) -> SourceStatus:
+        """Run a source; returns at once, connecting goes on in the background."""
+        return await self._call(Start(source), SourceStatus)
+
+    async def stop(self, source_id: str) -> SourceStatus:
+        """Stop a source; returns after its last batch is written."""
+        return await self._call(Stop(source_id), SourceStatus, STOP_SECONDS)
+
+    async def delete(self, source_id: str) -> None:
+        """Stop a source and forget its counters."""
+        await self._call(Delete(source_id), None, STOP_SECONDS)
+
+    async def status(self) -> dict[str, SourceStatus]:
+        """State by id of all sources that were started since the process began."""
+        found = await self._call(Status(), list[SourceStatus])
+        return {status.id: status for status in found}
+
+    async def stats(self, source_id: str, range_ms: int, error_range_ms: int) -> SourceStats:
+        """Counters since the start; zeros for a source that was not started."""
+        return await self._call(Stats(source_id, range_ms, error_range_ms), SourceStats)
+
+    async def preview(
+        self, type_: str, properties: dict[str, Any], size: int, timeout_ms: int
+    ) -> list[dict[str, Any]]:
+        """Up to `size` events; what there is when the time is over. UserError (400) on failure."""
+        command = Preview(type_, properties, size, timeout_ms)
+        return await self._call(command, list[dict[str, Any]], timeout_ms / 1000 + CALL_SECONDS)
+
+    async def ready(self) -> bool:
+        """Whether the process answers now."""
+        try:
+            await self._call(Status(), list[SourceStatus], 2.0)
+        except EngineUnavailable:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close the connection; the sources go on."""
+        if self._reading is not None:
+            self._reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reading
+        self._lost()
+
+    async def _call(
+        self, command: Command, kind: type[T] | None, timeout: float = CALL_SECONDS
+    ) -> Any:
+        await self._connect()
+        number = self._next
+        self._next += 1
+        future: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        try:
+            if self._writer is None:
+                raise _gone()
+            self._writer.write(frame((number, command)))
+            async with asyncio.timeout(timeout):
+                raw = await future
+        except TimeoutError as error:
+            raise _gone() from error
+        finally:
+            self._waiting.pop(number, None)
+        return None if kind is None else msgspec.msgpack.decode(raw, type=kind)
+
+    async def _connect(self) -> None:
+        async with self._connecting:
+            if self._writer is not None:
+                return
+            try:
+                reader, self._writer = await asyncio.open_unix_connection(str(self._socket))
+            except OSError as error:
+                raise _gone() from error
+            self._reading = asyncio.create_task(self._read(reader))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        try:
+            while (body := await read_frame(reader)) is not None:
+                number, failure, result = _decode_reply(body)
+                future = self._waiting.get(number)
+                if future is None or future.done():
+                    continue
+                if failure is not None:
+                    future.set_exception(failure.error())
+                else:
+                    future.set_result(result)
+        finally:
+            self._lost()
+
+    def _lost(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(_gone())

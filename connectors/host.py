@@ -1,0 +1,219 @@
+"""The connector process: runs sources and serves the control plane's commands on a Unix socket."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from connectors import control, properties, registry
+from connectors.metrics import SourceStats
+from connectors.preview import preview
+from connectors.runner import Appender, SourceRunner, Surroundings
+from connectors.status import SourceStatus
+from engine.clock import SystemClock
+from engine.errors import EngineUnavailable, TailraceError
+from engine.limits import die_with_parent, tune_gc
+from engine.remote import RemoteEngine
+
+log = logging.getLogger("tailrace.connectors")
+
+
+class EngineConnections:
+    """One connection to each workspace's engine, made when it is needed and again after a loss."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._engines: dict[str, RemoteEngine] = {}
+        self._lock = asyncio.Lock()
+
+    async def get(self, workspace: str) -> Appender:
+        """The workspace's engine; EngineUnavailable while its process is away."""
+        engine = self._engines.get(workspace)
+        if engine is not None and not engine.closed.is_set():
+            return engine
+        async with self._lock:
+            engine = self._engines.get(workspace)
+            if engine is None or engine.closed.is_set():
+                engine = await self._connect(workspace)
+            return engine
+
+    async def _connect(self, workspace: str) -> RemoteEngine:
+        path = self._run_dir / f"engine-{workspace}.sock"
+        try:
+            engine = await RemoteEngine.connect(str(path))
+        except OSError as error:
+            raise EngineUnavailable("The engine is starting; trying again.") from error
+        self._engines[workspace] = engine
+        return engine
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for engine in self._engines.values():
+            await engine.close()
+
+
+class ConnectorHost:
+    """All sources of the process, and what can be asked of them."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._runners: dict[str, SourceRunner] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._handlers: dict[type, Callable[[Any], Awaitable[object]]] = {
+            control.ListTypes: self._list_types,
+            control.Validate: self._validate,
+            control.Start: self._start,
+            control.Stop: self._stop,
+            control.Delete: self._delete,
+            control.Status: self._status,
+            control.Stats: self._stats,
+            control.Preview: self._preview,
+        }
+
+    async def handle(self, command: control.Command) -> object:
+        """Do one command; see `connectors.control` for results and errors."""
+        return await self._handlers[type(command)](command)
+
+    async def close(self) -> None:
+        """Stop all sources side by side, each after its last batch is written."""
+        await asyncio.gather(*(runner.stop() for runner in self._runners.values()))
+
+    def _lock(self, source_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(source_id, asyncio.Lock())
+
+    async def _list_types(self, _: control.ListTypes) -> object:
+        return [registry.describe(spec) for spec in registry.sources().values()]
+
+    async def _validate(self, command: control.Validate) -> None:
+        spec = registry.source(command.type)
+        properties.parse(spec.config, command.properties)
+
+    async def _start(self, command: control.Start) -> SourceStatus:
+        source = command.source
+        async with self._lock(source.id):
+            old = self._runners.get(source.id)
+            if old is not None:
+                if old.definition == source and old.status().status != "stopped":
+                    return old.status()
+                await old.stop()
+            runner = SourceRunner(source, self._around)
+            self._runners[source.id] = runner
+            runner.start()
+            return runner.status()
+
+    async def _stop(self, command: control.Stop) -> SourceStatus:
+        async with self._lock(command.id):
+            runner = self._runners.get(command.id)
+            if runner is None:
+                return SourceStatus(command.id, "stopped")
+            await runner.stop()
+            return runner.status()
+
+    async def _delete(self, command: control.Delete) -> None:
+        async with self._lock(command.id):
+            runner = self._runners.pop(command.id, None)
+            if runner is not None:
+                await runner.stop()
+        self._locks.pop(command.id, None)
+
+    async def _status(self, _: control.Status) -> list[SourceStatus]:
+        return [runner.status() for runner in self._runners.values()]
+
+    async def _stats(self, command: control.Stats) -> SourceStats:
+        runner = self._runners.get(command.id)
+        if runner is None:
+            return SourceStats()
+        return runner.stats(command.range_ms, command.error_range_ms)
+
+    async def _preview(self, command: control.Preview) -> list[dict[str, Any]]:
+        return await preview(command, self._around.clock, self._around.sleep)
+
+
+class ControlServer:
+    """Serves a host's commands; each request is answered on its own, in any order."""
+
+    def __init__(self, host: ConnectorHost) -> None:
+        self._host = host
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve_client(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """One connection of the control plane, until it ends or sends what cannot be read."""
+        try:
+            while (body := await control.read_frame(reader)) is not None:
+                number, command = control.decode_request(body)
+                task = asyncio.create_task(self._answer(number, command, writer))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        except (ValueError, msgspec.MsgspecError) as error:
+            log.warning("control connection closed: %s", error)
+        finally:
+            writer.close()
+
+    async def _answer(
+        self, number: int, command: control.Command, writer: asyncio.StreamWriter
+    ) -> None:
+        failure: control.Failure | None = None
+        result: object = None
+        try:
+            result = await self._host.handle(command)
+        except TailraceError as error:
+            failure = control.Failure.of(error)
+        except Exception as error:
+            log.exception("command %s failed", type(command).__name__)
+            message = f"Internal error of the connector process ({type(error).__name__})."
+            failure = control.Failure("TailraceError", 500, message, "orbit")
+        if not writer.is_closing():
+            writer.write(control.frame((number, failure, result)))
+
+
+async def serve(socket: Path, run_dir: Path) -> None:
+    """Serve until SIGTERM or SIGINT, then stop all sources. The socket appears when it is ready."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    engines = EngineConnections(run_dir)
+    host = ConnectorHost(Surroundings(engines.get, SystemClock()))
+    await asyncio.to_thread(registry.sources)
+    waiting = socket.with_suffix(".new")
+    with contextlib.suppress(FileNotFoundError):
+        waiting.unlink()
+    server = await asyncio.start_unix_server(ControlServer(host).serve_client, str(waiting))
+    waiting.chmod(0o600)
+    waiting.rename(socket)  # a client never sees a socket that nobody listens on
+    tune_gc()
+    try:
+        await stop.wait()
+    finally:
+        server.close()
+        await host.close()
+        await engines.close()
+        with contextlib.suppress(FileNotFoundError):
+            socket.unlink()
+
+
+def main() -> None:
+    """Entry of `python -m connectors.host`."""
+    parser = argparse.ArgumentParser(prog="connectors.host")
+    parser.add_argument("--control", type=Path, required=True, help="Unix socket to serve")
+    parser.add_argument(
+        "--engine-dir", type=Path, required=True, help="folder of the sockets engine-WORKSPACE.sock"
+    )
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    die_with_parent()
+    asyncio.run(serve(options.control, options.engine_dir))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What all controllers share: the guard, the caller, the owner struct."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from controlplane.auth import Authenticator, Principal, permit
+from engine.protocol import Caller
+
+# Key of the ASGI scope under which the outermost application leaves the workspace's name.
+WORKSPACE_KEY: Final = "tailrace.workspace"
+DEFAULT_WORKSPACE: Final = "default"
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """Who created or changed an object."""
+
+    id: str = ""
+    name: str = ""
+
+
+def owner(caller: Caller) -> Owner:
+    """A caller as the contract shows it."""
+    return Owner(id=caller.id, name=caller.name)
+
+
+class Guard:
+    """Signs the caller in and decides by operation id, before anything is looked up."""
+
+    def __init__(self, authenticator: Authenticator, public: frozenset[str]) -> None:
+        self._authenticator = authenticator
+        self._public = public
+
+    async def __call__(
+        self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+    ) -> None:
+        """Litestar's guard: raises a Problem or leaves the Principal in the scope."""
+        operation = getattr(handler, "operation_id", None)
+        if operation in self._public:
+            return
+        scope: Any = connection.scope
+        headers = dict(connection.scope["headers"])
+        workspace = scope.get(WORKSPACE_KEY, DEFAULT_WORKSPACE)
+        principal = await self._authenticator.authenticate(headers, workspace)
+        permit(principal, operation)
+        connection.scope["user"] = principal
+
+
+def provide_principal(request: Request[Any, Any, Any]) -> Principal:
+    """The caller that the guard left."""
+    return request.scope["user"]

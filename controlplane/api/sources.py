@@ -1,0 +1,267 @@
+"""v1beta2 sources: structs and controllers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, delete, get, patch, post, put
+from litestar.di import NamedDependency as Given
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from connectors.duration import seconds
+from connectors.metrics import SourceStats
+from connectors.status import SourceStatus
+from controlplane.api.common import Owner
+from controlplane.auth import Principal
+from controlplane.db.tables import Source as SourceRow
+from controlplane.services.names import rfc3339, utc_text
+from controlplane.services.sources import PREVIEW_MS_DEFAULT, NewSource, SourceService
+
+
+class CreateSourceRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A source to create; it starts at once."""
+
+    description: str | None = None
+    name: str
+    properties: dict[str, Any] | None = None
+    stream: str
+    type: str
+
+
+class UpdateSourceRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be changed of a stopped source; what is absent stays."""
+
+    description: str | None = None
+    name: str | None = None
+    properties: dict[str, Any] | None = None
+    stream: str | None = None
+
+
+class PatchSourceRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """As UpdateSourceRequest; properties are merged one level deep."""
+
+    description: str | None = None
+    name: str | None = None
+    properties: dict[str, Any] | None = None
+    stream: str | None = None
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A source as shown."""
+
+    created_at: str
+    created_by: Owner
+    description: str
+    id: str
+    last_updated_at: str
+    last_updated_by: Owner
+    message: str
+    name: str
+    properties: dict[str, Any]
+    start_time: int
+    status: str
+    stream: str
+    type: str
+
+
+class SourcePreviewRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A source to look at without creating it."""
+
+    properties: dict[str, Any] | None = None
+    size: int | None = None
+    timeout: str | None = None
+    type: str
+
+
+class StatsError(msgspec.Struct, frozen=True, kw_only=True):
+    """An error with its time."""
+
+    message: str
+    time: str
+
+
+class StatsThroughput(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes per second of one minute."""
+
+    time: str
+    value: float
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """Counters since the start; uptime in milliseconds."""
+
+    errors: list[StatsError]
+    failure_count: int
+    success_count: int
+    throughput: list[StatsThroughput]
+    uptime: int
+
+
+Range = Annotated[str, QueryParameter(description="How far back, such as 10m or 1d.", min_length=1)]
+
+
+class SourceController(Controller):
+    """Sources of the workspace."""
+
+    path = "/sources"
+    tags = ["Sources"]  # noqa: RUF012  the framework's way
+
+    @get(operation_id="listSources", summary="List sources")
+    async def list_sources(
+        self, sources: Given[SourceService], principal: Given[Principal]
+    ) -> list[Source]:
+        """All sources by name."""
+        return [_shown(row, status) for row, status in await sources.list(principal)]
+
+    @post(operation_id="createSource", summary="Create a source")
+    async def create_source(
+        self,
+        data: JSONBody[CreateSourceRequest],
+        sources: Given[SourceService],
+        principal: Given[Principal],
+    ) -> Source:
+        """Create and start a source."""
+        new = NewSource(data.name, data.type, data.stream, data.description, data.properties)
+        return _shown(*await sources.create(principal, new))
+
+    @get("/{source_id:str}", operation_id="getSource", summary="Get a source")
+    async def get_source(
+        self,
+        source_id: FromPath[str],
+        sources: Given[SourceService],
+        principal: Given[Principal],
+    ) -> Source:
+        """One source."""
+        return _shown(*await sources.get(principal, source_id))
+
+    @put("/{source_id:str}", operation_id="updateSource", summary="Update a stopped source")
+    async def update_source(
+        self,
+        source_id: FromPath[str],
+        data: JSONBody[UpdateSourceRequest],
+        sources: Given[SourceService],
+        principal: Given[Principal],
+    ) -> Source:
+        """Change a stopped source; properties are replaced whole."""
+        new = NewSource(data.name, None, data.stream, data.description, data.properties)
+        return _shown(*await sources.update(principal, source_id, new, merge=False))
+
+    @patch("/{source_id:str}", operation_id="patchSource", summary="Patch a stopped source")
+    async def patch_source(
+        self,
+        source_id: FromPath[str],
+        data: JSONBody[PatchSourceRequest],
+        sources: Given[SourceService],
+        principal: Given[Principal],
+    ) -> Source:
+        """Change a stopped source; properties are merged."""
+        new = NewSource(data.name, None, data.stream, data.description, data.properties)
+        return _shown(*await sources.update(principal, source_id, new, merge=True))
+
+    @delete("/{source_id:str}", operation_id="deleteSource", summary="Delete a source")
+    async def delete_source(
+        self,
+        source_id: FromPath[str],
+        sources: Given[SourceService],
+        principal: Given[Principal],
+    ) -> None:
+        """Stop it and remove it."""
+        await sources.delete(principal, source_id)
+
+    @post(
+        "/{source_id:str}/start",
+        operation_id="startSource",
+        summary="Start a source",
+        status_code=204,
+    )
+    async def start_source(
+        self,
+        source_id: FromPath[str],
+        sources: Given[SourceService],
+        principal: Given[Principal],
+    ) -> None:
+        """Run it; fine if it runs."""
+        await sources.start(principal, source_id)
+
+    @post(
+        "/{source_id:str}/stop", operation_id="stopSource", summary="Stop a source", status_code=204
+    )
+    async def stop_source(
+        self,
+        source_id: FromPath[str],
+        sources: Given[SourceService],
+        principal: Given[Principal],
+    ) -> None:
+        """Stop it after its last batch is written."""
+        await sources.stop(principal, source_id)
+
+    @get(
+        "/{source_id:str}/stats",
+        operation_id="getSourceStats",
+        summary="Get a source's statistics",
+    )
+    async def get_stats(
+        self,
+        source_id: FromPath[str],
+        sources: Given[SourceService],
+        principal: Given[Principal],
+        error_log_time_range: Range,
+        metrics_time_range: Range,
+    ) -> Stats:
+        """Counters, throughput by the minute and the latest error."""
+        range_ms = int(seconds(metrics_time_range, "metrics_time_range") * 1000)
+        error_ms = int(seconds(error_log_time_range, "error_log_time_range") * 1000)
+        return _stats(await sources.stats(principal, source_id, range_ms, error_ms))
+
+
+class SourceToolController(Controller):
+    """Looking at sources that do not exist yet."""
+
+    path = "/source"
+    tags = ["Sources"]  # noqa: RUF012  the framework's way
+
+    @post("/preview", operation_id="previewSource", summary="Preview a source", status_code=200)
+    async def preview_source(
+        self,
+        data: JSONBody[SourcePreviewRequest],
+        sources: Given[SourceService],
+        principal: Given[Principal],
+    ) -> list[dict[str, Any]]:
+        """Up to `size` events within `timeout`."""
+        timeout = int(seconds(data.timeout, "timeout") * 1000) if data.timeout else None
+        size = 1 if data.size is None else data.size
+        wait_ms = PREVIEW_MS_DEFAULT if timeout is None else timeout
+        return await sources.preview(data.type, data.properties or {}, size, wait_ms)
+
+
+def _shown(row: SourceRow, status: SourceStatus) -> Source:
+    return Source(
+        created_at=utc_text(row.created_at_ms),
+        created_by=Owner(id=row.created_by_id, name=row.created_by_name),
+        description=row.description,
+        id=row.id,
+        last_updated_at=utc_text(row.updated_at_ms),
+        last_updated_by=Owner(id=row.updated_by_id, name=row.updated_by_name),
+        message=status.message,
+        name=row.name,
+        properties=row.properties,
+        start_time=(status.start_ms or row.start_time_ms) // 1000,
+        status=status.status,
+        stream=row.stream,
+        type=row.type,
+    )
+
+
+def _stats(stats: SourceStats) -> Stats:
+    error = stats.last_error
+    return Stats(
+        errors=[StatsError(message=error.message, time=rfc3339(error.time_ms))] if error else [],
+        failure_count=stats.errors,
+        success_count=stats.sent,
+        throughput=[
+            StatsThroughput(time=rfc3339(point.time_ms), value=point.value)
+            for point in stats.throughput
+        ],
+        uptime=stats.uptime_ms,
+    )

@@ -1,0 +1,114 @@
+"""`tailrace serve`: the whole server in the foreground, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from controlplane.settings import Settings, SettingsError, load_settings
+from controlplane.telemetry import configure_logs
+from engine.clock import SystemClock
+from engine.errors import UserError
+from engine.log.folder import FolderLock, open_folder
+
+if TYPE_CHECKING:
+    from controlplane.processes import Processes
+
+EXIT_USAGE = 2
+ALWAYS = ("default",)
+BACKLOG = 2048
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (default 127.0.0.1).")
+@click.option("--port", type=int, help="Port, 0 = a free one (default 8000).")
+@click.option("--data-dir", help="Folder for logs, history and metadata (default data).")
+@click.option("--config", "config", help="Settings file (TOML).")
+def serve(host: str | None, port: int | None, data_dir: str | None, config: str | None) -> None:
+    """Run the server in the foreground."""
+    try:
+        settings = load_settings({"host": host, "port": port, "data_dir": data_dir}, file=config)
+    except SettingsError as error:
+        refuse(str(error))
+    configure_logs(settings.log_format, settings.log_level)
+    try:
+        lock = open_folder(settings.data_path())
+    except UserError as error:
+        refuse(error.message)
+    try:
+        listener = _listen(settings)
+    except OSError as error:
+        lock.close()
+        reason = error.strerror or "it cannot be used"
+        refuse(f"Cannot listen on {settings.host} port {settings.port}: {reason}.")
+    sys.exit(_serve(settings, lock, listener))
+
+
+def refuse(sentence: str) -> NoReturn:
+    """End the start with status 2 and one sentence."""
+    click.echo(sentence, err=True)
+    sys.exit(EXIT_USAGE)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The listening socket, taken before anything is started."""
+    found = socket.getaddrinfo(
+        settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    family, kind, protocol, _, address = found[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def _serve(settings: Settings, lock: FolderLock, listener: socket.socket) -> int:
+    """Children first, since they start while the web framework is imported here."""
+    from controlplane.processes import Processes
+
+    clock = SystemClock()
+    processes = Processes(settings, clock)
+    try:
+        processes.begin(ALWAYS)
+        return _run(settings, processes, clock, listener)
+    finally:
+        processes.abort()
+        listener.close()
+        lock.close()
+
+
+def _run(
+    settings: Settings, processes: Processes, clock: SystemClock, listener: socket.socket
+) -> int:
+    from controlplane.server import Server
+
+    server = Server(settings, processes, clock, _announce)
+    return _loop(server.main(listener))
+
+
+def _loop(work: Any) -> int:
+    if sys.platform == "win32":
+        import asyncio
+
+        return asyncio.run(work)
+    import uvloop
+
+    return uvloop.run(work)
+
+
+def _announce(address: str, key: str) -> None:
+    """The only lines on standard output. The key is shown here and nowhere else, once."""
+    click.echo(f"Tailrace listens on {address}")
+    if key:
+        click.echo(f"First start: the API key of user admin is {key}")
+        click.echo("It is shown this once only; keep it.")
+    sys.stdout.flush()

@@ -1,0 +1,207 @@
+"""Our child processes by role: an engine for each workspace, the connector process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from controlplane.services.engines import Connect, Engines
+from controlplane.settings import Settings
+from controlplane.supervisor import Child
+from engine.charge import read_charges
+from engine.clock import Clock
+from engine.errors import Code
+from engine.remote import RemoteEngine
+
+log = logging.getLogger("tailrace.processes")
+
+# Exit status of an engine process that cannot open its folder; its sentence is on stderr.
+ENGINE_REFUSED: Final = 3
+CONNECTORS: Final = "connectors"
+STEPS: Final = "steps"
+STEPS_SECONDS: Final = 1.0
+# A Unix socket's path has at most 107 bytes; names of sockets in the folder need this rest.
+RUN_FOLDER_BYTES_MAX: Final = 107 - len("/engine-.sock.new") - 20
+HANG: Final = (Code.TIMEOUT, "a step of the query took longer than step_ms_max")
+DEATH: Final = (Code.MEMORY_LIMIT, "the engine process died while it worked on the query")
+
+
+class Processes:
+    """Starts, watches and ends the children; the launcher of `services.engines`.
+
+    The folder of the sockets is private: who reaches a socket is not asked for a key.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._data = settings.data_path()
+        self._run_dir = _run_folder(self._data)
+        self._children: dict[str, Child] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._engines: Engines | None = None
+        self.refused = asyncio.Event()
+        self.restarts: dict[str, int] = {}
+        self.on_connectors_exit: Callable[[], None] = lambda: None
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the connector process takes commands."""
+        return self._run_dir / "connectors.sock"
+
+    def begin(self, workspaces: tuple[str, ...]) -> None:
+        """Launch the processes that always run, before there is a loop: they start early."""
+        for workspace in workspaces:
+            self._engine_child(workspace).start()
+        arguments = [
+            "connectors.host",
+            f"--control={self.control_socket}",
+            f"--engine-dir={self._run_dir}",
+        ]
+        child = Child(CONNECTORS, arguments, self._clock, self._connectors_gone)
+        self._children[CONNECTORS] = child
+        child.start()
+
+    def supervise(self, engines: Engines) -> None:
+        """Watch what was begun; call once, inside the loop."""
+        self._engines = engines
+        for name in self._children:
+            self._watch(name)
+        self._tasks[STEPS] = asyncio.create_task(self._watch_steps())
+
+    def _watch(self, name: str) -> None:
+        self._tasks[name] = asyncio.create_task(self._run(name, self._children[name]))
+
+    async def _run(self, name: str, child: Child) -> None:
+        await child.run()
+        if child.refused:
+            self.refused.set()
+
+    def _engine_child(self, workspace: str) -> Child:
+        name = f"engine-{workspace}"
+        child = self._children.get(name)
+        if child is not None:
+            return child
+        folder = self._data / "workspaces" / workspace
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        arguments = [
+            "engine.host",
+            f"--socket={self._socket(workspace)}",
+            f"--data={folder}",
+            f"--settings={msgspec.json.encode(self._settings.engine).decode()}",
+        ]
+
+        async def gone(pid: int, status: int) -> None:
+            self._count(name)
+            await self._engine_gone(workspace, status)
+
+        refusals = frozenset({ENGINE_REFUSED})
+        child = Child(name, arguments, self._clock, gone, refusals)
+        self._children[name] = child
+        return child
+
+    def _socket(self, workspace: str) -> Path:
+        return self._run_dir / f"engine-{workspace}.sock"
+
+    def snapshot_file(self, workspace: str) -> Path:
+        """The engine's catalog beside its log."""
+        return self._data / "workspaces" / workspace / "catalog.json"
+
+    async def launch(self, workspace: str) -> Connect:
+        """Make sure that the engine process is supervised."""
+        name = f"engine-{workspace}"
+        if name not in self._tasks:
+            child = self._engine_child(workspace)
+            if not child.running:
+                child.start()
+            self._watch(name)
+        path = str(self._socket(workspace))
+        return lambda: RemoteEngine.connect(path)
+
+    async def retire(self, workspace: str) -> None:
+        """Stop an idle workspace's engine process."""
+        name = f"engine-{workspace}"
+        child = self._children.pop(name, None)
+        task = self._tasks.pop(name, None)
+        if child is not None:
+            await child.stop(self._settings.stop_seconds)
+        if task is not None:
+            await task
+
+    def _count(self, name: str) -> None:
+        self.restarts[name] = self.restarts.get(name, 0) + 1
+
+    def _charge_file(self, workspace: str) -> Path:
+        return self._data / "workspaces" / workspace / "charge"
+
+    async def _watch_steps(self) -> None:
+        """Kill an engine whose step hangs, and charge the step's query."""
+        while True:
+            await asyncio.sleep(STEPS_SECONDS)
+            now_ms = int(self._clock.monotonic() * 1000)
+            for engine in self._engines.all() if self._engines is not None else ():
+                child = self._children.get(f"engine-{engine.workspace}")
+                for step in read_charges(self._charge_file(engine.workspace)):
+                    if child is None or now_ms - step.since_ms <= self._settings.step_ms_max:
+                        continue
+                    log.error("a step of query %s hangs; its engine is killed", step.query_id)
+                    engine.charge(step.query_id, *HANG)
+                    child.kill()
+
+    async def _engine_gone(self, workspace: str, status: int) -> None:
+        """Charge a crash to whoever was at work, then let the readers know.
+
+        SIGKILL is not charged: it is an operator's or our own for a hang, charged already.
+        """
+        engine = self._engines.find(workspace) if self._engines is not None else None
+        file = self._charge_file(workspace)
+        if engine is not None and status != -signal.SIGKILL:
+            for step in read_charges(file):
+                log.error("the engine died in a step of query %s", step.query_id)
+                engine.charge(step.query_id, *DEATH)
+        # What a dead process left must not be read as a step of the next one.
+        file.unlink(missing_ok=True)
+        if engine is not None:
+            engine.examined.set()
+
+    async def _connectors_gone(self, pid: int, status: int) -> None:
+        self._count(CONNECTORS)
+        self.on_connectors_exit()
+
+    async def close(self) -> None:
+        """Stop connectors first, so that their last batches are written, then the engines."""
+        connectors = self._children.pop(CONNECTORS, None)
+        if connectors is not None:
+            await connectors.stop(self._settings.stop_seconds / 3)
+        children = list(self._children.values())
+        await asyncio.gather(*(child.stop(self._settings.stop_seconds / 2) for child in children))
+        for task in self._tasks.values():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        shutil.rmtree(self._run_dir, ignore_errors=True)
+
+    def abort(self) -> None:
+        """Kill everything: for an end during the start, without a loop."""
+        for child in self._children.values():
+            child.stop_now()
+        shutil.rmtree(self._run_dir, ignore_errors=True)
+
+
+def _run_folder(data: Path) -> Path:
+    """A private folder for sockets: in the data folder, or a temporary one if that is too deep."""
+    folder = data / "run"
+    if len(bytes(folder)) > RUN_FOLDER_BYTES_MAX:
+        return Path(tempfile.mkdtemp(prefix="tailrace-"))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder

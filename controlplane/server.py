@@ -1,0 +1,119 @@
+"""One run of the server: opens the store, serves until a signal, stops in order and in time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from typing import Final
+
+import click
+import uvicorn
+
+from connectors.control import ConnectorClient
+from controlplane.app import Application, Outside
+from controlplane.db.session import StoreError, open_store, store_url
+from controlplane.processes import Processes
+from controlplane.settings import Settings
+from engine.clock import Clock
+
+log = logging.getLogger("tailrace.server")
+
+EXIT_REFUSED: Final = 2
+# Of the time for a stop, what open requests get after the farewells were sent.
+REQUESTS_SHARE: Final = 0.3
+GC_THRESHOLDS: Final = (50_000, 50, 100)
+
+
+def _tune_gc() -> None:
+    """Start-up objects live as long as the process: never scan them again. The thresholds keep
+    collections away from the short-lived objects of requests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
+class Server:
+    """Serves one application on one socket."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        processes: Processes,
+        clock: Clock,
+        announce: Callable[[str, str], None],
+    ) -> None:
+        self._settings = settings
+        self._processes = processes
+        self._clock = clock
+        self._announce = announce
+
+    async def main(self, listener: socket.socket) -> int:
+        """Serve until SIGTERM or SIGINT; the exit status."""
+        url = store_url(self._settings.database_url, self._settings.data_path())
+        try:
+            store = await open_store(url)
+        except StoreError as error:
+            click.echo(str(error), err=True)
+            return EXIT_REFUSED
+        connectors = ConnectorClient(self._processes.control_socket)
+        outside = Outside(store, self._processes, connectors, self._clock, self._processes.restarts)
+        app = Application(self._settings, outside)
+        self._processes.on_connectors_exit = app.sources.restarted
+        self._processes.supervise(app.engines)
+        try:
+            async with app.running() as key:
+                _tune_gc()
+                return await self._serve(app, listener, key)
+        finally:
+            await connectors.close()
+            await self._processes.close()
+            await store.close()
+
+    async def _serve(self, app: Application, listener: socket.socket, key: str) -> int:
+        server = uvicorn.Server(self._config(app))
+        # Signals are ours: the farewells of event streams go out before the server closes.
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        self._say_address(listener, key)
+        refused = asyncio.create_task(self._processes.refused.wait())
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, waiting, refused}, return_when=asyncio.FIRST_COMPLETED)
+        log.info("stopping")
+        server.should_exit = True
+        await app.begin_stop()
+        await serving
+        for task in (refused, waiting):
+            task.cancel()
+        return EXIT_REFUSED if self._processes.refused.is_set() else 0
+
+    def _say_address(self, listener: socket.socket, key: str) -> None:
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        self._announce(f"http://{shown}:{port}", key)
+
+    def _config(self, app: Application) -> uvicorn.Config:
+        settings = self._settings
+        return uvicorn.Config(
+            app.front,  # type: ignore[arg-type]
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=settings.keep_alive_seconds,
+            timeout_graceful_shutdown=max(1, int(settings.stop_seconds * REQUESTS_SHARE)),
+            h11_max_incomplete_event_size=settings.header_bytes_max,
+        )

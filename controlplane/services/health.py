@@ -1,0 +1,128 @@
+"""State of the server for probes, /info and the metrics scrape."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import msgspec
+
+from controlplane.db.repository import Directory
+from controlplane.services.engines import Engines, WorkspaceEngine
+from controlplane.services.queries import QueryService
+from controlplane.services.sources import Connectors
+from controlplane.telemetry import Gauge
+from engine.errors import TailraceError
+from engine.protocol import EngineInfo
+
+CHECK_SECONDS_MAX: Final = 2.0
+OK: Final = "ok"
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Result of the checks by part; `ready` when all are ok."""
+
+    ready: bool
+    checks: dict[str, str]
+
+
+class HealthService:
+    """Asks every part whether it works; never waits longer than CHECK_SECONDS_MAX."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        engines: Engines,
+        connectors: Connectors,
+        queries: QueryService,
+        restarts: dict[str, int],
+    ) -> None:
+        self._directory = directory
+        self._engines = engines
+        self._connectors = connectors
+        self._queries = queries
+        self._restarts = restarts
+        self.stopping = False
+
+    async def check(self) -> Health:
+        """Whether requests can be served now."""
+        database, engine, connectors = await asyncio.gather(
+            self._database(), self._engine(), self._connector_process()
+        )
+        checks = {"database": database, "engine": engine, "connectors": connectors}
+        ready = not self.stopping and all(state == OK for state in checks.values())
+        return Health(ready, checks)
+
+    async def _database(self) -> str:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS_MAX):
+                answers = await self._directory.ping()
+        except TimeoutError:
+            answers = False
+        return OK if answers else "does not answer"
+
+    async def _engine(self) -> str:
+        for place in self._engines.all():
+            info = await engine_info(place)
+            if info is None:
+                return "starting"
+            if not info.writable:
+                return info.reason or "read only"
+        return OK if self._engines.all() else "starting"
+
+    async def _connector_process(self) -> str:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS_MAX):
+                return OK if await self._connectors.ready() else "starting"
+        except TimeoutError:
+            return "does not answer"
+
+    async def engine_version(self) -> str:
+        """Version of a running engine, '' while none answers."""
+        for place in self._engines.all():
+            info = await engine_info(place)
+            if info is not None:
+                return info.version
+        return ""
+
+    async def gauges(self) -> list[Gauge]:
+        """Numbers of the services and the engines for the scrape."""
+        found = [
+            Gauge("tailrace_process_restarts", "Restarts.", count, {"process": name}, "counter")
+            for name, count in self._restarts.items()
+        ]
+        slow = self._queries.slow_readers
+        found.append(Gauge("tailrace_sse_slow_readers", "Readers ended.", slow, {}, "counter"))
+        for place in self._engines.all():
+            label = {"workspace": place.workspace}
+            running = self._queries.running(place.workspace)
+            found.append(Gauge("tailrace_queries_running", "Running queries.", running, label))
+            info = await engine_info(place)
+            up = Gauge("tailrace_engine_up", "Whether the engine answers.", info is not None, label)
+            found.append(up)
+            if info is not None:
+                found.extend(_engine_gauges(info, label))
+        return found
+
+
+async def engine_info(place: WorkspaceEngine) -> EngineInfo | None:
+    """What an engine says about itself, None while it does not answer."""
+    engine = place.connected
+    if engine is None:
+        return None
+    try:
+        async with asyncio.timeout(CHECK_SECONDS_MAX):
+            return await engine.info()
+    except (TailraceError, TimeoutError):
+        return None
+
+
+def _engine_gauges(info: EngineInfo, label: dict[str, str]) -> list[Gauge]:
+    own = [
+        Gauge("tailrace_engine_writable", "Whether writes are accepted.", info.writable, label),
+        Gauge("tailrace_engine_log_bytes", "Bytes of the raw log.", info.log_bytes, label),
+    ]
+    return own + [
+        Gauge(f"tailrace_engine_{name}", f"Engine counter {name}.", value, label)
+        for name, value in sorted(info.counters.items())
+    ]

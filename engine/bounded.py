@@ -1,0 +1,122 @@
+"""Bounded queries of a reader: a worker computes, a small queue holds, the reader takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from typing import Final
+
+import pyarrow as pa
+
+from engine.config import EngineSettings
+from engine.errors import Code, TailraceError
+from engine.jobs import BoundedJob
+from engine.protocol import QueryCounters, QueryEnd, QueryOpened, Rows
+from engine.rebatch import rebatch
+from engine.worker_wire import JobDone
+from engine.workers import WorkerPool
+
+# Chunks between the worker and the reader; the worker waits when they are all full.
+CHUNKS_WAITING_MAX: Final = 2
+
+
+class BoundedResult:
+    """A bounded query and its reader's side (`protocol.RunningQuery`).
+
+    `release` gives back the files that the job reads; called once, when the job is over.
+    """
+
+    def __init__(
+        self,
+        opened: QueryOpened,
+        pool: WorkerPool,
+        job: BoundedJob,
+        settings: EngineSettings,
+        release: Callable[[], None],
+    ) -> None:
+        self.opened = opened
+        self._settings = settings
+        self._release = release
+        self._queue: asyncio.Queue[Rows | QueryEnd] = asyncio.Queue(CHUNKS_WAITING_MAX)
+        self._counters = QueryCounters()
+        self._end: QueryEnd | None = None
+        self.on_close: Callable[[], None] = lambda: None
+        self.policy: tuple[int, int] = (0, 0)  # batching: rows and milliseconds, 0 = none
+        self._task = asyncio.create_task(self._pump(pool, job))
+
+    async def _pump(self, pool: WorkerPool, job: BoundedJob) -> None:
+        end = QueryEnd("finished")
+        try:
+            async with contextlib.aclosing(pool.run(job)) as items:
+                async for item in items:
+                    if isinstance(item, Rows):
+                        await self._put(item)
+                    elif isinstance(item, JobDone):
+                        self._counters = QueryCounters(
+                            result_rows=item.rows,
+                            processing_ms=item.processing_ms,
+                            last_event_time_ms=self._counters.last_event_time_ms,
+                        )
+        except asyncio.CancelledError:
+            end = self._end or QueryEnd("canceled")
+        except TimeoutError:
+            end = QueryEnd("failed", Code.SLOW_CONSUMER, "slow consumer")
+        except TailraceError as error:
+            end = QueryEnd("failed", error.code, error.message)
+        finally:
+            self._release()
+            self.on_close()
+        if end.status != "finished":
+            while not self._queue.empty():
+                self._queue.get_nowait()
+        await self._queue.put(QueryEnd(end.status, end.code, end.message, self._counters))
+
+    async def _put(self, rows: Rows) -> None:
+        async with asyncio.timeout(self._settings.subscriber_stall_ms / 1000):
+            await self._queue.put(rows)
+        newest = max(self._counters.last_event_time_ms, rows.last_event_time_ms)
+        self._counters = QueryCounters(
+            result_rows=self._counters.result_rows + rows.count, last_event_time_ms=newest
+        )
+
+    def items(self) -> AsyncGenerator[Rows | QueryEnd]:
+        """Result batches in order, then exactly one QueryEnd."""
+        return rebatch(self._taken(), *self.policy) if any(self.policy) else self._taken()
+
+    async def _taken(self) -> AsyncGenerator[Rows | QueryEnd]:
+        try:
+            while True:
+                item = await self._queue.get()
+                yield item
+                if isinstance(item, QueryEnd):
+                    return
+        finally:
+            self.close(QueryEnd("canceled"))
+
+    def stalled(self) -> bool:
+        """Its own queue ends a reader that does not take."""
+        return False
+
+    async def counters(self) -> QueryCounters:
+        """What it did so far."""
+        return self._counters
+
+    async def cancel(self) -> None:
+        """Stop it; the worker is interrupted or killed."""
+        self.close(QueryEnd("canceled"))
+
+    def close(self, end: QueryEnd) -> None:
+        """Stop it and end the reader with `end` unless it has ended already."""
+        if self._end is None and not self._task.done():
+            self._end = end
+            self._task.cancel()
+
+
+async def fetch_arrow(pool: WorkerPool, job: BoundedJob) -> pa.Table:
+    """Run a job with output "arrow" and take all of its rows (INSERT, a join's table side)."""
+    async with contextlib.aclosing(pool.run(job)) as items:
+        batches = [item async for item in items if isinstance(item, pa.RecordBatch)]
+    if not batches:
+        return pa.table({})
+    return pa.Table.from_batches(batches)

@@ -1,0 +1,181 @@
+"""Changes of the catalog: checked, written to the log, applied when durable, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from engine.catalog import NOTE_KIND, Catalog, Change, encode_change
+from engine.clock import Clock
+from engine.errors import NotFound, StorageFull, TailraceError, UserError
+from engine.log.records import Note, Outcome
+from engine.log.sequence import drop_note
+from engine.protocol import Alteration, Caller, Definition
+from engine.storage import Storage
+
+NAME_RULE: Final = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,63}$|^_tp_metric_[A-Za-z0-9_]{1,53}$")
+# Names the server keeps for itself; see docs/streams.md.
+RESERVED_NAMES: Final = frozenset({"table", "tumble", "hop", "session", "changelog", "dedup"})
+
+_ALTERABLE = ("description", "logstore_retention_bytes", "logstore_retention_ms", "ttl_expression")
+
+
+class Ddl:
+    """Owns the order of catalog changes. For the loop's thread."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        storage: Storage,
+        clock: Clock,
+        check: Callable[[Definition], Definition],
+    ) -> None:
+        """`check` binds a definition (types, defaults, a view's query) and completes it."""
+        self._catalog = catalog
+        self._storage = storage
+        self._clock = clock
+        self._check = check
+        self._lock = asyncio.Lock()
+        self._changed: list[Callable[[Definition | None], None]] = []
+
+    def on_change(self, callback: Callable[[Definition | None], None]) -> None:
+        """Call `callback` on the loop after each durable change, with what was put, if anything."""
+        self._changed.append(callback)
+
+    async def create(
+        self, definition: Definition, caller: Caller, *, replace: bool = False
+    ) -> Definition:
+        """Create, or with `replace` put a new query into an existing view."""
+        check_name(definition.name)
+        async with self._lock:
+            old = self._catalog.get(definition.name)
+            if old is None or not replace or old.kind != definition.kind:
+                self._catalog.check_free(definition.name)
+                old = None
+            now = self._clock.now_ms()
+            made = msgspec.structs.replace(
+                definition,
+                id=old.id if old else self._clock.uuid4(),
+                options={k: v for k, v in definition.options.items() if k != "if_not_exists"},
+                created_at_ms=old.created_at_ms if old else now,
+                created_by=old.created_by if old else caller,
+                updated_at_ms=now,
+                updated_by=caller,
+            )
+            made = await asyncio.to_thread(self._check, made)
+            await self._commit(Change("put", definition=made))
+            return made
+
+    async def alter(
+        self, name: str, change: Alteration, caller: Caller, settings: dict[str, str] | None = None
+    ) -> Definition:
+        """Change the alterable fields; the TTL expression is bound first."""
+        async with self._lock:
+            old = self._catalog.require(name)
+            fields = {
+                field: value
+                for field in _ALTERABLE
+                if (value := getattr(change, field)) is not None
+            }
+            if settings:
+                fields["settings"] = {**old.settings, **settings}
+            changed = msgspec.structs.replace(
+                old, **fields, updated_at_ms=self._clock.now_ms(), updated_by=caller
+            )
+            changed = await asyncio.to_thread(self._check, changed)
+            await self._commit(Change("put", definition=changed))
+            return changed
+
+    async def rename(self, name: str, to: str, caller: Caller) -> Definition:
+        """Give a stream another name; refused while a view or an owner uses the old one."""
+        check_name(to)
+        async with self._lock:
+            old = self._catalog.require(name)
+            self._catalog.check_free(to)
+            self._catalog.check_unused(name, "rename")
+            changed = msgspec.structs.replace(
+                old, name=to, updated_at_ms=self._clock.now_ms(), updated_by=caller
+            )
+            changed = await asyncio.to_thread(self._check, changed)
+            await self._commit(Change("put", definition=changed))
+            return changed
+
+    async def drop(self, name: str, kind: str = "", *, force: bool = False) -> Definition:
+        """Drop a definition; rows go after the change is durable."""
+        async with self._lock:
+            old = self._catalog.require(name)
+            if kind and (kind == "view") != (old.kind == "view"):
+                raise NotFound(
+                    f"'{name}' is a {old.kind.replace('_', ' ')}, not a {kind}: use DROP "
+                    f"{'VIEW' if old.kind == 'view' else 'STREAM'}.",
+                )
+            if not force:
+                self._catalog.check_unused(name, "drop")
+            await self._commit(Change("drop", id=old.id), gone=old.id)
+            return old
+
+    async def hold(self, owner: str, names: tuple[str, ...]) -> None:
+        """Record what an owner uses; unknown names are refused."""
+        async with self._lock:
+            for name in names:
+                self._catalog.require(name)
+            if self._catalog.uses().get(owner, ()) != names:
+                await self._commit(Change("uses", owner=owner, names=names))
+
+    async def reconcile(self, owners: dict[str, tuple[str, ...]]) -> None:
+        """Make the held uses exactly these; unknown names are left out, nothing is dropped."""
+        async with self._lock:
+            present = {
+                owner: tuple(n for n in names if self._catalog.get(n) is not None)
+                for owner, names in owners.items()
+            }
+            held = self._catalog.uses()
+            changes = [
+                Change("uses", owner=owner, names=present.get(owner, ()))
+                for owner in sorted(set(held) | set(present))
+                if held.get(owner, ()) != present.get(owner, ())
+            ]
+            if changes:
+                await self._commit(*changes)
+
+    async def _commit(self, *changes: Change, gone: str = "") -> None:
+        """Make changes durable, in one commit with the end of the rows of `gone`."""
+        reason = self._storage.refusal()
+        if reason and any(change.kind == "put" for change in changes):
+            raise StorageFull(reason)  # the log itself lets notes pass, since DROP makes room
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+
+        def done(outcome: Outcome) -> None:
+            loop.call_soon_threadsafe(_settle, future, outcome)
+
+        notes = [Note(NOTE_KIND, encode_change(change)) for change in changes]
+        if gone:
+            notes.append(drop_note(gone))
+        self._storage.submit(notes, done)
+        outcome = await future
+        if isinstance(outcome, TailraceError):
+            raise outcome
+        await asyncio.to_thread(self._catalog.save)
+        for callback in self._changed:
+            callback(changes[0].definition)
+
+
+def _settle(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
+    if not future.done():
+        future.set_result(outcome)
+
+
+def check_name(name: str) -> None:
+    """Raise UserError 36 with the rule when a name cannot be used."""
+    if not NAME_RULE.match(name):
+        raise UserError(
+            f"The name '{name[:80]}' is not allowed: begin with a letter, then letters, digits or "
+            "_, at most 64 characters."
+        )
+    if name.lower() in RESERVED_NAMES:
+        raise UserError(f"The name '{name}' is a function of the dialect; choose another.")

@@ -1,0 +1,71 @@
+"""Rows that a stream's TTL lets go: counted and filtered by the predicate that keeps rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import sqlglot
+from sqlglot import exp
+
+from engine.batch import TP_SN
+from engine.compute import pc
+from engine.duck import Session
+from engine.parquet import read_columns, read_schema
+
+_BATCH_ROWS = 65_536
+_MEMORY_BYTES = 256 << 20
+
+
+class KeepFilter:
+    """Evaluates `keep_sql`, DuckDB SQL over the stored columns, at one instant.
+
+    `{now_ms}` in it stands for the instant in milliseconds. NULL keeps a row: nothing is removed
+    without a reason. For one thread; close it.
+    """
+
+    def __init__(self, keep_sql: str, now_ms: int) -> None:
+        self._sql = keep_sql.replace("{now_ms}", str(now_ms))
+        tree = sqlglot.parse_one(self._sql, dialect="duckdb")
+        self._names = {column.parts[0].name for column in tree.find_all(exp.Column)}
+        self._session = Session(memory_bytes=_MEMORY_BYTES)
+
+    def count(self, path: Path) -> int:
+        """How many rows of a file are kept; reads only the columns that the predicate names."""
+        columns = self._columns(read_schema(path))
+        return sum(
+            pc.sum(mask).as_py() or 0
+            for mask in self._masks(read_columns(path, columns, _BATCH_ROWS))
+        )
+
+    def kept(self, path: Path) -> Iterator[pa.RecordBatch]:
+        """The rows that are kept, in order, whole as stored."""
+        names = read_schema(path).names
+        for batch in read_columns(path, names, _BATCH_ROWS):
+            for mask in self._masks(iter([batch])):
+                yield batch.filter(mask)
+
+    def _columns(self, schema: pa.Schema) -> list[str]:
+        return [n for n in schema.names if n in self._names] or [TP_SN]
+
+    def _masks(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Array]:
+        step = None
+        try:
+            for batch in batches:
+                if step is None:
+                    step = self._session.prepare(
+                        {"rows": batch.schema},
+                        lambda names: (
+                            f"SELECT coalesce(({self._sql})::BOOLEAN, true) AS keep"
+                            f" FROM {names['rows']}"
+                        ),
+                    )
+                yield step.run(rows=batch).column("keep").combine_chunks()
+        finally:
+            if step is not None:
+                step.close()
+
+    def close(self) -> None:
+        """Give the session back."""
+        self._session.close()

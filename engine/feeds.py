@@ -1,0 +1,182 @@
+"""Feeds: how each scan of a query gets its rows, live from commits or from its own position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from engine.batch import StreamSlice
+from engine.log.records import Commit, cut_slice, merge_slices
+from engine.sharing import Chunk, SharedChain
+from engine.steps import SourceStart
+
+
+class Reader(Protocol):
+    """The past of a stream in slices that never split an append."""
+
+    def __iter__(self) -> Iterator[StreamSlice]: ...
+
+    def __next__(self) -> StreamSlice: ...
+
+    def close(self) -> None:
+        """Stop reading."""
+        ...
+
+
+class View(Protocol):
+    """What is durable of a stream at one instant."""
+
+    @property
+    def next_sn(self) -> int:
+        """The number of the first append that it does not show."""
+        ...
+
+    def __enter__(self) -> View: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+Listener = Callable[[Commit], None]
+
+
+class Subscription(Protocol):
+    """Live commits."""
+
+    @property
+    def close(self) -> Callable[[], None]:
+        """Call it to have no more of them."""
+        ...
+
+
+class Storage(Protocol):
+    """What a flow needs of `engine.storage.Storage`."""
+
+    def listen(self, callback: Listener) -> Subscription:
+        """Call with every commit from now on, in order, on the writer's thread."""
+        ...
+
+    def view(self, stream_id: str) -> View:
+        """The durable rows of a stream."""
+        ...
+
+    def read(self, stream_id: str, from_sn: int = 0) -> Reader:
+        """The past of a stream from a number on."""
+        ...
+
+    def sn_at(self, stream_id: str, time_ms: int) -> int:
+        """The first append with a row at or after an event time."""
+        ...
+
+
+class Feed:
+    """One scan of a running query. `next_sn` is the first append it has not read."""
+
+    def __init__(self, source: int, chain: SharedChain, start: SourceStart) -> None:
+        self.source = source
+        self.chain = chain
+        self.stream_id = chain.key.stream_id
+        self.next_sn = start.first_sn
+        self.accepted_sn = start.accepted_sn
+        # What was appended while the query was being started is read like the past.
+        self.live = False
+        self.inside = False  # the last append it read goes on: it must not stop here
+        self._reader: Reader | None = None
+
+    @property
+    def in_past(self) -> bool:
+        """Whether what it reads next lies before the query was accepted."""
+        return self.next_sn < self.accepted_sn
+
+    def take(self, chunk: Chunk) -> Chunk | None:
+        """The part of a live chunk that is new to it; None if there is none.
+
+        After a gap it is no longer live and must read from its own position.
+        """
+        if chunk.first_sn > self.next_sn:
+            self.live = False
+            return None
+        if chunk.first_sn == self.next_sn:
+            return chunk
+        part = cut_slice(chunk.part, self.next_sn)
+        if part is None:
+            return None
+        return Chunk(part, chunk.instant_ms, continues=chunk.continues)
+
+    def read(self, storage: Storage) -> StreamSlice | None:
+        """The next slice from its own position; None when it has caught up. Blocks on the disk."""
+        if self._reader is None:
+            self._reader = storage.read(self.stream_id, self.next_sn)
+        for part in self._reader:
+            found = cut_slice(part, self.next_sn)
+            if found is not None:
+                return found
+        self.stop_reading()
+        return None
+
+    def stop_reading(self) -> None:
+        """Give back the reader's files."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+def pieces(part: StreamSlice, rows_max: int) -> Iterator[tuple[StreamSlice, bool]]:
+    """A slice in pieces of at most `rows_max` rows; True: the piece's last append goes on."""
+    begin = 0
+    while begin < part.appends:
+        row = int(part.borders[begin])
+        end = int(np.searchsorted(part.borders, row + rows_max, "right")) - 1
+        if end > begin:
+            yield _cut(part, begin, end), False
+            begin = end
+            continue
+        last = int(part.borders[begin + 1])
+        for at in range(row, last, rows_max):
+            rows = part.rows.slice(at, min(rows_max, last - at))
+            yield (
+                StreamSlice(
+                    part.stream_id,
+                    rows,
+                    np.array([0, rows.num_rows]),
+                    part.sn[begin : begin + 1],
+                    part.append_time_ms[begin : begin + 1],
+                ),
+                at + rows_max < last,
+            )
+        begin += 1
+
+
+def _cut(part: StreamSlice, begin: int, end: int) -> StreamSlice:
+    """Appends begin to end of a slice, without a copy."""
+    if begin == 0 and end == part.appends:
+        return part
+    row, last = int(part.borders[begin]), int(part.borders[end])
+    return StreamSlice(
+        part.stream_id,
+        part.rows.slice(row, last - row),
+        part.borders[begin : end + 1] - row,
+        part.sn[begin:end],
+        part.append_time_ms[begin:end],
+    )
+
+
+def split_at(part: StreamSlice, sn: int) -> list[StreamSlice]:
+    """The appends below a number, and the rest; empty parts are left out."""
+    at = int(np.searchsorted(part.sn, sn))
+    parts = [_cut(part, 0, at)] if at else []
+    return [*parts, _cut(part, at, part.appends)] if at < part.appends else parts
+
+
+def coalesced(commits: list[Commit]) -> list[StreamSlice]:
+    """All slices of these commits, one per stream where their columns are equal."""
+    by_stream: dict[str, list[list[StreamSlice]]] = {}
+    for commit in commits:
+        for part in commit.slices:
+            runs = by_stream.setdefault(part.stream_id, [])
+            if runs and runs[-1][0].rows.schema.equals(part.rows.schema):
+                runs[-1].append(part)
+            else:
+                runs.append([part])
+    return [merge_slices(run) for runs in by_stream.values() for run in runs]

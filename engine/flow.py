@@ -1,0 +1,479 @@
+"""Flow: one thread that runs all continuous queries over what the log makes durable."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from engine.batch import Batch, StreamSlice
+from engine.charge import ChargeTable
+from engine.clock import Clock
+from engine.duck import Session
+from engine.errors import AlreadyExists, EngineUnavailable, NotFound, TailraceError, UserError
+from engine.failures import failure_of
+from engine.feeds import Feed, Storage, coalesced, pieces, split_at
+from engine.log.records import Commit
+from engine.operators.bounded import BoundedRows
+from engine.operators.operator import Context, Start
+from engine.operators.random_stream import RandomRows
+from engine.physical import Built, Chain, build
+from engine.protocol import Pipeline, QueryCounters
+from engine.running import Output, Running
+from engine.sharing import Chains, Chunk, SharedChain
+from engine.sql.logical import BoundedScan, RandomScan, Scan, StreamingQuery
+from engine.starting import Answers, Starting, source_starts
+from engine.steps import StartRecord
+
+# A step shorter than this is followed by no rest: rows that come alone go on at once.
+_REST_SECONDS_MIN = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSettings:
+    """Bounds of a flow, each with its reason."""
+
+    # Rows of one step: below it calls into DuckDB dominate, above it latency grows.
+    batch_rows_max: int = 10_000
+    # Commits that wait; beyond them live rows are let go and queries read them from storage.
+    pending_rows_max: int = 500_000
+    # A step is followed by a rest of its own length, up to this, so that rows gather into larger
+    # batches when steps are dear; not when a full batch waits already.
+    rest_ms_max: float = 50.0
+    # State of one query; beyond it the query fails with code 241.
+    state_bytes_max: int = 1 << 30
+    # Counters of ended queries that can still be asked for.
+    ended_max: int = 4_096
+    # The table that names the query at work (`engine.charge`); None = none is kept.
+    charge_path: Path | None = None
+
+
+class Flow:
+    """Runs queries. `start`, `stop`, `wake`, `counters` and `pipeline` may be called from any
+    thread; outputs are called on the flow thread alone.
+
+    `run` starts the thread. Without it nothing happens but in `step`, which tests call.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        storage: Storage,
+        session_factory: Callable[[], Session],
+        settings: FlowSettings | None = None,
+    ) -> None:
+        self._clock = clock
+        self._storage = storage
+        self._settings = settings or FlowSettings()
+        self._session = session_factory()
+        self._chains = Chains(self._session)
+        self._charge = ChargeTable(self._settings.charge_path)
+        self._ready = threading.Condition()
+        self._commits: deque[Commit] = deque()
+        self._pending_rows = 0
+        self._calls: deque[Callable[[], None]] = deque()
+        self._queries: dict[str, Running] = {}
+        self._ended: OrderedDict[str, QueryCounters] = OrderedDict()
+        self._readers: dict[str, dict[str, Running]] = {}  # by stream, then by query
+        self._behind: dict[str, Running] = {}
+        self._lost = False
+        self._stopping = False
+        self._instant_ms = 0
+        self._rest_until = 0.0
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._subscription = storage.listen(self._committed)
+
+    # -- any thread ---------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Start the flow thread."""
+        self._thread = threading.Thread(target=self._loop, name="flow", daemon=True)
+        self._thread.start()
+
+    def start(
+        self,
+        query_id: str,
+        plan: StreamingQuery,
+        output: Output,
+        instant_ms: int,
+        answers: Answers | None = None,
+    ) -> None:
+        """Start a query; only rows appended after this call are live to it. Blocks until it runs.
+
+        `answers`: the rows of the plan's bounded sources. Raises what the plan is refused with;
+        `output` is not called then.
+        """
+        if query_id in self._queries:
+            raise AlreadyExists(f"A query with the id '{query_id}' is running already.")
+        sources = source_starts(self._storage, plan, instant_ms)
+        rewinds = any(s.first_sn < s.accepted_sn for s in sources)
+        emit_in_past = plan.settings.get("emit_during_backfill", "0") not in ("0", "false")
+        start = Start(
+            instant_ms,
+            self._clock.seed(),
+            rewinds=rewinds and not emit_in_past,
+            state_bytes_max=self._settings.state_bytes_max,
+        )
+        record = StartRecord(query_id, instant_ms, start.seed, sources)
+        starting = Starting(plan, start, record, output, answers or {})
+        self._call(lambda: self._start(starting))
+
+    def stop(self, query_id: str) -> None:
+        """Stop a query; its output is not called afterwards, but for a call under way."""
+        query = self._queries.get(query_id)
+        if query is not None:
+            query.over = True
+            with self._ready:
+                self._stopping = True
+                self._ready.notify()
+
+    def wake(self, query_id: str = "") -> None:
+        """The output of a query is ready again; without an id: look at the clock anew."""
+        query = self._queries.get(query_id)
+        if query is not None:
+            query.paused = False
+        with self._ready:
+            self._ready.notify()
+
+    def counters(self, query_id: str) -> QueryCounters:
+        """What a query did so far; also for a while after its end. Zeros if it is unknown."""
+        query = self._queries.get(query_id)
+        if query is not None:
+            return query.counters()
+        return self._ended.get(query_id) or QueryCounters()
+
+    def pipeline(self, query_id: str) -> Pipeline:
+        """The operator graph of a running query; NotFound if it does not run."""
+        query = self._queries.get(query_id)
+        if query is None:
+            raise NotFound(f"A query with the id '{query_id}' does not run.")
+        return query.pipeline()
+
+    @property
+    def running(self) -> int:
+        """How many queries run."""
+        return len(self._queries)
+
+    def close(self) -> None:
+        """Stop the thread and all queries; their outputs are not called. Blocks for a step."""
+        with self._ready:
+            self._closed = True
+            self._ready.notify()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        self._subscription.close()
+        for query in list(self._queries.values()):
+            query.over = True
+            self._forget(query)
+        self._charge.close()
+        self._session.close()
+
+    def _committed(self, commit: Commit) -> None:
+        """A durable commit, on the writer's thread."""
+        if not any(part.stream_id in self._readers for part in commit.slices):
+            return
+        rows = sum(part.rows.num_rows for part in commit.slices)
+        with self._ready:
+            if self._pending_rows and self._pending_rows + rows > self._settings.pending_rows_max:
+                self._lost = True  # feeds read from storage what is let go here
+                return
+            self._commits.append(commit)
+            self._pending_rows += rows
+            self._ready.notify()
+
+    def _call(self, action: Callable[[], None]) -> None:
+        """Run on the flow thread and wait; directly when there is none."""
+        if self._thread is None or threading.current_thread() is self._thread:
+            return action()
+        future: Future[None] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(action())
+            except Exception as error:  # noqa: BLE001 - handed to the caller
+                future.set_exception(error)
+
+        with self._ready:
+            if self._closed:
+                raise EngineUnavailable("The engine is stopping.")
+            self._calls.append(run)
+            self._ready.notify()
+        future.result()
+
+    # -- flow thread: life of queries ---------------------------------------------------------
+
+    def _start(self, starting: Starting) -> None:
+        acquired: list[SharedChain] = []
+        sources: list[RandomRows | BoundedRows] = []
+
+        def schema_of(chain: Chain) -> pa.Schema:
+            context = Context(self._session, starting.start)
+            match chain.scan:
+                case Scan():
+                    acquired.append(self._chains.acquire(chain, chain.scan, starting.start))
+                    return acquired[-1].schema
+                case RandomScan():
+                    made = RandomRows(context, chain.scan, chain.layers, borders=chain.borders)
+                case BoundedScan():
+                    table = starting.answers[chain.scan.query]
+                    made = BoundedRows(context, chain.scan, chain.layers, table)
+            sources.append(made)
+            return made.schema
+
+        try:
+            context = Context(self._session, starting.start)
+            built = build(starting.plan, context, schema_of, self._clock.monotonic)
+        except Exception as error:  # every failure frees what was taken, then goes on
+            for each in sources:
+                each.close()
+            for each in acquired:
+                self._chains.release(each)
+            if isinstance(error, TailraceError):
+                raise
+            failure = failure_of(error)
+            raise UserError(failure.message, failure.code) from error
+        self._begin(starting, built, acquired, sources)
+
+    def _begin(
+        self,
+        starting: Starting,
+        built: Built,
+        acquired: list[SharedChain],
+        sources: list[RandomRows | BoundedRows],
+    ) -> None:
+        """Register a query and let it read."""
+        feeds: list[Feed] = []
+        generators: dict[int, RandomRows | BoundedRows] = {}
+        starts = iter(starting.record.sources)
+        shared, own = iter(acquired), iter(sources)
+        for at, chain in enumerate(built.chains):
+            if isinstance(chain.scan, Scan):
+                feeds.append(Feed(at, next(shared), next(starts)))
+            else:
+                generators[at] = next(own)
+        query = Running(
+            starting.record, built.graph, feeds, generators, starting.output, self._clock
+        )
+        query.emit_in_past = not starting.rewinds
+        for feed in feeds:
+            self._readers.setdefault(feed.stream_id, {})[query.id] = query
+        self._queries[query.id] = query
+        self._behind[query.id] = query
+        for at in generators:
+            query.backfilled(at, starting.start.instant_ms)
+        query.after(starting.start.instant_ms)
+        if self._thread is None:
+            self._catch_up(query, self._now())
+
+    def _forget(self, query: Running) -> None:
+        """Free what a query held; its counters stay for a while."""
+        self._ended[query.id] = query.counters()
+        while len(self._ended) > self._settings.ended_max:
+            self._ended.popitem(last=False)
+        self._queries.pop(query.id, None)
+        self._behind.pop(query.id, None)
+        for feed in query.feeds:
+            feed.stop_reading()
+            readers = self._readers.get(feed.stream_id, {})
+            readers.pop(query.id, None)
+            if not readers:
+                self._readers.pop(feed.stream_id, None)
+            self._chains.release(feed.chain)
+        for generator in query.generators.values():
+            generator.close()
+        query.graph.close()
+
+    # -- flow thread: steps -------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        while self._wait():
+            began = self._clock.monotonic()
+            self.step()
+            ended = self._clock.monotonic()
+            rest = min(ended - began, self._settings.rest_ms_max / 1000)
+            self._rest_until = ended + rest if rest > _REST_SECONDS_MIN else 0.0
+
+    def _wait(self) -> bool:
+        """Until there is work; False when the flow is closed."""
+        with self._ready:
+            while not self._closed:
+                seconds = self._idle_seconds()
+                if seconds is not None and seconds <= 0:
+                    return True
+                self._ready.wait(seconds)
+        return False
+
+    def _idle_seconds(self) -> float | None:
+        """How long there is nothing to do; None = until someone calls."""
+        if self._calls or self._stopping or self._lost:
+            return 0.0
+        if any(not query.paused for query in self._behind.values()):
+            return 0.0
+        waits: list[float] = []
+        if self._commits:
+            full = self._pending_rows >= self._settings.batch_rows_max
+            waits.append(0.0 if full else self._rest_until - self._clock.monotonic())
+        due = self.next_timer_ms()
+        if due is not None:
+            waits.append((due - self._clock.now_ms()) / 1000)
+        return min(waits) if waits else None
+
+    def next_timer_ms(self) -> int | None:
+        """The instant of the next timer of any query that is not paused."""
+        due = [q.due_ms for q in self._queries.values() if q.due_ms is not None and not q.paused]
+        return min(due) if due else None
+
+    def _now(self) -> int:
+        """The instant of the step; it never goes back."""
+        self._instant_ms = max(self._instant_ms, self._clock.now_ms())
+        return self._instant_ms
+
+    def step(self) -> bool:
+        """Run once through everything that waits; whether there is more to do at once."""
+        instant_ms = self._now()
+        with self._ready:
+            calls, self._calls = self._calls, deque()
+            commits, self._commits = list(self._commits), deque()
+            self._pending_rows = 0
+            lost, self._lost = self._lost, False
+            self._stopping = False
+        for part in coalesced(commits):
+            for piece, continues in pieces(part, self._settings.batch_rows_max):
+                self._live(Chunk(piece, instant_ms, continues=continues))
+        if lost:
+            self._all_behind()
+        for call in calls:
+            call()
+        for query in list(self._behind.values()):
+            self._catch_up(query, instant_ms)
+        self._generate(instant_ms)
+        self._timers(instant_ms)
+        for query in [q for q in self._queries.values() if q.over]:
+            self._forget(query)
+        return any(not query.paused for query in self._behind.values())
+
+    def _all_behind(self) -> None:
+        """Commits were let go: every scan looks at storage again."""
+        for query in self._queries.values():
+            for feed in query.feeds:
+                feed.live = False
+            self._behind[query.id] = query
+
+    def _live(self, chunk: Chunk) -> None:
+        """Give a chunk to every query that reads its stream at the live end."""
+        for query in list(self._readers.get(chunk.part.stream_id, {}).values()):
+            if query.over:
+                continue
+            for feed in query.feeds:
+                if not feed.live or feed.stream_id != chunk.part.stream_id:
+                    continue
+                if query.graph.leaves[feed.source].ended:
+                    continue
+                if not feed.inside and not self._may_run(query):
+                    feed.live = False
+                    self._behind[query.id] = query
+                    continue
+                found = feed.take(chunk)
+                if found is not None:
+                    self._run(query, feed, found)
+                elif not feed.live:
+                    self._behind[query.id] = query
+
+    def _may_run(self, query: Running) -> bool:
+        """Whether the reader keeps up; else the query is paused until it is woken."""
+        if not query.paused and not query.output.ready():
+            query.paused = True
+        return not query.paused
+
+    def _run(self, query: Running, feed: Feed, chunk: Chunk) -> None:
+        self._charge.begin(query.id, self._clock.monotonic())
+        query.feed(feed, chunk)
+        self._charge.clear()
+
+    def _catch_up(self, query: Running, instant_ms: int) -> None:
+        """Let every scan that is behind read one slice from its own position."""
+        for feed in query.feeds:
+            if query.over or not self._may_run(query):
+                return
+            if feed.live or query.graph.leaves[feed.source].ended:
+                continue
+            try:
+                part = feed.read(self._storage)
+            except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
+                query.fail(error)
+                return
+            if part is None:
+                feed.live = True
+                self._past_done(query, feed, instant_ms)
+                continue
+            for each in split_at(part, feed.accepted_sn):
+                past = int(each.sn[0]) < feed.accepted_sn
+                if not past:
+                    self._past_done(query, feed, instant_ms)
+                self._replay(query, feed, each, instant_ms, past=past)
+        if not query.behind:
+            self._behind.pop(query.id, None)
+
+    def _replay(
+        self, query: Running, feed: Feed, part: StreamSlice, instant_ms: int, *, past: bool
+    ) -> None:
+        backfill = past and not query.emit_in_past
+        for piece, continues in pieces(part, self._settings.batch_rows_max):
+            if query.over or query.graph.leaves[feed.source].ended:
+                return
+            chunk = Chunk(piece, instant_ms, backfill=backfill, continues=continues)
+            self._run(query, feed, chunk)
+
+    def _past_done(self, query: Running, feed: Feed, instant_ms: int) -> None:
+        leaf = query.graph.leaves[feed.source]
+        if not query.over and not leaf.ended and not leaf.past_done:
+            query.backfilled(feed.source, instant_ms)
+
+    def _generate(self, instant_ms: int) -> None:
+        """Rows of generators and bounded sources, one batch each per step."""
+        for query in [q for q in self._queries.values() if q.generators and not q.over]:
+            for at, generator in list(query.generators.items()):
+                if query.over or not self._may_run(query):
+                    break
+                ended = query.graph.leaves[at].ended
+                batch = None
+                if not ended:
+                    batch = self._generated(query, generator, instant_ms)
+                if batch is not None:
+                    self._charge.begin(query.id, self._clock.monotonic())
+                    query.push(at, batch)
+                    self._charge.clear()
+                if generator.ended or ended:
+                    query.end_source(at, instant_ms)
+                    query.generators.pop(at).close()
+                    query.after(instant_ms)
+            if not query.behind:
+                self._behind.pop(query.id, None)
+
+    def _generated(
+        self, query: Running, generator: RandomRows | BoundedRows, instant_ms: int
+    ) -> Batch | None:
+        try:
+            return generator.rows(instant_ms, self._settings.batch_rows_max)
+        except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
+            query.fail(error)
+            return None
+
+    def _timers(self, instant_ms: int) -> None:
+        """Timers that are due, of queries that have read all rows before the instant."""
+        for query in list(self._queries.values()):
+            if query.over or query.due_ms is None or query.due_ms > instant_ms:
+                continue
+            if query.id in self._behind or not self._may_run(query):
+                continue
+            if query.graph.due_ms() is None:
+                continue
+            self._charge.begin(query.id, self._clock.monotonic())
+            query.tick(instant_ms)
+            self._charge.clear()

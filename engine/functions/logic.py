@@ -1,0 +1,226 @@
+"""Conditions, NULLs, comparisons and logical operators under their function names."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from engine.functions.build import (
+    as_condition,
+    doc,
+    fn,
+    lifted,
+    special,
+    typed,
+    wrapped,
+)
+from engine.functions.table import Arg, Bound, Scalar
+from engine.type_promotion import supertype
+from engine.types import BOOL, INT8, DataType, not_nullable, nullable, zero_sql
+
+
+def common(args: tuple[Arg, ...]) -> DataType:
+    """The type that holds the values of all arguments, nullable if one of them is."""
+    return reduce(supertype, (a.type for a in args))
+
+
+def in_type(arg: Arg, t: DataType) -> str:
+    """SQL of the argument in the storage of a common type."""
+    if arg.type.inner == t.inner and not isinstance(arg.constant, int | float):
+        return arg.sql
+    return typed(arg.sql, t)
+
+
+def _if(args: tuple[Arg, ...]) -> Bound:
+    return _multi_if(args)
+
+
+def _multi_if(args: tuple[Arg, ...]) -> Bound:
+    """Odd positions are conditions, the last argument is the default."""
+    values = (*args[1::2], args[-1]) if len(args) % 2 else args[1::2]
+    t = common(values)
+    cases = " ".join(
+        f"WHEN {as_condition(test)} THEN {in_type(value, t)}"
+        for test, value in zip(args[0:-1:2], args[1::2], strict=False)
+    )
+    return Bound(typed(f"CASE {cases} ELSE {in_type(args[-1], t)} END", t), t)
+
+
+def _coalesce(args: tuple[Arg, ...]) -> Bound:
+    t = common(args)
+    if any(not a.type.is_nullable for a in args):
+        t = not_nullable(t)
+    parts = ", ".join(in_type(a, t) for a in args)
+    return Bound(typed(f"coalesce({parts})", t), t)
+
+
+def _null_if(args: tuple[Arg, ...]) -> Bound:
+    t = nullable(args[0].type)
+    return Bound(typed(f"nullif({args[0].sql}, {args[1].sql})", t), t)
+
+
+def _is_null(args: tuple[Arg, ...]) -> Bound:
+    return Bound(f"({wrapped(args[0].sql)} IS NULL)", BOOL)
+
+
+def _is_not_null(args: tuple[Arg, ...]) -> Bound:
+    return Bound(f"({wrapped(args[0].sql)} IS NOT NULL)", BOOL)
+
+
+def _assume_not_null(args: tuple[Arg, ...]) -> Bound:
+    t = not_nullable(args[0].type)
+    return Bound(typed(f"coalesce({args[0].sql}, {zero_sql(t)})", t), t)
+
+
+def _to_nullable(args: tuple[Arg, ...]) -> Bound:
+    t = nullable(args[0].type)
+    return Bound(typed(args[0].sql, t), t)
+
+
+def comparable(name: str, args: tuple[Arg, ...]) -> tuple[str, str]:
+    """SQL of both sides of a comparison in a type in which DuckDB compares as the dialect does."""
+    a, b = args
+    if a.type.is_string != b.type.is_string and not (a.type.is_temporal or b.type.is_temporal):
+        bools = "bool" in (a.type.inner.name, b.type.inner.name)
+        if bools and (a.type.is_string or b.type.is_string):
+            return tuple(f"CAST({x.sql} AS BOOLEAN)" for x in args)  # type: ignore[return-value]
+    if a.type.inner.name == "bool" and b.type.is_numeric:
+        return f"CAST({a.sql} AS INTEGER)", b.sql
+    if b.type.inner.name == "bool" and a.type.is_numeric:
+        return a.sql, f"CAST({b.sql} AS INTEGER)"
+    if a.type.is_wide_integer or b.type.is_wide_integer:
+        return f"CAST({a.sql} AS HUGEINT)", f"CAST({b.sql} AS HUGEINT)"
+    return a.sql, b.sql
+
+
+def _comparison(name: str, operator: str, summary: str, examples: str) -> Scalar:
+    def render(args: tuple[Arg, ...]) -> Bound:
+        left, right = comparable(name, args)
+        return Bound(f"({wrapped(left)} {operator} {wrapped(right)})", lifted(BOOL, args))
+
+    sql, value = examples.split(" = ")
+    return special(name, "any any", render, doc(summary, (sql, value)))
+
+
+def _compare(args: tuple[Arg, ...]) -> str:
+    left, right = comparable("compare", args)
+    left, right = wrapped(left), wrapped(right)
+    return f"CASE WHEN {left} < {right} THEN -1 WHEN {left} > {right} THEN 1 ELSE 0 END"
+
+
+def _extreme(function: str) -> Scalar:
+    word = "largest" if function == "greatest" else "smallest"
+
+    def render(args: tuple[Arg, ...]) -> Bound:
+        t = common(args)
+        parts = ", ".join(in_type(a, t) for a in args)
+        return Bound(typed(f"{function}({parts})", t), t)
+
+    value = "3" if function == "greatest" else "1"
+    example = (f"{function}(1, 3, 2)", value)
+    return special(function, "any any+", render, doc(f"The {word} argument.", example))
+
+
+_CONDITIONS = (
+    special(
+        "if",
+        "condition any any",
+        _if,
+        doc(
+            "The second argument if the first holds, else the third.",
+            ("if(1 < 2, 'a', 'b')", '"a"'),
+        ),
+    ),
+    special(
+        "multi_if",
+        "any any any any*",
+        _multi_if,
+        doc(
+            "Conditions and values in turn, then the default.",
+            ("multi_if(1 > 2, 'a', 2 > 1, 'b', 'c')", '"b"'),
+        ),
+        ("case_when",),
+    ),
+    special(
+        "coalesce",
+        "any any*",
+        _coalesce,
+        doc("The first argument that is not NULL.", ("coalesce(null, 5)", "5")),
+    ),
+    special(
+        "if_null",
+        "any any",
+        _coalesce,
+        doc("The first argument unless NULL, else the second.", ("if_null(null, 'x')", '"x"')),
+    ),
+    special(
+        "null_if",
+        "any any",
+        _null_if,
+        doc("NULL if both are equal, else the first.", ("null_if(1, 1)", "null")),
+        ("nullif",),
+    ),
+    special("is_null", "any", _is_null, doc("Whether NULL.", ("is_null(null)", "true"))),
+    special(
+        "is_not_null", "any", _is_not_null, doc("Whether not NULL.", ("is_not_null(1)", "true"))
+    ),
+    special(
+        "assume_not_null",
+        "any",
+        _assume_not_null,
+        doc(
+            "The value; the zero of its type for NULL.",
+            ("assume_not_null(to_nullable(3))", "3"),
+        ),
+    ),
+    special(
+        "to_nullable",
+        "any",
+        _to_nullable,
+        doc("The same value, of nullable type.", ("to_nullable('a')", '"a"')),
+    ),
+)
+
+_COMPARISONS = (
+    _comparison("equals", "=", "a = b.", "equals(1, 1) = true"),
+    _comparison("not_equals", "<>", "a != b.", "not_equals(1, 1) = false"),
+    _comparison("less", "<", "a < b.", "less(1, 2) = true"),
+    _comparison("greater", ">", "a > b.", "greater(1, 2) = false"),
+    _comparison("less_or_equals", "<=", "a <= b.", "less_or_equals(2, 2) = true"),
+    _comparison("greater_or_equals", ">=", "a >= b.", "greater_or_equals(1, 2) = false"),
+    fn(
+        "compare",
+        "any any",
+        _compare,
+        INT8,
+        doc("-1, 0 or 1 as the first is less, equal or greater.", ("compare('a', 'b')", "-1")),
+    ),
+    _extreme("greatest"),
+    _extreme("least"),
+)
+
+_LOGICAL = (
+    fn(
+        "and",
+        "condition condition+",
+        lambda a: "(" + " AND ".join(wrapped(x.sql) for x in a) + ")",
+        BOOL,
+        doc("Whether all hold.", ("and(true, 1 < 2)", "true")),
+    ),
+    fn(
+        "or",
+        "condition condition+",
+        lambda a: "(" + " OR ".join(wrapped(x.sql) for x in a) + ")",
+        BOOL,
+        doc("Whether one holds.", ("or(false, 1 < 2)", "true")),
+    ),
+    fn("not", "condition", "(NOT $1)", BOOL, doc("Whether it does not hold.", ("not(0)", "true"))),
+    fn(
+        "xor",
+        "condition condition",
+        "($1 <> $2)",
+        BOOL,
+        doc("Whether exactly one holds.", ("xor(true, true)", "false")),
+    ),
+)
+
+SCALARS = _CONDITIONS + _COMPARISONS + _LOGICAL

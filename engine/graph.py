@@ -1,0 +1,205 @@
+"""A running operator graph: pushes batches upwards, passes ends on, runs timers, counts work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from engine.batch import Batch
+from engine.operators.operator import Operator
+from engine.protocol import Pipeline, PipelineNode
+from engine.sql.logical import BoundedScan, RandomScan, Scan
+from engine.state import StateSize
+
+# Timers that one instant may run; more means that an operator never uses up its timer.
+TICKS_MAX = 1_000
+
+
+@dataclass(slots=True)
+class Node:
+    """An operator with its place: `parent` is (node, port), None = the output of the query."""
+
+    operator: Operator
+    parent: tuple[int, int] | None
+    inputs: int
+    ended: set[int] = field(default_factory=set[int])
+    backfilled: set[int] = field(default_factory=set[int])
+    finished: bool = False
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Leaf:
+    """An input of the graph: what is read, and where its rows go."""
+
+    source: Scan | RandomScan | BoundedScan
+    parent: tuple[int, int] | None
+    name: str
+    ended: bool = False
+    past_done: bool = False
+    rows: int = 0
+    bytes: int = 0
+
+
+class Graph:
+    """Nodes in an order in which children stand before parents. For the flow thread."""
+
+    def __init__(
+        self, nodes: Sequence[Node], leaves: Sequence[Leaf], timer: Callable[[], float]
+    ) -> None:
+        self.nodes = list(nodes)
+        self.leaves = list(leaves)
+        self._timer = timer
+        self._timed = [n for n in self.nodes if hasattr(n.operator, "tick")]
+        self.ended = False
+
+    def push(self, leaf: int, batch: Batch) -> list[Batch]:
+        """Rows of a leaf; returns what the query gives out, in order."""
+        self.leaves[leaf].rows += batch.num_rows
+        return self._rise(self.leaves[leaf].parent, [batch], batch.instant_ms)
+
+    def _rise(
+        self, to: tuple[int, int] | None, batches: list[Batch], instant_ms: int
+    ) -> list[Batch]:
+        """Push batches into a place and what comes out further up."""
+        if to is None:
+            return batches
+        at, port = to
+        node = self.nodes[at]
+        out: list[Batch] = []
+        for batch in batches:
+            if node.finished:
+                break
+            began = self._timer()
+            made = node.operator.push(port, batch)
+            node.seconds += self._timer() - began
+            node.bytes += batch.rows.get_total_buffer_size()
+            out += self._rise(node.parent, made, instant_ms)
+            if node.operator.done and not node.finished:
+                out += self._finish(at, instant_ms)
+        return out
+
+    def _finish(self, at: int, instant_ms: int) -> list[Batch]:
+        """The operator wants no more: what is below stops, what is above sees an end."""
+        node = self.nodes[at]
+        node.finished = True
+        self._stop_below(at)
+        return self._end_at(node.parent, instant_ms)
+
+    def _stop_below(self, at: int) -> None:
+        for leaf in self.leaves:
+            if leaf.parent is not None and leaf.parent[0] == at:
+                leaf.ended = True
+        for below, node in enumerate(self.nodes):
+            if node.parent is not None and node.parent[0] == at and not node.finished:
+                node.finished = True
+                self._stop_below(below)
+
+    def end_leaf(self, leaf: int, instant_ms: int) -> list[Batch]:
+        """A leaf has no more rows; returns what is due."""
+        if self.leaves[leaf].ended:
+            return []
+        self.leaves[leaf].ended = True
+        return self._end_at(self.leaves[leaf].parent, instant_ms)
+
+    def _end_at(self, to: tuple[int, int] | None, instant_ms: int) -> list[Batch]:
+        if to is None:
+            self.ended = True
+            return []
+        at, port = to
+        node = self.nodes[at]
+        if node.finished:
+            return []
+        node.ended.add(port)
+        out = self._rise(node.parent, node.operator.end(port, instant_ms), instant_ms)
+        if len(node.ended) == node.inputs and not node.finished:
+            node.finished = True
+            out += self._end_at(node.parent, instant_ms)
+        return out
+
+    def backfilled(self, leaf: int, instant_ms: int) -> list[Batch]:
+        """The past of a leaf is read; returns what was held."""
+        if self.leaves[leaf].past_done:
+            return []
+        self.leaves[leaf].past_done = True
+        return self._backfilled_at(self.leaves[leaf].parent, instant_ms)
+
+    def _backfilled_at(self, to: tuple[int, int] | None, instant_ms: int) -> list[Batch]:
+        if to is None:
+            return []
+        at, port = to
+        node = self.nodes[at]
+        if port in node.backfilled:
+            return []
+        node.backfilled.add(port)
+        if len(node.backfilled) < node.inputs or node.finished:
+            return []
+        out = self._rise(node.parent, node.operator.backfilled(port, instant_ms), instant_ms)
+        return out + self._backfilled_at(node.parent, instant_ms)
+
+    def due_ms(self) -> int | None:
+        """When the next timer is due."""
+        due = [d for n in self.nodes if not n.finished and (d := n.operator.due_ms()) is not None]
+        return min(due) if due else None
+
+    def tick(self, instant_ms: int) -> list[Batch]:
+        """Run the timers up to the instant, oldest first."""
+        out: list[Batch] = []
+        for _ in range(TICKS_MAX):
+            waiting = [
+                (due, at)
+                for at, node in enumerate(self.nodes)
+                if not node.finished and (due := node.operator.due_ms()) is not None
+            ]
+            if not waiting or min(waiting)[0] > instant_ms:
+                break
+            at = min(waiting)[1]
+            node = self.nodes[at]
+            out += self._rise(node.parent, node.operator.tick(instant_ms), instant_ms)
+        return out
+
+    @property
+    def in_past(self) -> bool:
+        """Whether a leaf that reads on still reads the past."""
+        return any(not leaf.past_done and not leaf.ended for leaf in self.leaves)
+
+    def held(self) -> StateSize:
+        """State of all operators."""
+        return sum((n.operator.held() for n in self.nodes), StateSize())
+
+    def late_rows(self) -> int:
+        """Rows dropped as late."""
+        return sum(int(getattr(n.operator, "late_rows", 0)) for n in self.nodes)
+
+    def pipeline(self) -> Pipeline:
+        """The graph as the API shows it: leaves first, the output last."""
+        first = len(self.leaves)
+        output = first + len(self.nodes)
+        shown = [
+            PipelineNode(at, leaf.name, _status(leaf.ended), leaf.bytes)
+            for at, leaf in enumerate(self.leaves)
+        ]
+        shown += [
+            PipelineNode(
+                first + at,
+                node.operator.name,
+                _status(node.finished),
+                node.bytes,
+                int(node.seconds * 1e9),
+            )
+            for at, node in enumerate(self.nodes)
+        ]
+        shown.append(PipelineNode(output, "Output", _status(self.ended)))
+        places = [leaf.parent for leaf in self.leaves] + [node.parent for node in self.nodes]
+        edges = tuple((at, output if p is None else first + p[0]) for at, p in enumerate(places))
+        return Pipeline(tuple(shown), edges)
+
+    def close(self) -> None:
+        """Give back what operators hold."""
+        for node in self.nodes:
+            node.operator.close()
+
+
+def _status(ended: bool) -> str:
+    return "finished" if ended else "processing"

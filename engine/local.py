@@ -1,0 +1,355 @@
+"""The engine itself: one workspace's log, catalog, queries, behind the Engine protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from engine import duck
+from engine.bounded import BoundedResult
+from engine.catalog import NOTE_KIND, Catalog
+from engine.clock import Clock
+from engine.config import EngineSettings
+from engine.ddl import Ddl
+from engine.errors import (
+    Code,
+    EngineUnavailable,
+    NotFound,
+    Overloaded,
+    TailraceError,
+)
+from engine.flow import Flow, FlowSettings
+from engine.ingest.decoder import Decoder, IngestLimits
+from engine.ingestor import Answer, Ingestor
+from engine.log.folder import FolderLock, open_folder
+from engine.log.settings import LogSettings
+from engine.protocol import (
+    Alteration,
+    Analysis,
+    Caller,
+    Definition,
+    EngineInfo,
+    IngestAck,
+    IngestRequest,
+    Pipeline,
+    PipelineNode,
+    QueryCounters,
+    QueryEnd,
+    QueryRequest,
+    RunningQuery,
+    Snapshot,
+    StreamStats,
+)
+from engine.query import SLOW_CONSUMER, Context, Notifier, Shared, StreamingResult
+from engine.runner import Parts, Runner
+from engine.sql.definitions import check_definition, keep_sql, stored_schema
+from engine.sql.format import format_sql
+from engine.sql.planner import Planned, Planner
+from engine.storage import Storage, StorageParts, StorageSettings
+from engine.workers import WorkerPool
+
+log = logging.getLogger("tailrace.engine")
+
+VERSION: Final = "0.1.0"
+# How often readers are checked for having stopped to take.
+STALL_CHECK_SECONDS: Final = 1.0
+STOPPING: Final = QueryEnd("canceled", Code.ENGINE_RESTARTED, "server stopping")
+
+
+class LocalEngine:
+    """See `protocol.Engine`. Open with `open`, for the loop that opened it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        catalog: Catalog,
+        storage: Storage,
+        settings: EngineSettings,
+        clock: Clock,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._settings = settings
+        self._clock = clock
+        self._catalog = catalog
+        self._storage = storage
+        self._planner = Planner(catalog.get, self._all)
+        # One thread: binding is Python, so a second would only make both slower.
+        self._planning = ThreadPoolExecutor(1, thread_name_prefix="plan")
+        self._pool = WorkerPool(settings, clock, storage.history_folder)
+        flow_settings = FlowSettings(charge_path=folder / "charge")
+        self._flow = Flow(clock, storage, duck.Session, flow_settings)
+        self._ingestor = Ingestor(
+            catalog, storage, self._decoder, clock, settings.ingest_pending_bytes_max
+        )
+        self._ddl = Ddl(catalog, storage, clock, self._checked)
+        parts = Parts(
+            catalog=catalog,
+            storage=storage,
+            ddl=self._ddl,
+            flow=self._flow,
+            pool=self._pool,
+            ingestor=self._ingestor,
+            context=Context(Shared(), self._flow, Notifier(loop), settings, clock),
+            settings=settings,
+        )
+        self._runner = Runner(parts, self.cancel)
+        self._queries: dict[str, StreamingResult | BoundedResult] = {}
+        self._watchers: set[asyncio.Event] = set()
+        self._closing = False
+        self._session: duck.Session | None = None
+        self._lock: FolderLock | None = None
+        self._stalls: asyncio.Task[None] | None = None
+        self._ddl.on_change(self._changed)
+
+    @classmethod
+    async def open(cls, folder: Path, settings: EngineSettings, clock: Clock) -> LocalEngine:
+        """Open or create a workspace folder; recovers what was acknowledged.
+
+        Raises UserError when the folder is locked or of another format.
+        """
+        lock = await asyncio.to_thread(open_folder, folder)
+        catalog = Catalog(folder / "catalog.json")
+        parts = StorageParts(keepers={NOTE_KIND: catalog})
+        storage = await asyncio.to_thread(
+            Storage.open, folder, clock, storage_settings(settings), None, parts
+        )
+        engine = cls(folder, catalog, storage, settings, clock)
+        engine._lock = lock
+        await asyncio.to_thread(engine._begin)
+        await engine._pool.start()
+        engine._stalls = asyncio.create_task(engine._watch_stalls())
+        return engine
+
+    def _begin(self) -> None:
+        self._catalog.save()
+        for definition in self._catalog.definitions().definitions:
+            self._tell_ttl(definition)
+        self._flow.run()
+
+    def _tell_ttl(self, definition: Definition) -> None:
+        if definition.kind == "stream":
+            self._storage.set_ttl(definition.id, keep_sql(definition))
+
+    def _all(self) -> tuple[Definition, ...]:
+        return self._catalog.definitions().definitions
+
+    def _checked(self, definition: Definition) -> Definition:
+        """Bind a definition; a view gets its columns, its text and what it reads."""
+        if definition.kind != "view":
+            return check_definition(definition)
+        view = self._planner.view(definition.name, definition.query, definition.description)
+        reads = self._planner.plan(view.query).uses
+        return msgspec.structs.replace(
+            definition,
+            columns=view.columns,
+            query=view.query,
+            create_query=view.create_query,
+            options={**definition.options, "reads": list(reads)},
+        )
+
+    # -- rows in ----------------------------------------------------------------------------
+
+    def submit_ingest(self, request: IngestRequest, body: bytes, answer: Answer) -> None:
+        """Ingest without a task per request: `answer` is called on the loop."""
+        if self._closing:
+            answer(EngineUnavailable("The engine is stopping."))
+        else:
+            self._ingestor.submit(request, body, answer)
+
+    async def ingest(self, request: IngestRequest, body: bytes) -> IngestAck:
+        """See Engine.ingest."""
+        future: asyncio.Future[IngestAck] = asyncio.get_running_loop().create_future()
+
+        def answer(result: IngestAck | TailraceError) -> None:
+            if future.done():
+                return
+            if isinstance(result, TailraceError):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+        self.submit_ingest(request, body, answer)
+        return await future
+
+    def _decoder(self, definition: Definition) -> Decoder:
+        schema = stored_schema(definition)
+        limits = IngestLimits(self._settings.rows_per_request_max)
+        return Decoder(schema, self._decoding_session, limits)
+
+    def _decoding_session(self) -> duck.Session:
+        """The one session of the decoding thread: an instance per stream costs 5 MB each."""
+        if self._session is None:
+            self._session = duck.Session()
+        return self._session
+
+    # -- queries ----------------------------------------------------------------------------
+
+    async def run(self, request: QueryRequest) -> RunningQuery:
+        """See Engine.run."""
+        if self._closing:
+            raise EngineUnavailable("The engine is stopping.")
+        if len(self._queries) >= self._settings.running_queries_max:
+            raise Overloaded(
+                f"{len(self._queries)} queries run already (limit running_queries_max); "
+                "cancel one or try again later."
+            )
+        planned = await self._plan(request.sql)
+        query = await self._runner.start(request, planned)
+        if isinstance(query, StreamingResult | BoundedResult):
+            self._queries[request.id] = query
+            query.on_close = lambda: self._forget(request.id)
+        return query
+
+    async def _plan(self, sql: str) -> Planned:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._planning, self._planner.plan, sql)
+
+    def _forget(self, query_id: str) -> None:
+        self._queries.pop(query_id, None)
+
+    async def cancel(self, query_id: str) -> bool:
+        """See Engine.cancel."""
+        query = self._queries.get(query_id)
+        if query is None:
+            return False
+        await query.cancel()
+        return True
+
+    def counters(self, query_id: str) -> QueryCounters:
+        """What a running query did so far; zeros for an unknown one."""
+        if query_id in self._queries:
+            return self._flow.counters(query_id)
+        return QueryCounters()
+
+    async def pipeline(self, query_id: str) -> Pipeline:
+        """See Engine.pipeline."""
+        query = self._queries.get(query_id)
+        if query is None:
+            raise NotFound(f"No query with id '{query_id[:80]}' is running.")
+        if isinstance(query, StreamingResult):
+            return self._flow.pipeline(query_id)
+        return Pipeline((PipelineNode(0, "bounded query", "running"),), ())
+
+    async def analyze(self, sql: str) -> Analysis:
+        """See Engine.analyze."""
+        return (await self._plan(sql)).analysis
+
+    async def format_sql(self, sql: str) -> str:
+        """See Engine.format_sql."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._planning, format_sql, sql)
+
+    async def _watch_stalls(self) -> None:
+        while True:
+            await asyncio.sleep(STALL_CHECK_SECONDS)
+            for query in list(self._queries.values()):
+                if query.stalled():
+                    query.close(SLOW_CONSUMER)
+
+    # -- definitions ------------------------------------------------------------------------
+
+    async def create(self, definition: Definition, caller: Caller) -> Definition:
+        """See Engine.create."""
+        return await self._ddl.create(definition, caller)
+
+    async def alter(self, name: str, change: Alteration, caller: Caller) -> Definition:
+        """See Engine.alter."""
+        return await self._ddl.alter(name, change, caller)
+
+    async def drop(self, name: str, *, force: bool = False) -> None:
+        """See Engine.drop."""
+        await self._ddl.drop(name, force=force)
+
+    async def stats(self, name: str, history_days: int = 0) -> StreamStats:
+        """See Engine.stats."""
+        definition = self._catalog.require(name)
+        if definition.kind != "stream":
+            return StreamStats(0, 0, 0)
+        return await asyncio.to_thread(self._storage.stats, definition.id, history_days)
+
+    async def hold(self, owner: str, names: tuple[str, ...]) -> None:
+        """See Engine.hold."""
+        await self._ddl.hold(owner, names)
+
+    async def release(self, owner: str) -> None:
+        """See Engine.release."""
+        await self._ddl.hold(owner, ())
+
+    async def reconcile(self, owners: dict[str, tuple[str, ...]]) -> None:
+        """See Engine.reconcile."""
+        await self._ddl.reconcile(owners)
+
+    async def definitions(self) -> Snapshot:
+        """See Engine.definitions."""
+        return self._catalog.definitions()
+
+    async def watch(self) -> AsyncIterator[Snapshot]:
+        """See Engine.watch."""
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            while not self._closing:
+                changed.clear()
+                yield self._catalog.definitions()
+                await changed.wait()
+        finally:
+            self._watchers.discard(changed)
+
+    def _changed(self, definition: Definition | None) -> None:
+        if definition is not None:
+            self._tell_ttl(definition)
+        self._tell_watchers()
+
+    def _tell_watchers(self) -> None:
+        for changed in self._watchers:
+            changed.set()
+
+    # -- state ------------------------------------------------------------------------------
+
+    async def info(self) -> EngineInfo:
+        """See Engine.info."""
+        reason = self._storage.refusal()
+        return EngineInfo(
+            version=VERSION,
+            duckdb_version=duck.version,
+            writable=not reason,
+            reason=reason,
+            running_queries=len(self._queries),
+            log_bytes=self._storage.log_bytes(),
+            counters=self._storage.counters(),
+        )
+
+    async def close(self) -> None:
+        """End running queries as canceled (503), store what waits, stop threads and workers."""
+        if self._closing:
+            return
+        self._closing = True
+        for query in list(self._queries.values()):
+            query.close(STOPPING)
+        self._tell_watchers()
+        if self._stalls is not None:
+            self._stalls.cancel()
+        await self._pool.close()
+        await asyncio.to_thread(self._ingestor.close)
+        await asyncio.to_thread(self._flow.close)
+        await asyncio.to_thread(self._storage.close)
+        self._planning.shutdown(wait=False)
+        if self._lock is not None:
+            self._lock.close()
+
+
+def storage_settings(settings: EngineSettings) -> StorageSettings:
+    """The storage's part of the engine's settings."""
+    log_settings = LogSettings(
+        free_stop_fraction=settings.disk_free_stop_fraction,
+        free_stop_bytes=settings.disk_free_stop_bytes,
+    )
+    return StorageSettings(
+        log=log_settings, seal_bytes=settings.seal_bytes, hot_bytes_max=settings.hot_bytes_max
+    )

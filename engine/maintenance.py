@@ -1,0 +1,326 @@
+"""The background work on history: sealing the hot tail, joining small files, expiry, removal."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from engine.batch import StreamSlice
+from engine.clock import Clock
+from engine.duck import Error as DuckError
+from engine.errors import TailraceError
+from engine.expiry import KeepFilter
+from engine.history import Files, History, SealJob
+from engine.log.files import FileSystem
+from engine.manifest import FileEntry, file_name
+from engine.parquet import (
+    Written,
+    read_columns,
+    read_schema,
+    stored_schema,
+    with_positions,
+    write_file,
+)
+
+_log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 5.0
+_RETRY_SECONDS = 10.0
+# Ingest and queries come first, but sealing still gets a third of a core when all are busy:
+# otherwise the hot tail would grow to its bound.
+_NICE = 4
+_BATCH_ROWS = 65_536
+
+
+class Stopping(Exception):
+    """The storage closes: background work ends where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceSettings:
+    """Bounds of the background work."""
+
+    # So many neighbours of one size class become one file; a row is rewritten log(n) times.
+    compact_files: int = 8
+    # A file beyond it is left as it is.
+    compact_bytes_max: int = 256 << 20
+    # How often the TTL of all streams is looked at.
+    expire_every_ms: int = 300_000
+    # A file is rewritten when at least this share of its rows has expired.
+    expire_share_min: float = 0.3
+
+
+class Sealable(Protocol):
+    """What hands out the hot tail; `engine.storage.Storage`."""
+
+    def freeze(self) -> SealJob | None:
+        """Set aside what is hot now; None when there is nothing. Blocks until the log is between
+        two commits."""
+        ...
+
+    def sealed(self, job: SealJob, files: Files) -> None:
+        """The files of a job are durable: show them and drop what was set aside."""
+        ...
+
+    def thaw(self) -> None:
+        """Sealing failed: what was set aside is hot again."""
+        ...
+
+    def keep_filters(self) -> dict[str, str]:
+        """`keep_sql` of every stream that has a TTL."""
+        ...
+
+
+class Maintenance:
+    """One thread. Everything that writes the manifest happens on it."""
+
+    def __init__(
+        self,
+        history: History,
+        source: Sealable,
+        clock: Clock,
+        settings: MaintenanceSettings,
+        fs: FileSystem,
+    ) -> None:
+        self._history = history
+        self._source = source
+        self._clock = clock
+        self._settings = settings
+        self._fs = fs
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._seal_wanted = False
+        self._requests: list[tuple[Callable[[], None], threading.Event]] = []
+        self._expired_at = clock.now_ms()
+        self._unfit: set[FileEntry] = set()
+        self.seals = 0
+        self.compactions = 0
+        self.errors = 0
+        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def want_seal(self) -> None:
+        """The hot tail has grown past its bound."""
+        with self._wake:
+            self._seal_wanted = True
+            self._wake.notify()
+
+    def run_now(self, action: Callable[[], None]) -> None:
+        """Run on the thread and wait until it is done; raises what the action raised."""
+        failure: list[BaseException] = []
+
+        def guarded() -> None:
+            try:
+                action()
+            except (OSError, TailraceError, Stopping, pa.ArrowException, DuckError) as error:
+                failure.append(error)
+
+        done = threading.Event()
+        with self._wake:
+            if self._stopping:
+                raise Stopping
+            self._requests.append((guarded, done))
+            self._wake.notify()
+        done.wait()
+        if failure:
+            raise failure[0]
+
+    def close(self) -> None:
+        """End the thread; a file being written is left out."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        delay = _POLL_SECONDS
+        while True:
+            with self._wake:
+                if not (self._stopping or self._requests or self._seal_wanted):
+                    self._wake.wait(delay)
+                if self._stopping:
+                    break
+                requests, self._requests = self._requests, []
+                seal, self._seal_wanted = self._seal_wanted, False
+            for action, done in requests:
+                action()
+                done.set()
+            delay = _POLL_SECONDS
+            try:
+                self._round(seal=seal)
+            except Stopping:
+                break
+            except Exception:  # noqa: BLE001 - supervised: tried again after a while
+                _log.exception("background work on the history failed and is tried again")
+                self.errors += 1
+                self._seal_wanted = self._seal_wanted or seal
+                delay = self._hold_back()
+        for _, done in self._requests:
+            done.set()
+
+    def _hold_back(self) -> float:
+        """Wait before the next try, unless the storage closes."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._stopping, _RETRY_SECONDS)
+        return 0.0
+
+    def _round(self, *, seal: bool) -> None:
+        if seal:
+            self.seal()
+        while self.compact():
+            pass
+        if self._clock.now_ms() - self._expired_at >= self._settings.expire_every_ms:
+            self.expire()
+        self._history.collect()
+
+    def _pause(self) -> None:
+        if self._stopping:
+            raise Stopping
+
+    def seal(self) -> None:
+        """Move everything hot into history; blocks."""
+        job = self._source.freeze()
+        if job is None:
+            return
+        files: Files = {}
+        written = False
+        try:
+            for stream_id, slices in job.slices.items():
+                self._pause()
+                files[stream_id] = self._seal_stream(stream_id, slices)
+            written = True
+            self._fs.hit("seal.files")
+            self._history.seal(job, files)
+        except BaseException:
+            # Once a manifest may name them, files go only after the next one that does not.
+            self._history.discard(files, named=written)
+            self._source.thaw()
+            raise
+        self._fs.hit("seal.current")
+        self._source.sealed(job, files)
+        self.seals += 1
+
+    def _seal_stream(self, stream_id: str, slices: list[StreamSlice]) -> list[FileEntry]:
+        """One file per run of slices with one schema."""
+        runs: list[list[StreamSlice]] = []
+        for part in slices:
+            if not runs or not runs[-1][0].rows.schema.equals(part.rows.schema):
+                runs.append([])
+            runs[-1].append(part)
+        entries: list[FileEntry] = []
+        for run in runs:
+            schema = stored_schema(run[0].rows.schema)
+            first_sn, last_sn = int(run[0].sn[0]), int(run[-1].sn[-1])
+            name = file_name(first_sn, last_sn, 0)
+            written = self._write(stream_id, name, schema, map(with_positions, run))
+            entries.append(_entry(name, first_sn, last_sn, written))
+        return entries
+
+    def _write(
+        self, stream_id: str, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+    ) -> Written:
+        folder = self._history.folder / stream_id
+        if not folder.exists():
+            folder.mkdir()
+            self._fs.sync_folder(folder.parent)
+        written = write_file(folder / name, schema, batches, self._fs, self._pause)
+        self._fs.sync_folder(folder)
+        return written
+
+    def compact(self) -> bool:
+        """Join one run of small neighbours; False when there is none. Blocks."""
+        for stream_id in self._history.stream_ids():
+            run = self._find_run(list(self._history.of(stream_id).files))
+            if run:
+                self._join(stream_id, run)
+                return True
+        return False
+
+    def _find_run(self, files: list[FileEntry]) -> list[FileEntry]:
+        """The first neighbours, enough of them, that are no larger than their size class."""
+        count = self._settings.compact_files
+        bound = 1 << 20
+        while bound <= self._settings.compact_bytes_max:
+            run: list[FileEntry] = []
+            for file in files:
+                run = [*run, file] if file.bytes <= bound and file not in self._unfit else []
+                if len(run) == count:
+                    return run
+            bound *= count
+        return []
+
+    def _join(self, stream_id: str, run: list[FileEntry]) -> None:
+        paths = [self._history.path(stream_id, f) for f in run]
+        first_sn, last_sn = run[0].first_sn, run[-1].last_sn
+        name = file_name(first_sn, last_sn, self._history.next_generation())
+        try:
+            schemas = [read_schema(p) for p in paths]
+            if any(not s.equals(schemas[0]) for s in schemas):
+                self._unfit.update(run)
+                return
+            batches = (
+                batch for p in paths for batch in read_columns(p, schemas[0].names, _BATCH_ROWS)
+            )
+            written = self._write(stream_id, name, schemas[0], batches)
+        except pa.ArrowException as error:
+            _log.error("history files cannot be joined: %s", error)
+            self._unfit.update(run)
+            self.errors += 1
+            return
+        self._fs.hit("compact.file")
+        self._history.replace(stream_id, run, _entry(name, first_sn, last_sn, written))
+        self.compactions += 1
+
+    def expire(self) -> None:
+        """Remove rows whose TTL is over, file by file; blocks."""
+        self._expired_at = now_ms = self._clock.now_ms()
+        for stream_id, keep_sql in self._source.keep_filters().items():
+            keep = KeepFilter(keep_sql, now_ms)
+            try:
+                for file in list(self._history.of(stream_id).files):
+                    self._pause()
+                    self._expire_file(stream_id, file, keep)
+            except (DuckError, pa.ArrowException) as error:
+                _log.error("the TTL of a stream cannot be applied: %s", error)
+                self.errors += 1
+            finally:
+                keep.close()
+
+    def _expire_file(self, stream_id: str, file: FileEntry, keep: KeepFilter) -> None:
+        path = self._history.path(stream_id, file)
+        kept = keep.count(path)
+        if kept == 0:
+            self._history.replace(stream_id, [file], None)
+            return
+        if file.rows - kept < max(1, file.rows * self._settings.expire_share_min):
+            return
+        name = file_name(file.first_sn, file.last_sn, self._history.next_generation())
+        written = self._write(stream_id, name, read_schema(path), keep.kept(path))
+        self._fs.hit("expire.file")
+        entry = _entry(name, file.first_sn, file.last_sn, written)
+        self._history.replace(stream_id, [file], entry)
+
+
+def _entry(name: str, first_sn: int, last_sn: int, written: Written) -> FileEntry:
+    return FileEntry(
+        name,
+        first_sn,
+        last_sn,
+        written.rows,
+        written.bytes,
+        written.min_time_ms,
+        written.max_time_ms,
+    )

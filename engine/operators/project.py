@@ -1,0 +1,110 @@
+"""Filters and projections: a chain of them is one prepared statement, or a mere pick of columns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from engine.batch import Batch
+from engine.operators.operator import Context, Plain
+from engine.operators.statement import (
+    BorderedStatement,
+    cast_columns,
+    quoted,
+    rebatched,
+    tokens_in,
+    with_tokens,
+)
+from engine.sql.logical import Named
+from engine.types import arrow_type
+
+_IDENTIFIER = re.compile(r'"(?:[^"]|"")*"')
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One SELECT of a chain, the lowest first."""
+
+    columns: tuple[Named, ...]
+    where: str
+
+
+def chain_sql(layers: tuple[Layer, ...], table: str, passed: str) -> str:
+    """The chain as nested SELECTs; every layer hands the hidden columns on to the next."""
+    tokens = chain_tokens(layers)
+    hidden = "".join(f", {quoted(name)}" for name in tokens)
+    source = table
+    for at, layer in enumerate(layers):
+        more = passed if at == len(layers) - 1 else passed + hidden
+        where = f" WHERE {with_tokens(layer.where)}" if layer.where else ""
+        source = f"(SELECT {cast_columns(layer.columns)}{more} FROM {source}{where})"
+    return source[1:-1]
+
+
+def chain_tokens(layers: tuple[Layer, ...]) -> tuple[str, ...]:
+    """Hidden columns for the step tokens anywhere in the chain."""
+    return tokens_in(*(part for la in layers for part in (la.where, *(c.sql for c in la.columns))))
+
+
+def picked(layers: tuple[Layer, ...], source: pa.Schema) -> list[int] | None:
+    """Positions in the source when the chain only picks and renames columns, else None."""
+    names = {quoted(name): at for at, name in enumerate(source.names)}
+    for layer in layers:
+        if layer.where:
+            return None
+        positions: dict[str, int] = {}
+        for column in layer.columns:
+            at = names.get(column.sql.strip())
+            if at is None or not _IDENTIFIER.fullmatch(column.sql.strip()):
+                return None
+            if not source.field(at).type.equals(arrow_type(column.type)):
+                return None
+            positions[quoted(column.name)] = at
+        if len(positions) != len(layer.columns):
+            return None
+        names = positions
+    return list(names.values())
+
+
+class Project(Plain):
+    """A chain of filters and projections; row order and borders are kept.
+
+    `borders`: whether something above asks which append a row came from.
+    """
+
+    def __init__(
+        self, context: Context, source: pa.Schema, layers: tuple[Layer, ...], *, borders: bool
+    ) -> None:
+        self.name = "Filter" if any(layer.where for layer in layers) else "Project"
+        self._borders = borders
+        self._pick = picked(layers, source)
+        self._statement: BorderedStatement | None = None
+        if self._pick is None:
+            self._statement = BorderedStatement(
+                context.session,
+                source,
+                lambda table, passed: chain_sql(layers, table, passed),
+                tokens=chain_tokens(layers),
+                seed=context.start.seed,
+            )
+            self.schema = self._statement.schema
+        else:
+            names = [column.name for column in layers[-1].columns]
+            kinds = [source.field(at).type for at in self._pick]
+            self.schema = pa.schema(list(zip(names, kinds, strict=True)))
+
+    def push(self, port: int, batch: Batch) -> list[Batch]:
+        """Filter and project."""
+        if self._statement is not None:
+            return [self._statement.run(batch, borders=self._borders)]
+        assert self._pick is not None
+        arrays = [batch.rows.column(at) for at in self._pick]
+        rows = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+        return [rebatched(batch, rows, batch.borders)]
+
+    def close(self) -> None:
+        """Free the plan."""
+        if self._statement is not None:
+            self._statement.close()

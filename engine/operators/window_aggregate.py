@@ -1,0 +1,388 @@
+"""Aggregate over tumbling or hopping windows, sent under an emit policy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from engine.arrays import Bools, Int64s, Lane, counted, fixed_array
+from engine.batch import ROW_APPEND, Batch
+from engine.emit import Ticks, policy_of
+from engine.operators.cells import Cells, Finished, merged, single
+from engine.operators.gather import Whole
+from engine.operators.groups import Changed, merge_per_append
+from engine.operators.operator import Budget, Context
+from engine.operators.partials import PartialRows, PartialStatement
+from engine.operators.statement import append_numbers
+from engine.operators.timeout import Timeouts
+from engine.operators.window_output import WindowOutput, WindowRows
+from engine.operators.window_source import WindowSource, substream_keys, without
+from engine.sql.logical import Aggregate as Node
+from engine.sql.logical import WindowSpec
+from engine.state import StateSize
+from engine.types import arrow_type
+from engine.watermark import BEGINNING, NO_MOVES, Moves, Watermarks
+from engine.windows import hop, tumble
+from engine.windows.grid import length_ticks, milliseconds
+
+_CELL = "__cell"
+_SUBSTREAM = "__sub"
+_PANES = {"tumble": tumble.panes, "hop": hop.panes}
+# Merges that give the same result whatever the order of arrival across panes.
+_ORDERLESS = frozenset(("add", "min", "max"))
+WINDOW_START = "window_start"
+WINDOW_END = "window_end"
+
+
+def mentions_window(node: Node) -> bool:
+    """Whether an expression below the aggregate reads the window's bounds."""
+    parts = (node.where, *(k.sql for k in node.keys), *(p.sql for p in node.partials))
+    return any(f'"{WINDOW_START}"' in sql or f'"{WINDOW_END}"' in sql for sql in parts)
+
+
+class WindowAggregate:
+    """State is kept per pane and merged into windows when they are sent, if the aggregates allow
+    it and no one asks for single changes; else per window, each row going to all of its windows.
+    """
+
+    done = False
+
+    def __init__(self, context: Context, source: pa.Schema, node: Node) -> None:
+        spec = node.window
+        assert spec is not None and spec.kind != "session"
+        self.name = f"{spec.kind.capitalize()}Aggregate"
+        self._spec = spec
+        self._policy = policy_of(node.emit, windowed=True)
+        self._per_append = self._policy.at == "append"
+        self._bounds = mentions_window(node)
+        panes = _PANES[spec.kind](spec)
+        orderless = all(p.merge in _ORDERLESS for p in node.partials)
+        self._exploded = panes.width > 1 and (
+            not orderless or not node.mergeable or self._bounds or self._policy.send == "changed"
+        )
+        self._panes = panes
+        self._merges = panes.width > 1 and not self._exploded
+        self._source = WindowSource(context, source, spec, substream_keys(node))
+        self._partials = self._prepare(context, source, node)
+        self._cells = Cells(node, self._partials.key_types)
+        self._output = WindowOutput(node)
+        self.schema = self._output.schema
+        delay = length_ticks(node.emit.delay, spec.time_type) if node.emit.delay else 0
+        self._delay = delay
+        self._marks = Watermarks(panes.floor, delay)
+        self._sent = np.full(1, BEGINNING, np.int64)  # windows up to this one are gone
+        self._ticks = Ticks(context.start.instant_ms, node.emit.interval_ms)
+        self._timeouts = Timeouts(node.emit.timeout_ms)
+        self._changed = Changed()
+        self._whole = Whole()
+        self._budget = Budget(context.start)
+        self._past = context.start.rewinds
+        self._new = False
+        self._rows = 0
+        self.late_rows = 0
+
+    def _prepare(self, context: Context, source: pa.Schema, node: Node) -> PartialStatement:
+        by: tuple[str, ...] = (_CELL,)
+        extra: dict[str, pa.DataType] = {_CELL: pa.int64()}
+        if self._source.partitioned:
+            by, extra[_SUBSTREAM] = (*by, _SUBSTREAM), pa.int64()
+        if self._per_append:
+            by, extra[ROW_APPEND] = (*by, ROW_APPEND), pa.int32()
+        if self._bounds:
+            # The Window node below was taken into this operator, its two columns are made here.
+            kind = arrow_type(self._spec.time_type)
+            extra[WINDOW_START] = extra[WINDOW_END] = kind
+        return PartialStatement(context, source, node, by, extra)
+
+    # -- input ------------------------------------------------------------------------------
+
+    def push(self, port: int, batch: Batch) -> list[Batch]:
+        """Drop late rows, merge the rest, close what the watermark passed."""
+        whole = self._whole.take(batch) if self._per_append else batch
+        if whole is None:
+            return []
+        times, valid = self._source.times(whole)
+        substreams = self._source.substreams(whole)
+        self._grow()
+        late, moves = self._observe(whole, times, substreams, valid)
+        if whole.num_rows:
+            self._timeouts.rows(substreams, self._source.count, whole.instant_ms)
+        base = self._rows
+        rows = self._partial_rows(whole, times, substreams, late)
+        made: list[Batch] = []
+        if rows is not None and rows.count:
+            slots = self._assign(rows, base, whole.instant_ms)
+            made = self._merge(whole, rows, slots)
+        return made + self._close(moves, whole.instant_ms)
+
+    def _grow(self) -> None:
+        count = self._source.count
+        self._marks.grow(count)
+        if len(self._sent) < count:
+            more = np.full(max(count, 2 * len(self._sent)), BEGINNING, np.int64)
+            more[: len(self._sent)] = self._sent
+            self._sent = more
+
+    def _observe(
+        self, batch: Batch, times: Int64s, substreams: Int64s | None, valid: Bools | None
+    ) -> tuple[Bools, Moves]:
+        """Which rows are late or without a time, and how the watermarks moved."""
+        borders = batch.borders
+        seen, known = times, substreams
+        if valid is not None:
+            borders, seen = counted(valid)[batch.borders], times[valid]
+            known = None if substreams is None else substreams[valid]
+        if self._past:
+            self._marks.track(seen, known)
+            late, moves = np.zeros(len(seen), np.bool_), NO_MOVES
+        elif known is None:
+            late, moves = self._marks.observe(seen, borders, continues=batch.continues)
+        else:
+            late, moves = self._marks.observe_substreams(
+                seen, known, borders, continues=batch.continues
+            )
+        if valid is not None:
+            whole = np.ones(len(times), np.bool_)
+            whole[valid] = late
+            late = whole
+        return late, moves
+
+    def _partial_rows(
+        self, batch: Batch, times: Int64s, substreams: Int64s | None, late: Bools
+    ) -> PartialRows | None:
+        rows, borders = batch.rows, batch.borders
+        if late.any():
+            kept = ~late
+            self.late_rows += int(late.sum())
+            rows, borders = without(batch, kept)
+            times = times[kept]
+            substreams = None if substreams is None else substreams[kept]
+        if not rows.num_rows:
+            return None
+        cells = self._panes.pane(times)
+        appends = append_numbers(borders) if self._per_append else None
+        if self._exploded:
+            first = self._panes.first_window(cells)
+            count = self._panes.last_window(cells) - first + 1
+            copies = np.repeat(np.arange(len(cells)), count)
+            step = np.arange(len(copies)) - np.repeat(np.cumsum(count) - count, count)
+            cells = first[copies] + step
+            rows = rows.take(pa.array(copies))
+            substreams = None if substreams is None else substreams[copies]
+            appends = None if appends is None else appends.take(pa.array(copies))
+        self._rows += rows.num_rows
+        extra = [pa.array(cells)]
+        if substreams is not None:
+            extra.append(pa.array(substreams))
+        if appends is not None:
+            extra.append(appends)
+        if self._bounds:
+            kind = arrow_type(self._spec.time_type)
+            extra.append(fixed_array(Lane(self._panes.starts(cells)), kind))
+            extra.append(fixed_array(Lane(self._panes.ends(cells)), kind))
+        return self._partials.run(rows, batch.instant_ms, tuple(extra))
+
+    def _assign(self, rows: PartialRows, base: int, instant_ms: int) -> Int64s:
+        cells = rows.by[_CELL]
+        substreams = rows.by.get(_SUBSTREAM)
+        if substreams is None:
+            substreams = np.zeros(rows.count, np.int64)
+        slots, _ = self._cells.assign(rows, cells, base, substreams)
+        if not self._new:
+            self._new = True
+            self._ticks.wanted_from(instant_ms)
+        self._budget.check(self.held())
+        return slots
+
+    def _merge(self, batch: Batch, rows: PartialRows, slots: Int64s) -> list[Batch]:
+        accumulators = self._cells.accumulators
+        lanes = accumulators.lanes(rows.partials)
+        if self._policy.send == "changed" and (self._past or not self._per_append):
+            self._changed.add(slots, self._cells.table.live)
+        if not self._per_append:
+            accumulators.merge(slots, lanes)
+            return []
+        appends = rows.by[ROW_APPEND]
+        captured = merge_per_append(accumulators, slots, appends, lanes)
+        if self._past:
+            return []
+        found = single(self._cells, slots)
+        sent = self._rows_of(found, appends, captured)
+        return self._output.send(sent, self._cells.keys, accumulators, batch.instant_ms)
+
+    # -- output -----------------------------------------------------------------------------
+
+    def _rows_of(self, found: Finished, appends: Int64s, lanes: list[Lane]) -> WindowRows:
+        windows = self._panes
+        return WindowRows(
+            found.key,
+            windows.starts(found.window),
+            windows.ends(found.window),
+            found.arrival,
+            lanes,
+            appends,
+        )
+
+    def _windows(self, slots: Int64s, low: Int64s, high: Int64s) -> list[Finished]:
+        """Windows low < w <= high (bounds per slot) of these slots."""
+        if self._merges:
+            return merged(self._cells, slots, self._panes, low, high)
+        window = self._cells.cell[slots]
+        found = slots[(window > low) & (window <= high)]
+        return [single(self._cells, found)] if len(found) else []
+
+    def _send(self, found: list[Finished], moves: Moves, instant_ms: int) -> list[Batch]:
+        made: list[Batch] = []
+        for part in found:
+            ends = self._panes.ends(part.window)
+            appends = np.zeros(len(ends), np.int64)
+            if len(moves.append) and moves.append.max() > 0:
+                appends = moves.append_that_closed(part.substream, ends)
+            lanes = part.accumulators.capture(part.slots)
+            rows = self._rows_of(part, appends, lanes)
+            made += self._output.send(rows, self._cells.keys, part.accumulators, instant_ms)
+        return made
+
+    def _close(self, moves: Moves, instant_ms: int) -> list[Batch]:
+        """Send windows that closed, or leave them to the next tick; forget what is gone."""
+        if not len(moves.append):
+            return []
+        if self._policy.at == "tick":
+            return []  # closed windows stay until the tick has shown them
+        marks = self._panes.closed_by(self._marks.marks)
+        slots = self._cells.table.slots()
+        of = self._cells.substream[slots]
+        made: list[Batch] = []
+        if self._policy.at == "close":
+            found = self._windows(slots, self._sent[of], marks[of])
+            made = self._send(found, moves, instant_ms)
+        self._forget(slots, marks)
+        return made
+
+    def _forget(self, slots: Int64s, marks: Int64s) -> None:
+        """Windows up to these are gone, and cells that only they had."""
+        count = len(self._sent)
+        self._sent = np.maximum(self._sent, marks[:count])
+        cells = self._cells.cell[slots]
+        last = self._panes.last_window(cells) if self._merges else cells
+        self._cells.free(slots[last <= self._sent[self._cells.substream[slots]]])
+
+    def tick(self, instant_ms: int) -> list[Batch]:
+        """Timeouts, the end of processing-time windows, then PERIODIC."""
+        if self._past:
+            return []
+        made: list[Batch] = []
+        if self._spec.processing_time:
+            self._marks.track(np.array([self._source.now(instant_ms)]), None)
+            if self._source.partitioned:
+                every = np.arange(self._source.count)
+                self._marks.track(np.full(len(every), self._source.now(instant_ms)), every)
+            made += self._close(self._marks.apply(), instant_ms)
+        made += self._time_out(instant_ms)
+        if self._policy.at != "tick" or not self._new or not self._ticks.passed(instant_ms):
+            return made
+        self._new = False
+        slots = self._cells.table.slots()
+        of = self._cells.substream[slots]
+        if self._policy.send == "changed":
+            changed = self._changed.take()
+            found = [single(self._cells, changed)] if len(changed) else []
+        else:
+            high = np.full(len(slots), np.iinfo(np.int64).max)
+            found = self._windows(slots, self._sent[of], high)
+        made += self._one_emission(found, instant_ms)
+        self._forget(slots, self._panes.closed_by(self._marks.marks))
+        return made
+
+    def _one_emission(self, found: list[Finished], instant_ms: int) -> list[Batch]:
+        return self._send(found, NO_MOVES, instant_ms)
+
+    def _time_out(self, instant_ms: int) -> list[Batch]:
+        due = self._timeouts.due_ms()
+        if due is None or instant_ms < due:
+            return []
+        slots = self._cells.table.slots()
+        of = self._cells.substream[slots]
+        over = self._timeouts.expired(np.unique(of), instant_ms)
+        return self._close(self._finish(slots, of, over), instant_ms)
+
+    def _finish(self, slots: Int64s, of: Int64s, substreams: Int64s) -> Moves:
+        """Move the marks of these substreams to the end of their last open window."""
+        if not len(substreams):
+            return NO_MOVES
+        cells = self._cells.cell[slots]
+        last = self._panes.last_window(cells) if self._merges else cells
+        highest = np.full(len(self._sent), BEGINNING, np.int64)
+        np.maximum.at(highest, of, last)
+        ends = self._panes.ends(highest[substreams])
+        return self._marks.advance(substreams, ends)
+
+    def backfilled(self, port: int, instant_ms: int) -> list[Batch]:
+        """The watermark is applied to the past at once."""
+        self._past = False
+        self._timeouts.restart(instant_ms)
+        if self._new:
+            self._ticks.wanted_from(instant_ms)
+        made: list[Batch] = []
+        if self._per_append:
+            changed = self._changed.take()
+            if len(changed):
+                made += self._one_emission([single(self._cells, changed)], instant_ms)
+        return made + self._close(self._marks.apply(), instant_ms)
+
+    def end(self, port: int, instant_ms: int) -> list[Batch]:
+        """Event time is over: every open window closes."""
+        slots = self._cells.table.slots()
+        if not len(slots):
+            return []
+        of = self._cells.substream[slots]
+        if self._policy.at == "close":
+            return self._close(self._finish(slots, of, np.unique(of)), instant_ms)
+        if self._policy.at == "append" or not self._new:
+            return []
+        self._new = False
+        if self._policy.send == "changed":
+            return self._one_emission([single(self._cells, self._changed.take())], instant_ms)
+        high = np.full(len(slots), np.iinfo(np.int64).max)
+        return self._one_emission(self._windows(slots, self._sent[of], high), instant_ms)
+
+    # -- timers and upkeep ------------------------------------------------------------------
+
+    def due_ms(self) -> int | None:
+        """The earliest of: tick, timeout, end of the first processing-time window."""
+        if self._past:
+            return None
+        due: list[int] = []
+        if self._policy.at == "tick" and self._new:
+            due.append(self._ticks.next_ms)
+        timeout = self._timeouts.due_ms()
+        if timeout is not None:
+            due.append(timeout)
+        if self._spec.processing_time and self._cells.table.live:
+            due.append(self._next_end_ms(self._spec))
+        return min(due) if due else None
+
+    def _next_end_ms(self, spec: WindowSpec) -> int:
+        """When the first open window of processing time ends."""
+        slots = self._cells.table.slots()
+        cells = self._cells.cell[slots]
+        gone = self._sent[self._cells.substream[slots]]
+        first = self._panes.first_window(cells) if self._merges else cells
+        window = np.maximum(first, gone + 1).min(keepdims=True)
+        # The mark moves by slides, so a window that ends between two of them waits for the next.
+        end = self._panes.ends(window)
+        mark = self._panes.floor(end)
+        if mark[0] < end[0]:
+            after = self._panes.pane(end) // self._panes.stride + 1
+            mark = self._panes.starts(after)
+        return milliseconds(int(mark[0]) + self._delay, spec.time_type)
+
+    def held(self) -> StateSize:
+        """Groups of open windows and what substreams need."""
+        size = self._cells.size()
+        return StateSize(size.rows, size.bytes + self._source.nbytes + self._marks.nbytes)
+
+    def close(self) -> None:
+        """Free the plans."""
+        self._partials.close()
+        self._source.close()

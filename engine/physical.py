@@ -1,0 +1,219 @@
+"""From a logical plan to a graph of operators; stateless chains over scans can be shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from engine.errors import Code, SqlError
+from engine.graph import Graph, Leaf, Node
+from engine.operators.aggregate import Aggregate
+from engine.operators.distinct import Distinct
+from engine.operators.limit import Limit
+from engine.operators.limit_by import LimitBy
+from engine.operators.operator import Context, Operator
+from engine.operators.project import Layer, Project
+from engine.operators.session_aggregate import SessionAggregate
+from engine.operators.sort import Sort
+from engine.operators.union import Union
+from engine.operators.window_aggregate import WindowAggregate
+from engine.operators.window_assign import SessionAssign, WindowAssign
+from engine.sql import logical
+from engine.types import arrow_field
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Filters and projections over a scan, the lowest first; equal ones are run once.
+
+    `filtered` is the single Project of the chain when its filter has parameters.
+    """
+
+    scan: logical.Scan | logical.RandomScan | logical.BoundedScan
+    layers: tuple[Layer, ...]
+    borders: bool
+    filtered: logical.Project | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A graph, and for each of its leaves the chain that feeds it."""
+
+    graph: Graph
+    chains: tuple[Chain, ...]
+
+
+SchemaOf = Callable[[Chain], pa.Schema]
+
+
+def stored_schema(schema: logical.Schema) -> pa.Schema:
+    """Arrow columns of a scan."""
+    return pa.schema([arrow_field(c.name, c.type) for c in schema])
+
+
+def build(
+    plan: logical.StreamingQuery,
+    context: Context,
+    schema_of: SchemaOf,
+    timer: Callable[[], float],
+) -> Built:
+    """Make the operators of a plan.
+
+    `schema_of` prepares a leaf's chain and says what it gives. Raises what DuckDB refuses
+    (`duck.Error`) and SqlError; what was made before is closed then.
+    """
+    builder = _Builder(context, schema_of)
+    try:
+        builder.add(plan.root, None, borders=False)
+    except BaseException:
+        for node in builder.made:
+            node.operator.close()
+        raise
+    return builder.finish(timer)
+
+
+def scans(node: logical.Node) -> Iterator[logical.Scan]:
+    """All scans of stored streams in a plan."""
+    match node:
+        case logical.Scan():
+            yield node
+        case logical.Union():
+            for each in node.inputs:
+                yield from scans(each)
+        case logical.RandomScan() | logical.BoundedScan():
+            return
+        case _:
+            yield from scans(node.input)
+
+
+class _Place:
+    """Where a node's output goes: its parent's number is known only when the parent is made."""
+
+    __slots__ = ("number", "port")
+
+    def __init__(self, port: int) -> None:
+        self.number = -1
+        self.port = port
+
+
+class _Builder:
+    """Children are made first, since an operator needs the schema of its input."""
+
+    def __init__(self, context: Context, schema_of: SchemaOf) -> None:
+        self._context = context
+        self._schema_of = schema_of
+        self.made: list[Node] = []
+        self._places: list[_Place | None] = []
+        self._leaves: list[tuple[Leaf, _Place | None]] = []
+        self._chains: list[Chain] = []
+
+    def add(self, node: logical.Node, place: _Place | None, *, borders: bool) -> pa.Schema:
+        """Make what gives the rows of a node to a place; `borders`: someone above asks for them."""
+        chain = _chain(node, borders=borders)
+        if chain is not None:
+            schema = self._schema_of(chain)
+            name = getattr(chain.scan, "stream_name", "values")
+            self._leaves.append((Leaf(chain.scan, None, f"Read {name}"), place))
+            self._chains.append(chain)
+            return schema
+        inputs = node.inputs if isinstance(node, logical.Union) else (_input(node),)
+        places = [_Place(port) for port in range(len(inputs))]
+        below = _asks(node, borders=borders)
+        schemas = [
+            self.add(each, to, borders=below) for each, to in zip(inputs, places, strict=True)
+        ]
+        operator = self._operator(node, schemas[0], borders=borders)
+        for to in places:
+            to.number = len(self.made)
+        self.made.append(Node(operator, None, len(inputs)))
+        self._places.append(place)
+        return operator.schema
+
+    def _operator(self, node: logical.Node, source: pa.Schema, *, borders: bool) -> Operator:
+        context = self._context
+        match node:
+            case logical.Project():
+                return Project(context, source, _layers(node), borders=borders)
+            case logical.Window():
+                session = node.spec.kind == "session"
+                assign = SessionAssign if session else WindowAssign
+                return assign(context, source, node.spec)
+            case logical.Aggregate():
+                if node.window is None:
+                    return Aggregate(context, source, node)
+                if node.window.kind == "session":
+                    return SessionAggregate(context, source, node)
+                return WindowAggregate(context, source, node)
+            case logical.Sort():
+                return Sort(context, source, node.order)
+            case logical.LimitBy():
+                return LimitBy(context, source, node)
+            case logical.Limit():
+                return Limit(source, node.count, node.offset)
+            case logical.Distinct():
+                return Distinct(context, source)
+            case logical.Union():
+                return Union(stored_schema(node.schema))
+            case _:
+                raise SqlError(f"{type(node).__name__} cannot be run yet.", Code.NOT_IMPLEMENTED)
+
+    def finish(self, timer: Callable[[], float]) -> Built:
+        """Fill in the places."""
+        for node, place in zip(self.made, self._places, strict=True):
+            node.parent = None if place is None else (place.number, place.port)
+        leaves: list[Leaf] = []
+        for leaf, place in self._leaves:
+            leaf.parent = None if place is None else (place.number, place.port)
+            leaves.append(leaf)
+        return Built(Graph(self.made, leaves, timer), tuple(self._chains))
+
+
+def _input(node: logical.Node) -> logical.Node:
+    """The only input; a run of Projects is one operator, a window belongs to its aggregate."""
+    assert not isinstance(
+        node, logical.Scan | logical.RandomScan | logical.BoundedScan | logical.Union
+    )
+    below = node.input
+    if isinstance(node, logical.Project):
+        while isinstance(below, logical.Project):
+            below = below.input
+    elif isinstance(node, logical.Aggregate) and isinstance(below, logical.Window):
+        below = below.input if node.window is not None else below
+    return below
+
+
+def _layers(node: logical.Project) -> tuple[Layer, ...]:
+    layers: list[Layer] = []
+    here: logical.Node = node
+    while isinstance(here, logical.Project):
+        layers.append(Layer(here.columns, here.where))
+        here = here.input
+    return tuple(reversed(layers))
+
+
+def _chain(node: logical.Node, *, borders: bool) -> Chain | None:
+    """The chain that a node is, if there is nothing but Projects above a scan."""
+    here = node
+    while isinstance(here, logical.Project):
+        here = here.input
+    if not isinstance(here, logical.Scan | logical.RandomScan | logical.BoundedScan):
+        return None
+    if not isinstance(node, logical.Project):
+        return Chain(here, (), borders)
+    single = node if node.input is here and node.parameters else None
+    return Chain(here, _layers(node), borders, single)
+
+
+def _asks(node: logical.Node, *, borders: bool) -> bool:
+    """Whether a node wants the borders of its input's appends kept."""
+    match node:
+        case logical.Aggregate():
+            return node.window is not None or node.emit.when == "append"
+        case logical.Sort():
+            return True
+        case logical.LimitBy():
+            return borders or not node.per_query
+        case _:
+            return borders

@@ -1,0 +1,260 @@
+"""Starts one planned statement of any kind: SELECT, DDL, INSERT, SHOW, DESCRIBE, KILL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+import pyarrow as pa
+
+from engine.batch import TP_APPEND_TIME, TP_SN, TP_TIME
+from engine.bounded import BoundedResult, fetch_arrow
+from engine.catalog import Catalog
+from engine.config import EngineSettings
+from engine.ddl import Ddl
+from engine.encode import JsonEncoder
+from engine.errors import Code, NotFound, SqlError, TailraceError
+from engine.flow import Flow
+from engine.history import Lease
+from engine.ingestor import Ingestor
+from engine.jobs import BoundedJob, JobTable, hot_rows
+from engine.protocol import (
+    Alteration,
+    QueryOpened,
+    QueryRequest,
+    RunningQuery,
+)
+from engine.query import Context, StaticResult, StreamingResult
+from engine.sql import statements as st
+from engine.sql.definitions import stored_schema
+from engine.sql.explain import children
+from engine.sql.logical import BoundedQuery, BoundedScan, Node, TableScan
+from engine.sql.planner import Planned
+from engine.storage import Storage
+from engine.worker_wire import JobColumn
+from engine.workers import WorkerPool
+
+_RIGHTS: Final = {"read": "read", "write": "write rows", "ddl": "change definitions"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What statements work on."""
+
+    catalog: Catalog
+    storage: Storage
+    ddl: Ddl
+    flow: Flow
+    pool: WorkerPool
+    ingestor: Ingestor
+    context: Context
+    settings: EngineSettings
+
+
+class Runner:
+    """See `start`. For the loop's thread."""
+
+    def __init__(self, parts: Parts, cancel: Callable[[str], Awaitable[bool]]) -> None:
+        self._parts = parts
+        self._cancel = cancel
+        self._handlers: dict[type, Callable[[QueryRequest, Planned, Any], Awaitable[None]]] = {
+            st.CreateStream: self._create,
+            st.CreateView: self._create,
+            st.Drop: self._drop,
+            st.Rename: self._rename,
+            st.Alter: self._alter,
+            st.Insert: self._insert,
+            st.Use: self._use,
+            st.KillQuery: self._kill,
+        }
+
+    async def start(self, request: QueryRequest, planned: Planned) -> RunningQuery:
+        """Start a statement; raises what it is refused with before any row.
+
+        SqlError 497 when the caller may not run this class of statement.
+        """
+        if planned.access not in request.allow:
+            raise SqlError(
+                f"This statement needs the right to {_RIGHTS[planned.access]}; "
+                "your role does not have it.",
+                Code.ACCESS_DENIED,
+            )
+        if planned.kind == "streaming":
+            return await self._stream(request, planned)
+        if planned.kind == "bounded":
+            return self._bounded(request, planned)
+        await self._handlers[type(planned.statement)](request, planned, planned.statement)
+        return StaticResult(QueryOpened(request.id, "ddl", (), planned.analysis))
+
+    # -- SELECT, SHOW, DESCRIBE, EXPLAIN ------------------------------------------------------
+
+    def _bounded(self, request: QueryRequest, planned: Planned) -> RunningQuery:
+        assert planned.bounded is not None
+        times = time_columns(planned)
+        opened = QueryOpened(request.id, "bounded", planned.header, planned.analysis, *times)
+        job, leases = self.job(planned.bounded, request.timeout_ms)
+        job = replace(job, event_time_column=times[0])
+        parts, release = self._parts, partial(_close_all, leases)
+        result = BoundedResult(opened, parts.pool, job, parts.settings, release)
+        result.policy = (request.batch_count, request.batch_ms)
+        return result
+
+    async def _stream(self, request: QueryRequest, planned: Planned) -> RunningQuery:
+        assert planned.streaming is not None
+        if request.bounded_only:
+            raise SqlError(
+                "This statement reads a stream without end; read table(stream) here, or run it as "
+                "a query.",
+                Code.NOT_IMPLEMENTED,
+            )
+        times = time_columns(planned)
+        opened = QueryOpened(request.id, "streaming", planned.header, planned.analysis, *times)
+        columns = [(c.name, c.type) for c in planned.streaming.schema]
+        result = StreamingResult(opened, request, JsonEncoder(columns), self._parts.context)
+        now = self._parts.context.clock.now_ms()
+        answers = {
+            query: await self._fetch(query, request.timeout_ms)
+            for query in bounded_sources(planned.streaming.root)
+        }
+        await asyncio.to_thread(
+            self._parts.flow.start, request.id, planned.streaming, result, now, answers
+        )
+        return result
+
+    async def _fetch(self, query: BoundedQuery, timeout_ms: int = 0) -> pa.Table:
+        """All rows of a bounded query as Arrow."""
+        job, leases = self.job(query, timeout_ms, arrow=True)
+        try:
+            return await fetch_arrow(self._parts.pool, job)
+        finally:
+            _close_all(leases)
+
+    def job(
+        self, query: BoundedQuery, timeout_ms: int = 0, *, arrow: bool = False
+    ) -> tuple[BoundedJob, list[Lease]]:
+        """A worker's job over a snapshot of this instant, and the lease on its files."""
+        tables: list[JobTable] = []
+        leases: list[Lease] = []
+        for table in query.tables:
+            view = self._parts.storage.view(table.stream_id)
+            leases.append(view.lease)
+            tables.append(
+                JobTable(
+                    table.alias,
+                    self._columns(table),
+                    tuple(str(path) for path in view.files),
+                    tuple(hot_rows(piece) for piece in view.hot),
+                )
+            )
+        limit = self._parts.settings.bounded_query_ms_max
+        clock = self._parts.context.clock
+        job = BoundedJob(
+            bound_tokens(query.sql, clock.now_ms(), clock.seed()),
+            tuple(JobColumn(c.name, str(c.type)) for c in query.schema),
+            tuple(tables),
+            "arrow" if arrow else "json",
+            min(timeout_ms, limit) if timeout_ms > 0 else limit,
+        )
+        return job, leases
+
+    def _columns(self, table: TableScan) -> tuple[JobColumn, ...]:
+        definition = self._parts.catalog.by_id(table.stream_id)
+        if definition is None:
+            raise SqlError(f"stream {table.stream_name} does not exist", Code.UNKNOWN_STREAM)
+        types = {c.name: str(c.type) for c in stored_schema(definition).columns}
+        types |= {TP_SN: "int64", TP_APPEND_TIME: "int64"}
+        return tuple(JobColumn(name, types[name]) for name in table.columns)
+
+    # -- DDL --------------------------------------------------------------------------------
+
+    async def _create(
+        self, request: QueryRequest, planned: Planned, statement: st.CreateStream | st.CreateView
+    ) -> None:
+        if statement.if_not_exists and self._parts.catalog.get(statement.name) is not None:
+            return
+        assert planned.definition is not None
+        await self._parts.ddl.create(
+            planned.definition, request.caller, replace=statement.or_replace
+        )
+
+    async def _drop(self, request: QueryRequest, planned: Planned, statement: st.Drop) -> None:
+        if statement.if_exists and self._parts.catalog.get(statement.name) is None:
+            return
+        await self._parts.ddl.drop(statement.name, statement.kind, force=statement.force)
+
+    async def _rename(self, request: QueryRequest, planned: Planned, statement: st.Rename) -> None:
+        await self._parts.ddl.rename(statement.name, statement.to, request.caller)
+
+    async def _alter(self, request: QueryRequest, planned: Planned, statement: st.Alter) -> None:
+        settings = dict(statement.settings)
+        change = Alteration(
+            description=statement.comment,
+            ttl_expression=statement.ttl,
+            logstore_retention_bytes=_integer(settings.pop("logstore_retention_bytes", None)),
+            logstore_retention_ms=_integer(settings.pop("logstore_retention_ms", None)),
+        )
+        await self._parts.ddl.alter(statement.name, change, request.caller, settings)
+
+    # -- INSERT -----------------------------------------------------------------------------
+
+    async def _insert(self, request: QueryRequest, planned: Planned, statement: st.Insert) -> None:
+        assert planned.bounded is not None
+        assert planned.insert is not None
+        rows = await self._fetch(planned.bounded, request.timeout_ms)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._parts.ingestor.submit_table(
+            planned.insert.stream, rows, planned.insert.idempotency_id, future.set_result
+        )
+        outcome = await future
+        if isinstance(outcome, TailraceError):
+            raise outcome
+
+    # -- the rest ----------------------------------------------------------------------------
+
+    async def _use(self, request: QueryRequest, planned: Planned, statement: st.Use) -> None:
+        if statement.database != "default":
+            raise NotFound(
+                f"The database '{statement.database}' does not exist; only 'default' does.",
+                Code.UNKNOWN_DATABASE,
+            )
+
+    async def _kill(self, request: QueryRequest, planned: Planned, statement: st.KillQuery) -> None:
+        await self._cancel(statement.query_id)
+
+
+def _integer(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise SqlError(f"'{text[:40]}' is not a whole number.", Code.BAD_ARGUMENTS) from None
+
+
+def bounded_sources(node: Node) -> list[BoundedQuery]:
+    """The bounded queries whose rows a streaming plan reads at its start."""
+    if isinstance(node, BoundedScan):
+        return [node.query]
+    return [query for below in children(node) for query in bounded_sources(below)]
+
+
+def bound_tokens(sql: str, now_ms: int, seed: int) -> str:
+    """The statement with the instant and the seed of its one step in place."""
+    return sql.replace("{now_ms}", str(now_ms)).replace("{seed}", str(seed))
+
+
+def _close_all(leases: list[Lease]) -> None:
+    for lease in leases:
+        lease.close()
+
+
+def time_columns(planned: Planned) -> tuple[int, int, int]:
+    """Indices of the event time, window_start and window_end in the header, -1 = none."""
+    names = [column.name for column in planned.header]
+    found = [names.index(n) if n in names else -1 for n in ("window_start", "window_end")]
+    event_time = names.index(TP_TIME) if TP_TIME in names else -1
+    return event_time, found[0], found[1]

@@ -1,0 +1,186 @@
+"""A running query of a flow: its graph, feeds, output, counters, and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+from engine.batch import Batch
+from engine.clock import Clock
+from engine.errors import QueryFailed, TailraceError
+from engine.failures import failure_of
+from engine.feeds import Feed
+from engine.graph import Graph
+from engine.operators.bounded import BoundedRows
+from engine.operators.random_stream import RandomRows
+from engine.protocol import Pipeline, QueryCounters
+from engine.sharing import Chunk
+from engine.steps import Journal, StartRecord
+
+
+class Output(Protocol):
+    """Where a query's results go; called on the flow thread."""
+
+    def ready(self) -> bool:
+        """Whether more is wanted; after False the flow is woken (`Flow.wake`) when it is."""
+        ...
+
+    def rows(self, batch: pa.RecordBatch) -> None:
+        """Take result rows."""
+        ...
+
+    def end(self, error: TailraceError | None) -> None:
+        """The query ended by itself or failed; the last call."""
+        ...
+
+
+@dataclass(slots=True)
+class _Work:
+    """What was done so far."""
+
+    scanned_rows: int = 0
+    scanned_bytes: int = 0
+    result_rows: int = 0
+    seconds: float = 0.0
+    newest_ms: int = 0
+
+
+@dataclass(slots=True)
+class Running:
+    """For the flow thread, but for `counters` and `pipeline`, which any thread may call."""
+
+    record: StartRecord
+    graph: Graph
+    feeds: list[Feed]
+    generators: dict[int, RandomRows | BoundedRows]
+    output: Output
+    clock: Clock
+    emit_in_past: bool = False
+    paused: bool = False
+    over: bool = False
+    due_ms: int | None = None
+    journal: Journal = field(default_factory=Journal)
+    work: _Work = field(default_factory=_Work)
+
+    @property
+    def behind(self) -> bool:
+        """Whether a scan still reads from its own position, or a bounded source has rows."""
+        leaves = self.graph.leaves
+        if any(not f.live and not leaves[f.source].ended for f in self.feeds):
+            return True
+        return any(isinstance(g, BoundedRows) for g in self.generators.values())
+
+    @property
+    def id(self) -> str:
+        """The query's id."""
+        return self.record.query_id
+
+    def feed(self, feed: Feed, chunk: Chunk) -> None:
+        """Run a chunk through one feed. Ends the query when the step fails."""
+        began = self.clock.monotonic()
+        try:
+            batch = feed.chain.run(chunk)
+            feed.inside = chunk.continues
+            self.journal.read(feed.source, chunk.first_sn, chunk.next_sn)
+            feed.next_sn = max(feed.next_sn, chunk.next_sn)
+            self._count(feed, chunk)
+            if self.graph.leaves[feed.source].parent is not None:
+                self._send(self.graph.push(feed.source, batch))
+            elif batch.num_rows:
+                self._send([batch])
+            self.after(chunk.instant_ms)
+        except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
+            self.fail(error)
+        self.work.seconds += self.clock.monotonic() - began
+
+    def _count(self, feed: Feed, chunk: Chunk) -> None:
+        work, leaf = self.work, self.graph.leaves[feed.source]
+        work.scanned_rows += chunk.part.rows.num_rows
+        work.scanned_bytes += chunk.nbytes
+        leaf.bytes += chunk.nbytes
+        work.newest_ms = max(work.newest_ms, chunk.newest_ms())
+
+    def push(self, source: int, batch: Batch) -> None:
+        """Rows of a generator or a bounded source."""
+        began = self.clock.monotonic()
+        try:
+            self.work.scanned_rows += batch.num_rows
+            self._send(self.graph.push(source, batch))
+            self.after(batch.instant_ms)
+        except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
+            self.fail(error)
+        self.work.seconds += self.clock.monotonic() - began
+
+    def end_source(self, source: int, instant_ms: int) -> None:
+        """A generator or a bounded source has no more rows."""
+        try:
+            self._send(self.graph.end_leaf(source, instant_ms))
+            self.after(instant_ms)
+        except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
+            self.fail(error)
+
+    def backfilled(self, source: int, instant_ms: int) -> None:
+        """The past of a source is read."""
+        try:
+            self._send(self.graph.backfilled(source, instant_ms))
+            self.after(instant_ms)
+        except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
+            self.fail(error)
+
+    def tick(self, instant_ms: int) -> None:
+        """Run the timers that are due."""
+        try:
+            self._send(self.graph.tick(instant_ms))
+            self.after(instant_ms, timers=True)
+        except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
+            self.fail(error)
+
+    def after(self, instant_ms: int, *, timers: bool = False) -> None:
+        """A step is over."""
+        self.journal.done(instant_ms, timers=timers)
+        if self.over:
+            return
+        if self.graph.ended:
+            self.finish(None)
+            return
+        due = [self.graph.due_ms(), *(g.due_ms() for g in self.generators.values())]
+        known = [d for d in due if d is not None]
+        self.due_ms = min(known) if known else None
+
+    def _send(self, batches: list[Batch]) -> None:
+        for batch in batches:
+            if batch.num_rows and not self.over:
+                self.work.result_rows += batch.num_rows
+                self.output.rows(batch.rows)
+
+    def fail(self, error: Exception) -> None:
+        """End with this error."""
+        failure = failure_of(error)
+        self.finish(QueryFailed(failure.message, failure.code))
+
+    def finish(self, error: TailraceError | None) -> None:
+        """End, once; the output hears of it."""
+        if not self.over:
+            self.over = True
+            self.due_ms = None
+            self.output.end(error)
+
+    def counters(self) -> QueryCounters:
+        """What it did so far."""
+        size = self.graph.held() if not self.over else None
+        return QueryCounters(
+            scanned_rows=self.work.scanned_rows,
+            scanned_bytes=self.work.scanned_bytes,
+            result_rows=self.work.result_rows,
+            processing_ms=int(self.work.seconds * 1000),
+            last_event_time_ms=self.work.newest_ms,
+            late_rows=self.graph.late_rows(),
+            state_rows=size.rows if size else 0,
+            state_bytes=size.bytes if size else 0,
+        )
+
+    def pipeline(self) -> Pipeline:
+        """Its operator graph."""
+        return self.graph.pipeline()

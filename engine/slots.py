@@ -1,0 +1,216 @@
+"""Slot table: keys to dense slot numbers, by hash and comparison, whole batches at a time.
+
+Open addressing with linear probing in plain numpy. A freed slot leaves a mark in its bucket until
+the next rebuild; slots themselves are reused at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.keys import Encoded, KeyColumn
+
+Slots = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
+
+_EMPTY = -1
+_FREED = -2
+_CLAIM = -3  # claims count downwards from here while a batch inserts
+_SLOTS_MIN = 16
+_LOAD = 3  # at least so many buckets per key in use: a probe of a batch then takes few rounds
+
+
+class SlotTable:
+    """Slots of keys; of a table without key columns the hash is the key."""
+
+    def __init__(self, columns: Sequence[KeyColumn] = ()) -> None:
+        self._columns = tuple(columns)
+        self._hash = np.zeros(_SLOTS_MIN, np.uint64)
+        self._bucket_of = np.zeros(_SLOTS_MIN, np.int32)
+        self._buckets = np.full(_SLOTS_MIN * 4, _EMPTY, np.int32)
+        self._free = np.zeros(_SLOTS_MIN, np.int32)
+        self._free_count = 0
+        self._top = 0  # slots ever used
+        self._used = 0  # buckets not empty, freed marks included
+        for each in self._columns:
+            each.grow(_SLOTS_MIN)
+
+    @property
+    def capacity(self) -> int:
+        """Slot numbers are below this; arrays beside the table have this length."""
+        return len(self._hash)
+
+    @property
+    def live(self) -> int:
+        """Slots in use."""
+        return self._top - self._free_count
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the table and its keys."""
+        own = self._hash.nbytes + self._bucket_of.nbytes + self._buckets.nbytes + self._free.nbytes
+        return own + sum(each.nbytes for each in self._columns)
+
+    def assign(self, hashes: Hashes, keys: Sequence[Encoded] = ()) -> tuple[Slots, Bools]:
+        """The slot of each row, and whether the row is the one that made it.
+
+        Keys may repeat inside the batch; then one of the equal rows made the slot. `capacity` may
+        have grown afterwards.
+        """
+        count = len(hashes)
+        self._reserve(count)
+        slots = np.full(count, -1, np.int64)
+        made = np.zeros(count, np.bool_)
+        mask = len(self._buckets) - 1
+        at = (_spread(hashes) & np.uint64(mask)).astype(np.int64)
+        active = np.arange(count)
+        found = self._buckets[at]
+        while True:
+            empty = found == _EMPTY
+            wanting = active[empty]
+            if len(wanting):
+                occupied = ~empty
+                active, found = active[occupied], found[occupied]
+            moved = self._resolve(active, found, (slots, hashes, keys))
+            at[moved] = (at[moved] + 1) & mask
+            active = moved
+            if len(wanting):
+                lost = self._insert(wanting, (slots, made, at), hashes, keys)
+                active = np.concatenate((moved, lost)) if len(lost) else moved
+            if not len(active):
+                return slots, made
+            found = self._buckets[at[active]]
+
+    def _resolve(
+        self,
+        rows: Slots,
+        found: npt.NDArray[np.int32],
+        batch: tuple[Slots, Hashes, Sequence[Encoded]],
+    ) -> Slots:
+        """Settle rows whose bucket holds their key; returns those that must probe on."""
+        slots, hashes, keys = batch
+        if not len(rows):
+            return rows
+        # A freed mark is a negative index: it reads some slot's hash, and is then ruled out.
+        same = (self._hash[found] == hashes[rows]) & (found >= 0)
+        matching = np.flatnonzero(same)
+        held, asking = found[matching].astype(np.int64), rows[matching]
+        equal = np.ones(len(matching), np.bool_)
+        for each, encoded in zip(self._columns, keys, strict=True):
+            equal &= each.equal(held, encoded, asking)
+        if equal.all():
+            slots[asking] = held
+            return rows[~same]
+        slots[asking[equal]] = held[equal]
+        same[matching[~equal]] = False
+        return rows[~same]
+
+    def _insert(
+        self,
+        rows: Slots,
+        batch: tuple[Slots, Bools, Slots],
+        hashes: Hashes,
+        keys: Sequence[Encoded],
+    ) -> Slots:
+        """Give new slots to rows at empty buckets; returns rows that lost theirs to another."""
+        slots, made, at = batch
+        claims = (_CLAIM - np.arange(len(rows))).astype(np.int32)
+        # Backwards, so that of equal keys the earliest row makes the slot.
+        self._buckets[at[rows[::-1]]] = claims[::-1]
+        won = self._buckets[at[rows]] == claims
+        winners = rows[won]
+        taken = self._take(len(winners))
+        self._buckets[at[winners]] = taken
+        self._bucket_of[taken] = at[winners]
+        self._hash[taken] = hashes[winners]
+        for each, encoded in zip(self._columns, keys, strict=True):
+            each.store(taken, encoded, winners)
+        slots[winners] = taken
+        made[winners] = True
+        self._used += len(winners)
+        return rows[~won]
+
+    def _take(self, count: int) -> Slots:
+        reused = min(count, self._free_count)
+        taken = np.empty(count, np.int64)
+        if reused:
+            self._free_count -= reused
+            taken[:reused] = self._free[self._free_count : self._free_count + reused]
+        taken[reused:] = np.arange(self._top, self._top + count - reused)
+        self._top += count - reused
+        return taken
+
+    def free(self, slots: Slots) -> None:
+        """Forget these keys; their slots will be given to others. Each slot once."""
+        if not len(slots):
+            return
+        self._buckets[self._bucket_of[slots]] = _FREED
+        self._bucket_of[slots] = -1
+        for each in self._columns:
+            each.release(slots)
+        end = self._free_count + len(slots)
+        self._free[self._free_count : end] = slots
+        self._free_count = end
+
+    def slots(self) -> Slots:
+        """All slots in use, by number."""
+        return np.flatnonzero(self._bucket_of[: self._top] >= 0)
+
+    def _reserve(self, more: int) -> None:
+        """Room for `more` new keys: slots, and enough buckets for short probes."""
+        needed = self._top + max(0, more - self._free_count)
+        if needed > self.capacity:
+            self._grow_slots(1 << (needed - 1).bit_length())
+        if (self._used + more) * _LOAD > len(self._buckets):
+            needed = max(self.live + more, _SLOTS_MIN) * 2 * _LOAD
+            self._rebuild(1 << (needed - 1).bit_length())
+
+    def _grow_slots(self, capacity: int) -> None:
+        self._hash = enlarged(self._hash, capacity)
+        self._bucket_of = enlarged(self._bucket_of, capacity)
+        self._free = enlarged(self._free, capacity)
+        for each in self._columns:
+            each.grow(capacity)
+
+    def _rebuild(self, size: int) -> None:
+        """Buckets anew without the marks of freed slots; all keys differ, none is compared."""
+        live = self.slots()
+        self._buckets = np.full(size, _EMPTY, np.int32)
+        mask = size - 1
+        at = (_spread(self._hash[live]) & np.uint64(mask)).astype(np.int64)
+        active = np.arange(len(live))
+        while len(active):
+            where = at[active]
+            empty = self._buckets[where] == _EMPTY
+            trying = active[empty]
+            self._buckets[at[trying]] = live[trying]
+            placed = self._buckets[at[active]] == live[active]
+            active = active[~placed]
+            at[active] = (at[active] + 1) & mask
+        self._bucket_of[live] = at
+        self._used = len(live)
+
+
+def enlarged(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """The array with zeros behind it, `size` long."""
+    made = np.zeros(size, array.dtype)
+    made[: len(array)] = array
+    return made
+
+
+def mixed(first: Slots, second: Slots) -> Hashes:
+    """A hash of two whole numbers per row."""
+    left = first.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    left ^= left >> np.uint64(32)
+    right = second.astype(np.uint64) + np.uint64(0x7F4A7C15)
+    return (left ^ right) * np.uint64(0xD6E8FEB86659FD93)
+
+
+def _spread(hashes: Hashes) -> Hashes:
+    """High bits into the low ones, which choose the bucket."""
+    return hashes ^ (hashes >> np.uint64(29))

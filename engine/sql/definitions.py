@@ -1,0 +1,339 @@
+"""CREATE statements to definitions and back; how a stream's rows are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, cast
+
+import msgspec
+from sqlglot import exp
+
+from engine.errors import Code, SqlError
+from engine.protocol import ColumnDef, Definition
+from engine.schema import StoredColumn, StoredSchema
+from engine.sql import statements as st
+from engine.sql.context import Context
+from engine.sql.expressions import Binder
+from engine.sql.logical import Named
+from engine.sql.names import ColumnScope, Names, holds_aggregate
+from engine.sql.relations import Facts, Field, quoted
+from engine.sql.settings import STREAM_SETTINGS, check_settings, number_setting
+from engine.sql.statements import parse_expression
+from engine.type_parser import parse_type
+from engine.types import (
+    DATETIME64_3_UTC,
+    DataType,
+    duckdb_type,
+    quote_name,
+    quote_text,
+    zero_sql,
+)
+
+COLUMNS_MAX = 1024
+NAME_CHARS_MAX = 256
+_RESERVED = frozenset(("_tp_delta", "_tp_sn", "_tp_append_time", "_tp_shard"))
+_MODES = ("append", "changelog", "changelog_kv", "versioned_kv")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundColumn:
+    """A declared column with its type and the syntax of its default."""
+
+    name: str
+    type: DataType
+    expression: exp.Expr | None
+    kind: str
+
+    @property
+    def alias(self) -> bool:
+        """Computed when read, not stored."""
+        return self.kind == "alias"
+
+
+def no_catalog(name: str) -> Definition | None:
+    """Defaults read no streams."""
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _bind_columns(columns: tuple[ColumnDef, ...]) -> tuple[BoundColumn, ...]:
+    found: list[BoundColumn] = []
+    for column in columns:
+        expression = parse_expression(column.default) if column.default else None
+        if column.type:
+            t = parse_type(column.type)
+        elif expression is not None:
+            fields = tuple(Field(c.name, c.type, quoted(c.name)) for c in found)
+            t = _binder(fields).bind(expression).type
+        else:
+            raise SqlError(f"column {column.name} has neither type nor default")
+        found.append(BoundColumn(column.name, t, expression, column.kind))
+    return tuple(found)
+
+
+def bind_columns(definition: Definition) -> tuple[BoundColumn, ...]:
+    """The declared columns with types."""
+    return _bind_columns(definition.columns)
+
+
+def _binder(fields: tuple[Field, ...]) -> Binder:
+    context = Context(no_catalog, Facts())
+    return Binder(ColumnScope(Names(fields, {}), context))
+
+
+def stored_schema(definition: Definition) -> StoredSchema:
+    """Columns as stored, with bound defaults and event time.
+
+    Raises SqlError when a default or the event time does not bind.
+    """
+    columns = bind_columns(definition)
+    fields = tuple(Field(c.name, c.type, quoted(c.name)) for c in columns if not c.alias)
+    stored: list[StoredColumn] = []
+    for column in columns:
+        if column.alias:
+            continue
+        others = tuple(f for f in fields if f.name != column.name)
+        sql = _default_sql(column, others)
+        stored.append(StoredColumn(column.name, column.type, sql, column.kind == "materialized"))
+    if all(c.name != "_tp_time" for c in stored):
+        stored.append(StoredColumn("_tp_time", DATETIME64_3_UTC))
+    name, event_sql = _event_time(definition, fields)
+    return StoredSchema(tuple(stored), name, event_sql)
+
+
+def _default_sql(column: BoundColumn, others: tuple[Field, ...]) -> str:
+    if column.expression is None:
+        return ""
+    if holds_aggregate(column.expression):
+        raise SqlError(f"the default of {column.name} holds an aggregate", Code.BAD_ARGUMENTS)
+    bound = _binder(others).bind(column.expression)
+    sql = converted(bound.sql, bound.type, column.type, bound.constant)
+    if not column.type.is_nullable:
+        sql = f"coalesce({sql}, {zero_sql(column.type)})"
+    return sql
+
+
+def converted(sql: str, t: DataType, target: DataType, constant: object = None) -> str:
+    """SQL of exactly the storage type of `target`."""
+    from engine.functions.casts import cast_sql
+    from engine.functions.table import MISSING, Arg, Constant
+
+    if t.inner == target.inner:
+        return f"CAST({sql} AS {duckdb_type(target)})"
+    held = cast("Constant", constant) if constant is not None else MISSING
+    return cast_sql(Arg(sql, t, held), target).sql
+
+
+def _event_time(definition: Definition, fields: tuple[Field, ...]) -> tuple[str, str]:
+    text = definition.event_time_column
+    if not text:
+        return "", ""
+    by_name = {f.name: f for f in fields}
+    held = by_name.get(text.strip("`"))
+    if held is not None and held.type.is_time:
+        return held.name, ""
+    expression = parse_expression(text)
+    bound = _binder(fields).bind(expression)
+    if not (bound.type.is_temporal or bound.type.is_numeric or bound.type.is_string):
+        message = f"event_time_column {text[:80]} must be a time, it is {bound.type}"
+        raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
+    sql = converted(bound.sql, bound.type, DATETIME64_3_UTC, bound.constant)
+    return "", sql
+
+
+def random_columns(definition: Definition) -> tuple[Named, ...]:
+    """SQL of the columns of a random stream over `__ordinal`."""
+    columns = bind_columns(definition)
+    named: list[Named] = []
+    done: dict[str, Field] = {}
+    for column in columns:
+        if column.alias:
+            continue
+        sql = _default_sql(column, tuple(done.values())) or zero_sql(column.type)
+        named.append(Named(column.name, sql, column.type))
+        done[column.name] = Field(column.name, column.type, f"({sql})")
+    if "_tp_time" not in done:
+        _, event_sql = _event_time(definition, tuple(done.values()))
+        now = f"CAST(make_timestamp_ms({{now_ms}}) AS {duckdb_type(DATETIME64_3_UTC)})"
+        held = done.get(definition.event_time_column)
+        if held is not None:
+            event_sql = converted(held.sql, held.type, DATETIME64_3_UTC)
+        named.append(Named("_tp_time", event_sql or now, DATETIME64_3_UTC))
+    return tuple(named)
+
+
+@lru_cache(maxsize=1024)
+def _keep(ttl: str) -> exp.Expr | None:
+    if not ttl:
+        return None
+    bare = parse_expression(ttl)
+    from engine.sql.nodes import Call
+
+    return exp.GT(this=exp.Paren(this=bare), expression=Call(this="now", expressions=[]))
+
+
+def keep_predicate(definition: Definition) -> exp.Expr | None:
+    """The condition under which a row is still there; None without a TTL."""
+    found = _keep(definition.ttl_expression)
+    return None if found is None else found.copy()
+
+
+def keep_sql(definition: Definition) -> str:
+    """`keep_predicate` as DuckDB SQL over the stored columns, '' without a TTL."""
+    condition = keep_predicate(definition)
+    if condition is None:
+        return ""
+    fields = [Field(c.name, c.type, quoted(c.name)) for c in bind_columns(definition)]
+    if all(f.name != "_tp_time" for f in fields):
+        fields.append(Field("_tp_time", DATETIME64_3_UTC, quoted("_tp_time")))
+    return _binder(tuple(fields)).condition(condition)
+
+
+# -- CREATE to Definition ------------------------------------------------------------------------
+
+
+def from_create(statement: st.CreateStream) -> Definition:
+    """The definition that CREATE [RANDOM] STREAM means; ids, times and callers are the engine's."""
+    check_settings(statement.settings, STREAM_SETTINGS, "a stream")
+    given = statement.settings
+    mode = given.get("mode", "append").lower()
+    if mode not in _MODES:
+        raise SqlError(f"stream mode {mode[:40]} does not exist", Code.BAD_ARGUMENTS)
+    kind = cast("Literal['stream', 'random_stream']", statement.kind)
+    columns = tuple(replace_type(column) for column in statement.columns)
+    options = {"if_not_exists": True} if statement.if_not_exists else {}
+    definition = Definition(
+        id="",
+        name=statement.name,
+        kind=kind,
+        columns=columns,
+        mode=mode,
+        primary_key=", ".join(statement.primary_key),
+        event_time_column=given.get("event_time_column", ""),
+        event_time_timezone=given.get("event_time_timezone", "UTC"),
+        logstore_retention_bytes=number_setting(given, "logstore_retention_bytes", 10737418240),
+        logstore_retention_ms=number_setting(given, "logstore_retention_ms", 604800000),
+        ttl_expression=statement.ttl,
+        description=statement.comment,
+        settings=dict(given),
+        options=options,
+    )
+    return check_definition(definition)
+
+
+def replace_type(column: ColumnDef) -> ColumnDef:
+    """The column with its type's canonical name."""
+    if not column.type:
+        return column
+    return msgspec.structs.replace(column, type=str(parse_type(column.type)))
+
+
+def check_definition(definition: Definition) -> Definition:
+    """Check a stream's definition (from SQL or REST) and fill types and `create_query`.
+
+    Raises SqlError: 36 for impossible shapes, 15 for a column twice, 50 for an unknown type, 48
+    for what this version cannot store, and whatever the defaults, TTL and event time raise.
+    """
+    if not definition.columns:
+        raise SqlError(f"stream {definition.name} has no columns", Code.BAD_ARGUMENTS)
+    if len(definition.columns) > COLUMNS_MAX:
+        raise SqlError(f"a stream has at most {COLUMNS_MAX} columns", Code.BAD_ARGUMENTS)
+    check_name(definition.name)
+    seen: set[str] = set()
+    for column in definition.columns:
+        check_name(column.name)
+        if column.name in seen:
+            raise SqlError(f"column {column.name} is declared twice", Code.DUPLICATE_COLUMN)
+        if column.name in _RESERVED or column.name.startswith("__"):
+            raise SqlError(f"column name {column.name} is reserved", Code.BAD_ARGUMENTS)
+        seen.add(column.name)
+    _check_mode(definition)
+    bound = bind_columns(definition)
+    columns = tuple(
+        _with_type(column, found) for column, found in zip(definition.columns, bound, strict=True)
+    )
+    definition = msgspec.structs.replace(definition, columns=columns)
+    if definition.kind == "random_stream":
+        random_columns(definition)
+    else:
+        stored_schema(definition)
+    keep_sql(definition)
+    return msgspec.structs.replace(definition, create_query=create_query(definition))
+
+
+def _check_mode(definition: Definition) -> None:
+    if definition.engine not in ("Stream", "") or definition.mode != "append":
+        what = definition.engine if definition.engine not in ("Stream", "") else definition.mode
+        if definition.mode.endswith("_kv") and not definition.primary_key:
+            message = f"a {definition.mode} stream needs a primary key"
+            raise SqlError(message, Code.BAD_ARGUMENTS)
+        raise SqlError(f"{what} streams are not supported yet", Code.NOT_IMPLEMENTED)
+
+
+def _with_type(column: ColumnDef, bound: BoundColumn) -> ColumnDef:
+    return msgspec.structs.replace(column, type=str(bound.type))
+
+
+def check_name(name: str) -> None:
+    """SqlError 36 for names that cannot be used."""
+    bad = not name or len(name) > NAME_CHARS_MAX or any(ord(c) < 32 or c in '/\\"`' for c in name)
+    if bad:
+        message = (
+            f"the name {name[:60]!r} is empty, longer than {NAME_CHARS_MAX} or has bad characters"
+        )
+        raise SqlError(message, Code.BAD_ARGUMENTS)
+
+
+# -- Definition to CREATE text --------------------------------------------------------------------
+
+
+def create_query(definition: Definition) -> str:
+    """The CREATE statement that makes an equal object."""
+    name = quote_name(definition.name)
+    if definition.kind == "view":
+        comment = f" COMMENT {quote_text(definition.description)}" if definition.description else ""
+        return f"CREATE VIEW {name} AS {definition.query}{comment}"
+    modifier = "RANDOM " if definition.kind == "random_stream" else ""
+    columns = ",\n".join(f"  {_column_text(c)}" for c in definition.columns)
+    parts = [f"CREATE {modifier}STREAM {name}\n(\n{columns}\n)"]
+    if definition.primary_key:
+        parts.append(f"PRIMARY KEY ({definition.primary_key})")
+    if definition.ttl_expression:
+        parts.append(f"TTL {definition.ttl_expression}")
+    if definition.description:
+        parts.append(f"COMMENT {quote_text(definition.description)}")
+    settings = _settings_of(definition)
+    if settings:
+        pairs = ", ".join(f"{key} = {value}" for key, value in settings.items())
+        parts.append(f"SETTINGS {pairs}")
+    return "\n".join(parts)
+
+
+def _column_text(column: ColumnDef) -> str:
+    out = f"{quote_name(column.name)} {column.type}".rstrip()
+    if column.default:
+        out += f" {column.kind.upper()} {column.default}"
+    if column.codec:
+        out += f" {column.codec}"
+    if column.ttl_expression:
+        out += f" TTL {column.ttl_expression}"
+    if column.comment:
+        out += f" COMMENT {quote_text(column.comment)}"
+    return out
+
+
+def _settings_of(definition: Definition) -> dict[str, str]:
+    held = dict(definition.settings)
+    if definition.mode != "append":
+        held["mode"] = definition.mode
+    if definition.event_time_column:
+        held["event_time_column"] = definition.event_time_column
+    defaults = {"logstore_retention_bytes": 10737418240, "logstore_retention_ms": 604800000}
+    for name, default in defaults.items():
+        value = int(getattr(definition, name))
+        held.pop(name, None)
+        if value != default and definition.kind == "stream":
+            held[name] = str(value)
+    number = {k: v for k, v in held.items() if v.lstrip("-").replace(".", "", 1).isdigit()}
+    return {k: v if k in number else quote_text(v) for k, v in held.items()}

@@ -1,0 +1,97 @@
+"""EXPLAIN: the plan as rows of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.sql import logical as lg
+
+
+def explain(plan: lg.BoundedQuery | lg.StreamingQuery) -> list[str]:
+    """One line a node, children indented below."""
+    if isinstance(plan, lg.BoundedQuery):
+        lines = ["Bounded query"]
+        for table in plan.tables:
+            columns = ", ".join(table.columns)
+            lines.append(f"  Read {table.stream_name} (historical): {columns}")
+        return lines
+    lines: list[str] = []
+    _walk(plan.root, 0, lines)
+    return lines
+
+
+def children(node: lg.Node) -> tuple[lg.Node, ...]:
+    """The inputs of a node."""
+    match node:
+        case lg.Scan() | lg.RandomScan() | lg.BoundedScan():
+            return ()
+        case lg.Union():
+            return node.inputs
+        case _:
+            return (node.input,)
+
+
+def _walk(node: lg.Node, depth: int, lines: list[str]) -> None:
+    lines.append("  " * depth + title(node))
+    for below in children(node):
+        _walk(below, depth + 1, lines)
+
+
+def title(node: lg.Node) -> str:
+    """A node in one line."""
+    return _TITLES[type(node)](node)
+
+
+def _columns(schema: lg.Schema) -> str:
+    return ", ".join(c.name for c in schema)
+
+
+def _span(span: lg.Span | None) -> str:
+    return f"{span.count}{span.unit}" if span is not None else ""
+
+
+def _scan(node: lg.Scan) -> str:
+    seek = node.seek
+    start = seek.kind if seek.kind in ("latest", "earliest") else f"{seek.kind} {seek.value}"
+    return f"Scan {node.stream_name} from {start}: {_columns(node.schema)}"
+
+
+def _project(node: lg.Project) -> str:
+    what = "Filter and project" if node.where else "Project"
+    return f"{what}: {_columns(node.schema)}"
+
+
+def _window(node: lg.Window) -> str:
+    spec = node.spec
+    sizes = " by ".join(s for s in (_span(spec.size), _span(spec.slide)) if s)
+    return f"Window {spec.kind} {sizes} on {spec.time_column} ({spec.timezone})"
+
+
+def _emit(emit: lg.EmitSpec) -> str:
+    when = {"append": "on update", "tick": f"every {emit.interval_ms} ms", "close": "at close"}
+    out = f"emit {emit.which} {when[emit.when]}"
+    if emit.delay is not None:
+        out += f", delay {_span(emit.delay)}"
+    return out + (f", timeout {emit.timeout_ms} ms" if emit.timeout_ms else "")
+
+
+def _aggregate(node: lg.Aggregate) -> str:
+    keys = ", ".join(k.sql for k in node.keys) or "nothing"
+    window = " and window" if node.window is not None else ""
+    where = " (filtered)" if node.where else ""
+    return f"Aggregate{where} by {keys}{window}; {_emit(node.emit)}"
+
+
+_TITLES: dict[type, Callable[..., str]] = {
+    lg.Scan: _scan,
+    lg.RandomScan: lambda n: f"Random {n.stream_name} at {n.eps:g} rows/s: {_columns(n.schema)}",
+    lg.BoundedScan: lambda n: f"Read once: {', '.join(t.stream_name for t in n.query.tables)}",
+    lg.Project: _project,
+    lg.Window: _window,
+    lg.Aggregate: _aggregate,
+    lg.Sort: lambda n: f"Sort each batch: {', '.join(n.order)}",
+    lg.LimitBy: lambda n: f"Limit {n.count} by {', '.join(n.keys)}",
+    lg.Limit: lambda n: f"Limit {n.count} offset {n.offset}",
+    lg.Distinct: lambda n: "Distinct",
+    lg.Union: lambda n: "Union all",
+}

@@ -1,0 +1,410 @@
+"""Grammar of statements other than queries, and the entry to all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from sqlglot import exp
+from sqlglot.tokens import Token
+from sqlglot.tokens import TokenType as T
+
+from engine.errors import Code
+from engine.protocol import ColumnDef
+from engine.sql import statements as st
+from engine.sql.grammar import QueryParser
+
+# First words of statements of the dialect that this version does not run.
+_LATER = [
+    "SUBSCRIBE",
+    "UNSUBSCRIBE",
+    "RECOVER",
+    "TRUNCATE",
+    "DELETE",
+    "SYSTEM",
+    "ATTACH",
+    "DETACH",
+    "EXCHANGE",
+    "BACKUP",
+    "RESTORE",
+    "OPTIMIZE",
+    "REPLACE",
+    "UPDATE",
+    "GRANT",
+    "REVOKE",
+    "SET",
+    "BEGIN",
+    "COMMIT",
+    "ROLLBACK",
+]
+_CREATE_LATER = [
+    "MATERIALIZED",
+    "EXTERNAL",
+    "MUTABLE",
+    "FUNCTION",
+    "AGGREGATE",
+    "REMOTE",
+    "DATABASE",
+    "DICTIONARY",
+    "FORMAT",
+    "SCHEMA",
+    "ALERT",
+    "TASK",
+    "USER",
+    "ROLE",
+    "INPUT",
+]
+_COLUMN_DEFAULTS = {"DEFAULT": "default", "ALIAS": "alias", "MATERIALIZED": "materialized"}
+
+
+class StatementParser(QueryParser):
+    """All statements of the dialect; each method returns its structure of `statements`."""
+
+    def begin(self, sql: str, tokens: list[Token]) -> None:
+        """Stand before the first token."""
+        self.reset()
+        self.sql = sql
+        self._chunks = [tokens]
+        self._advance_chunk()
+
+    def finish(self) -> None:
+        """Nothing may follow."""
+        if self._curr:
+            if self._curr.token_type == T.SEMICOLON:
+                self.fail("syntax error: one statement a request")
+            self.fail(f"syntax error: unexpected {self.here()}")
+
+    def expression_only(self) -> exp.Expr | None:
+        """An expression."""
+        return self._parse_disjunction()
+
+    def statement(self) -> st.Statement:
+        """Any statement."""
+        first = self._curr.text.upper() if self._curr.token_type != T.IDENTIFIER else ""
+        if self._curr.token_type in (T.SELECT, T.WITH, T.L_PAREN):
+            return self._select_statement()
+        table = {
+            "CREATE": self._create,
+            "DROP": self._drop,
+            "RENAME": self._rename,
+            "ALTER": self._alter,
+            "INSERT": self._insert,
+            "SHOW": self._show,
+            "DESCRIBE": self._describe,
+            "DESC": self._describe,
+            "EXPLAIN": self._explain,
+            "KILL": self._kill,
+            "USE": self._use,
+        }
+        if first in table:
+            self._advance()
+            return table[first]()
+        if first in _LATER:
+            self.fail(f"{first} is not supported", Code.NOT_IMPLEMENTED)
+        return self.fail(f"syntax error: unexpected {self.here()}")
+
+    def _select_statement(self) -> st.Select:
+        query = self.query()
+        st.check_depth(query)
+        return st.Select(query, self._text())
+
+    def _text(self) -> str:
+        """The whole statement as written."""
+        return self._find_sql(self._tokens[0], self._tokens[-1])
+
+    def _object(self, what: str) -> str:
+        """A name of a stream or view, maybe with `default.` before it."""
+        name = self.name(what).name
+        if self._match(T.DOT):
+            if name != "default":
+                self.fail(f"database {name} does not exist", Code.UNKNOWN_DATABASE)
+            name = self.name(what).name
+        return name
+
+    # -- CREATE ----------------------------------------------------------------------------------
+
+    def _create(self) -> st.Statement:
+        or_replace = self.word("OR", "REPLACE")
+        if self._curr.text.upper() in _CREATE_LATER:
+            self.fail(f"CREATE {self._curr.text.upper()} is not supported", Code.NOT_IMPLEMENTED)
+        if self.word("VIEW"):
+            return self._create_view(or_replace)
+        kind = "random_stream" if self.word("RANDOM") else "stream"
+        self.expect("STREAM")
+        if_not_exists = self.word("IF", "NOT", "EXISTS")
+        name = self._object("the stream's name")
+        columns, keys = self._column_list() if self._match(T.L_PAREN) else ((), ())
+        created = st.CreateStream(
+            name, columns, kind, if_not_exists, bool(or_replace), keys, text=self._text()
+        )
+        while self._curr:
+            created = self._create_clause(created)
+        return created
+
+    def _create_clause(self, created: st.CreateStream) -> st.CreateStream:
+        if self.word("PRIMARY", "KEY"):
+            keys = tuple(self._wrapped_texts())
+            return replace(created, primary_key=keys)
+        if self._match(T.ORDER_BY):
+            return replace(created, order_by=self._expression_text())
+        if self._match(T.PARTITION_BY):
+            return replace(created, partition_by=self._expression_text())
+        if self.word("TTL"):
+            return replace(created, ttl=self._expression_text())
+        if self.word("COMMENT"):
+            return replace(created, comment=self._string())
+        if self._match(T.SETTINGS):
+            return replace(created, settings=self.settings())
+        if self._curr.text.upper() in ("ENGINE", "AS", "INTO", "ON"):
+            self.fail(f"CREATE STREAM ... {self._curr.text} is not supported", Code.NOT_IMPLEMENTED)
+        return self.fail(f"syntax error: unexpected {self.here()} in CREATE STREAM")
+
+    def _column_list(self) -> tuple[tuple[ColumnDef, ...], tuple[str, ...]]:
+        columns: list[ColumnDef] = []
+        keys: tuple[str, ...] = ()
+        while not self._match(T.R_PAREN):
+            word = self._curr.text.upper()
+            if word == "INDEX" and self._next.token_type in (T.VAR, T.IDENTIFIER):
+                self._skip_index()
+            elif self.word("PRIMARY", "KEY"):
+                keys = tuple(self._wrapped_texts())
+            elif word == "FAMILY" and self._next.token_type in (T.VAR, T.IDENTIFIER):
+                self.fail("FAMILY belongs to mutable streams", Code.NOT_IMPLEMENTED)
+            else:
+                columns.append(self._column())
+            if not self._match(T.COMMA) and self._curr.token_type != T.R_PAREN:
+                self.fail(f"syntax error: expected ',' or ')' before {self.here()}")
+        return tuple(columns), keys
+
+    def _skip_index(self) -> None:
+        """A skipping index is accepted and has no effect."""
+        depth = 0
+        while self._curr and (depth or self._curr.token_type not in (T.COMMA, T.R_PAREN)):
+            depth += {T.L_PAREN: 1, T.R_PAREN: -1}.get(self._curr.token_type, 0)
+            self._advance()
+
+    def _column(self) -> ColumnDef:
+        column = ColumnDef(name=self.name("a column").name, type="")
+        no_type = self._curr.text.upper() in _COLUMN_DEFAULTS
+        if not no_type:
+            column = msgspec.structs.replace(column, type=str(self._parse_types().this))
+        while True:
+            word = self._curr.text.upper()
+            if word in _COLUMN_DEFAULTS and self._curr.token_type == T.VAR:
+                self._advance()
+                text = self._expression_text()
+                column = msgspec.structs.replace(column, default=text, kind=_COLUMN_DEFAULTS[word])
+            elif self.word("CODEC"):
+                column = msgspec.structs.replace(column, codec=f"CODEC{self._parenthesised_text()}")
+            elif self.word("TTL"):
+                column = msgspec.structs.replace(column, ttl_expression=self._expression_text())
+            elif self.word("COMMENT"):
+                column = msgspec.structs.replace(column, comment=self._string())
+            elif self.word("NOT", "NULL"):
+                continue
+            elif self._match(T.NULL):
+                column = msgspec.structs.replace(column, type=f"nullable({column.type})")
+            elif self.word("PRIMARY", "KEY"):
+                self.fail("PRIMARY KEY stands after the columns", Code.SYNTAX_ERROR)
+            else:
+                return column
+
+    def _expression_text(self) -> str:
+        """An expression as written; it is parsed now and bound when the stream is created."""
+        start = self._curr
+        node = self.require(self._parse_disjunction())
+        st.check_depth(node)
+        return self._find_sql(start, self._prev)
+
+    def _parenthesised_text(self) -> str:
+        start, depth = self._curr, 0
+        while self._curr:
+            depth += {T.L_PAREN: 1, T.R_PAREN: -1}.get(self._curr.token_type, 0)
+            self._advance()
+            if depth <= 0:
+                break
+        return self._find_sql(start, self._prev)
+
+    def _wrapped_texts(self) -> list[str]:
+        if not self._match(T.L_PAREN):
+            return [self._expression_text()]
+        items = [self._expression_text()]
+        while self._match(T.COMMA):
+            items.append(self._expression_text())
+        self._match_r_paren()
+        return items
+
+    def _string(self) -> str:
+        if not self._match(T.STRING):
+            self.fail(f"syntax error: expected a text before {self.here()}")
+        return self._prev.text
+
+    def _create_view(self, or_replace: bool) -> st.CreateView:
+        if_not_exists = self.word("IF", "NOT", "EXISTS")
+        name = self._object("the view's name")
+        if not self._match(T.ALIAS):
+            self.fail(f"syntax error: expected AS before {self.here()}")
+        start = self._curr
+        query = self.query()
+        st.check_depth(query)
+        query_text = self._find_sql(start, self._prev)
+        comment = self._string() if self.word("COMMENT") else ""
+        return st.CreateView(
+            name, query, query_text, bool(if_not_exists), bool(or_replace), comment, self._text()
+        )
+
+    # -- DROP, RENAME, ALTER -----------------------------------------------------------------------
+
+    def _drop(self) -> st.Drop:
+        kind = self._curr.text.lower()
+        if kind not in ("stream", "view"):
+            known = kind in ("function", "dictionary", "database", "external", "format", "schema")
+            code = Code.NOT_IMPLEMENTED if known else Code.SYNTAX_ERROR
+            self.fail(f"DROP {kind.upper()[:40]} is not supported", code)
+        self._advance()
+        if_exists = self.word("IF", "EXISTS")
+        name = self._object(f"the {kind}'s name")
+        self.word("SYNC")
+        settings = self.settings() if self._match(T.SETTINGS) else {}
+        force = settings.get("enable_dependency_check", "true").lower() in ("false", "0")
+        return st.Drop(kind, name, bool(if_exists), force, self._text())
+
+    def _rename(self) -> st.Rename:
+        self.expect("STREAM")
+        if_exists = self.word("IF", "EXISTS")
+        name = self._object("the stream's name")
+        self.expect("TO")
+        return st.Rename(name, self._object("the new name"), bool(if_exists), self._text())
+
+    def _alter(self) -> st.Alter:
+        if self.word("VIEW"):
+            self.fail("ALTER VIEW is not supported", Code.NOT_IMPLEMENTED)
+        self.expect("STREAM")
+        alter = st.Alter(self._object("the stream's name"), text=self._text())
+        while True:
+            if self.word("MODIFY", "TTL"):
+                alter = replace(alter, ttl=self._expression_text())
+            elif self.word("REMOVE", "TTL"):
+                alter = replace(alter, ttl="")
+            elif self.word("MODIFY", "COMMENT"):
+                alter = replace(alter, comment=self._string())
+            elif self.word("MODIFY", "SETTINGS") or self.word("MODIFY", "SETTING"):
+                alter = replace(alter, settings={**alter.settings, **self.settings()})
+            elif self._curr.text.upper() in ("ADD", "DROP", "RENAME", "MODIFY", "DELETE"):
+                what = f"{self._curr.text} {self._next.text}".upper()
+                self.fail(f"ALTER STREAM ... {what[:60]} is not supported", Code.NOT_IMPLEMENTED)
+            else:
+                self.fail(f"syntax error: unexpected {self.here()} in ALTER STREAM")
+            if not self._match(T.COMMA):
+                return alter
+
+    # -- INSERT ----------------------------------------------------------------------
+
+    def _insert(self) -> st.Insert:
+        self.expect("INTO")
+        self.word("STREAM")
+        insert = st.Insert(self._object("the stream's name"), text=self._text())
+        if self._curr.token_type == T.L_PAREN and not self._opens_query():
+            insert = self._insert_columns(insert)
+        if self._match(T.SETTINGS):
+            insert = replace(insert, settings=self.settings())
+        if self.word("VALUES"):
+            insert = replace(insert, values=self._tuples())
+        elif self._curr.token_type in (T.SELECT, T.WITH, T.L_PAREN):
+            query = self.query()
+            st.check_depth(query)
+            insert = replace(insert, query=query)
+            settings: Any = query.args.get("settings") or {}
+            if "idempotent_id" in settings:
+                insert = replace(insert, settings={**insert.settings, **settings})
+        else:
+            self.fail(f"syntax error: expected VALUES or SELECT before {self.here()}")
+        if self._match(T.SETTINGS):
+            insert = replace(insert, settings={**insert.settings, **self.settings()})
+        return insert
+
+    def _insert_columns(self, insert: st.Insert) -> st.Insert:
+        self._advance()
+        if self._match(T.STAR):
+            names = self._star_names("EXCEPT") or []
+            self._match_r_paren()
+            return replace(insert, except_=tuple(n.name for n in names))
+        names: list[exp.Expr] = [self.name("a column")]
+        while self._match(T.COMMA):
+            names.append(self.name("a column"))
+        self._match_r_paren()
+        return replace(insert, columns=tuple(n.name for n in names))
+
+    def _tuples(self) -> tuple[tuple[exp.Expr, ...], ...]:
+        """Tuples with or without commas between them."""
+        rows: list[tuple[exp.Expr, ...]] = []
+        while self._match(T.L_PAREN):
+            row: list[exp.Expr] = []
+            while not self._match(T.R_PAREN):
+                row.append(self.require(self._parse_disjunction(), "a value"))
+                if not self._match(T.COMMA) and self._curr.token_type != T.R_PAREN:
+                    self.fail(f"syntax error: expected ',' or ')' before {self.here()}")
+            for value in row:
+                if not isinstance(value, exp.Literal):
+                    st.check_depth(value)
+            rows.append(tuple(row))
+            self._match(T.COMMA)
+        if not rows:
+            self.fail(f"syntax error: expected (values) before {self.here()}")
+        return tuple(rows)
+
+    # -- SHOW, DESCRIBE, EXPLAIN, KILL, USE ----------------------------------------
+
+    def _show(self) -> st.Statement:
+        if self.word("CREATE"):
+            kind = self._curr.text.lower()
+            if kind not in ("stream", "view", "table"):
+                self.fail(f"SHOW CREATE {kind.upper()[:40]} is not supported", Code.NOT_IMPLEMENTED)
+            self._advance()
+            return st.ShowCreate(kind, self._object("a name"), self._text())
+        kind = self._curr.text.lower()
+        if kind not in ("streams", "views"):
+            self.fail(f"SHOW {kind.upper()[:40]} is not supported", Code.NOT_IMPLEMENTED)
+        self._advance()
+        if self._match(T.FROM) or self._match(T.IN):
+            self._use()
+        show = st.Show(kind, text=self._text())
+        negated = bool(self._match(T.NOT))
+        if self._match(T.LIKE) or self._match(T.ILIKE):
+            return replace(show, like=self._string(), negated=negated)
+        if not negated and self._match(T.WHERE):
+            where = self.require(self._parse_disjunction())
+            st.check_depth(where)
+            return replace(show, where=where)
+        return show
+
+    def _describe(self) -> st.Describe:
+        self.maybe("STREAM", "VIEW", "TABLE")
+        if self._curr.token_type in (T.SELECT, T.WITH) or self._opens_query():
+            query = self.query()
+            st.check_depth(query)
+            return st.Describe(query=query, text=self._text())
+        return st.Describe(self._object("a name"), text=self._text())
+
+    def _explain(self) -> st.Explain:
+        self.maybe("PLAN", "SYNTAX", "PIPELINE")
+        query = self.query()
+        st.check_depth(query)
+        return st.Explain(query, self._text())
+
+    def _kill(self) -> st.KillQuery:
+        self.expect("QUERY")
+        if not self._match(T.WHERE):
+            self.fail("syntax error: KILL QUERY wants WHERE query_id = '...'")
+        if self.name("query_id").name.lower() not in ("query_id", "id") or not self._match(T.EQ):
+            self.fail("KILL QUERY takes WHERE query_id = '...' alone", Code.NOT_IMPLEMENTED)
+        query_id = self._string()
+        self.maybe("SYNC", "ASYNC")
+        return st.KillQuery(query_id, self._text())
+
+    def _use(self) -> st.Use:
+        name = self.name("a database").name
+        if name != "default":
+            self.fail(f"database {name} does not exist", Code.UNKNOWN_DATABASE)
+        return st.Use(name, self._text())

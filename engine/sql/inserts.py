@@ -1,0 +1,113 @@
+"""INSERT: rows of VALUES or of a bounded query, in the types of the target's columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.errors import Code, SqlError
+from engine.protocol import Definition
+from engine.sql.context import Context, Item
+from engine.sql.definitions import bind_columns
+from engine.sql.logical import BoundedQuery, Column
+from engine.sql.lower_bounded import lower_bounded
+from engine.sql.names import use
+from engine.sql.relations import Field, Inline, is_bounded, quoted
+from engine.sql.select import aligned, bind_query, values_rows
+from engine.sql.settings import QUERY_SETTINGS, check_settings
+from engine.sql.statements import Insert
+from engine.types import DATETIME64_3_UTC
+
+_DISCARDED = ("_tp_sn", "_tp_append_time", "_tp_shard", "_tp_delta")
+
+
+@dataclass(frozen=True, slots=True)
+class InsertPlan:
+    """Where the rows go. The rows' query gives exactly `columns`; the stream's other columns take
+    their defaults. `idempotency_id` empty: none."""
+
+    stream: str
+    columns: tuple[Column, ...]
+    idempotency_id: str = ""
+
+
+def plan_insert(statement: Insert, context: Context) -> tuple[InsertPlan, BoundedQuery]:
+    """The target and the query of the rows. SqlError 16 for an unknown column, 20 for counts."""
+    definition = context.lookup(statement.name)
+    if definition.kind != "stream":
+        message = f"{statement.name} is a {definition.kind.replace('_', ' ')}, rows go into streams"
+        raise SqlError(message, Code.BAD_ARGUMENTS)
+    check_settings(statement.settings, QUERY_SETTINGS, "INSERT")
+    targets = _targets(statement, definition)
+    if statement.query is not None:
+        query = _select(statement, targets, context)
+    else:
+        query = _values(statement, targets, context)
+    plan = InsertPlan(statement.name, query.schema, statement.settings.get("idempotent_id", ""))
+    return plan, query
+
+
+def _targets(statement: Insert, definition: Definition) -> tuple[Column, ...]:
+    writable = {
+        c.name: Column(c.name, c.type)
+        for c in bind_columns(definition)
+        if c.kind not in ("alias", "materialized")
+    }
+    declared = dict(writable)
+    writable.setdefault("_tp_time", Column("_tp_time", DATETIME64_3_UTC))
+    if not statement.columns:
+        # Without a list the values stand for the declared columns; _tp_time may follow.
+        left_out = set(statement.except_)
+        every = writable if statement.except_ or _is_wide(statement, len(writable)) else declared
+        return tuple(c for c in every.values() if c.name not in left_out)
+    found: list[Column] = []
+    for name in statement.columns:
+        if name in _DISCARDED or name not in writable:
+            message = f"stream {statement.name} has no column {name[:120]} to insert into"
+            raise SqlError(message, Code.NO_SUCH_COLUMN_IN_STREAM)
+        if name in {c.name for c in found}:
+            raise SqlError(f"column {name} is given twice", Code.DUPLICATE_COLUMN)
+        found.append(writable[name])
+    return tuple(found)
+
+
+def _is_wide(statement: Insert, width: int) -> bool:
+    """Whether the rows have one more value than declared columns, for _tp_time."""
+    return bool(statement.values) and len(statement.values[0]) == width
+
+
+def _values(statement: Insert, targets: tuple[Column, ...], context: Context) -> BoundedQuery:
+    width = len(targets)
+    for at, row in enumerate(statement.values, 1):
+        if len(row) != width:
+            message = f"row {at} of VALUES has {len(row)} values for {width} columns"
+            raise SqlError(message, 20)
+    names = tuple(c.name for c in targets)
+    rows = [list(row) for row in statement.values]
+    sql, columns = values_rows(rows, names, targets, context)
+    return BoundedQuery(sql, (), columns)
+
+
+def _select(statement: Insert, targets: tuple[Column, ...], context: Context) -> BoundedQuery:
+    assert statement.query is not None
+    item = bind_query(statement.query, context)
+    if not is_bounded(item.relation):
+        message = "INSERT ... SELECT wants a bounded query: read its streams by table()"
+        raise SqlError(message, Code.NOT_IMPLEMENTED)
+    if not statement.columns and not statement.except_:
+        targets = _by_width(targets, item)
+    if len(item.fields) != len(targets):
+        message = f"SELECT gives {len(item.fields)} columns for {len(targets)}"
+        raise SqlError(message, 20)
+    for field in item.fields:
+        use(field)
+    if item.relation is None:
+        item = Item(Inline("SELECT 1 AS __one", ()), item.fields)
+    relation = aligned(item, targets)
+    fields = tuple(Field(c.name, c.type, quoted(c.name)) for c in targets)
+    return lower_bounded(Item(relation, fields), context.facts)
+
+
+def _by_width(targets: tuple[Column, ...], item: Item) -> tuple[Column, ...]:
+    if len(item.fields) == len(targets) + 1:
+        return (*targets, Column("_tp_time", DATETIME64_3_UTC))
+    return targets

@@ -1,0 +1,188 @@
+"""Bound relations to one DuckDB statement, for queries whose every source ends."""
+
+from __future__ import annotations
+
+import re
+
+from engine.errors import Code, SqlError
+from engine.sql.context import Item
+from engine.sql.logical import BoundedQuery, Column, Named, TableScan
+from engine.sql.names import result_sql, use
+from engine.sql.relations import (
+    Facts,
+    Field,
+    Filtered,
+    Grouping,
+    Inline,
+    JoinOn,
+    Read,
+    Relation,
+    Renamed,
+    Selected,
+    UnionOf,
+    Windowed,
+    internal_name,
+    quoted,
+)
+from engine.sql.windows import tumble_end, tumble_start
+
+_ALIAS = re.compile(r'"(t\d+)"')
+_ROW = "__row"
+_PIECES = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\b__row\b")
+
+
+def lower_bounded(item: Item, facts: Facts) -> BoundedQuery:
+    """The statement, the streams it reads and its columns, cast to their storage types.
+
+    The text may hold `{now_ms}`; whoever runs it puts the instant in.
+    """
+    names = unique_names(item.fields)
+    columns = tuple(Column(n, f.type) for n, f in zip(names, item.fields, strict=True))
+    sql = _outer(item, names)
+    named = set(_ALIAS.findall(sql))
+    tables = tuple(scan_of(read) for read in facts.reads if read.alias in named)
+    return BoundedQuery(sql, tables, columns)
+
+
+def scan_of(read: Read) -> TableScan:
+    """What a bounded read needs."""
+    needed = tuple(c.name for c in read.columns if c.name in read.used)
+    if not needed:  # count(*): any column will do; the narrowest is the time
+        needed = ("_tp_time",)
+    return TableScan(read.alias, read.definition.id, read.definition.name, needed)
+
+
+def unique_names(fields: tuple[Field, ...]) -> tuple[str, ...]:
+    """Names of output columns, made different where equal."""
+    taken: set[str] = set()
+    return tuple(internal_name(field.name, taken) for field in fields)
+
+
+def _outer(item: Item, names: tuple[str, ...]) -> str:
+    heads: list[str] = []
+    for name, field in zip(names, item.fields, strict=True):
+        heads.append(f"{result_sql(use(field))} AS {quoted(name)}")
+    return f"SELECT {', '.join(heads)} FROM {_numbered(item.relation, *heads)}"
+
+
+def render_inner(item: Item) -> str:
+    """A subquery's SQL."""
+    return _outer(item, unique_names(item.fields))
+
+
+def source(relation: Relation | None) -> str:
+    """SQL that may stand after FROM."""
+    if relation is None:
+        return "(SELECT 1 AS __one)"
+    if isinstance(relation, Read):
+        return quoted(relation.alias)
+    return f"({render(relation)}) AS __q"
+
+
+def _numbered(relation: Relation | None, *fragments: str) -> str:
+    """`source`, with the row number beside its columns when a random function wants it."""
+    found = source(relation)
+    if not any(_ROW in _PIECES.findall(sql) for sql in fragments):
+        return found
+    return f"(SELECT *, row_number() OVER () AS {_ROW} FROM {found}) AS __n"
+
+
+def render(relation: Relation) -> str:
+    """A SELECT that gives the relation's rows."""
+    match relation:
+        case Read():
+            return f"SELECT * FROM {quoted(relation.alias)}"
+        case Inline():
+            return relation.sql
+        case Filtered():
+            rows = _numbered(relation.input, relation.where)
+            return f"SELECT * FROM {rows} WHERE {relation.where}"
+        case Renamed():
+            heads = _heads(relation.needed)
+            return f"SELECT {heads} FROM {_numbered(relation.input, heads)}"
+        case Windowed():
+            return _window(relation)
+        case JoinOn():
+            return _join(relation)
+        case UnionOf():
+            word = relation.operation
+            parts = [f"({render(i)})" for i in relation.inputs]
+            return f" {word} ".join(parts)
+        case Selected():
+            return _select(relation)
+
+
+def _heads(columns: tuple[Named, ...]) -> str:
+    return ", ".join(f"{c.sql} AS {quoted(c.name)}" for c in columns) or "1 AS __one"
+
+
+def _window(relation: Windowed) -> str:
+    spec = relation.spec
+    if spec.kind != "tumble":
+        raise SqlError(f"{spec.kind}() needs a streaming source", Code.NOT_IMPLEMENTED)
+    time = relation.time.sql if relation.time is not None else quoted(spec.time_column)
+    start = tumble_start(spec, time)
+    inner = f"SELECT *, {start} AS window_start FROM {source(relation.input)}"
+    end = tumble_end(spec, "window_start")
+    return f"SELECT *, {end} AS window_end FROM ({inner}) AS __w"
+
+
+def _join(relation: JoinOn) -> str:
+    right = render(relation.right)
+    keys = relation.latest_by or relation.any_by
+    if keys:
+        order = "DESC" if relation.latest_by else "ASC"
+        numbered = f"SELECT *, row_number() OVER () AS __rn FROM ({right}) AS __r"
+        pick = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY __rn {order}) = 1"
+        right = f"SELECT * EXCLUDE (__rn) FROM ({numbered}) AS __n QUALIFY {pick}"
+    left = render(relation.left)
+    on = f" ON {relation.on}" if relation.on else ""
+    return f"SELECT * FROM ({left}) AS __l {relation.kind} ({right}) AS __r{on}"
+
+
+def _select(relation: Selected) -> str:
+    if relation.grouping is not None:
+        body = _grouped(relation, relation.grouping)
+    else:
+        columns = (*relation.columns, *relation.hidden)
+        where = f" WHERE {relation.where}" if relation.where else ""
+        distinct = "DISTINCT " if relation.distinct else ""
+        heads = _heads(columns)
+        body = f"SELECT {distinct}{heads} FROM {_numbered(relation.input, heads, where)}{where}"
+    if relation.limit_by is not None:
+        body = _limited_by(relation, body)
+    tail = ""
+    if relation.order:
+        tail += f" ORDER BY {', '.join(relation.order)}"
+    if relation.limit >= 0:
+        tail += f" LIMIT {relation.limit}"
+    if relation.offset:
+        tail += f" OFFSET {relation.offset}"
+    if not tail and not relation.hidden:
+        return body
+    names = ", ".join(quoted(c.name) for c in relation.columns)
+    return f"SELECT {names} FROM ({body}) AS __s{tail}"
+
+
+def _limited_by(relation: Selected, body: str) -> str:
+    rule = relation.limit_by
+    assert rule is not None
+    keys = ", ".join(quoted(k) for k in rule.keys)
+    order = f" ORDER BY {', '.join(relation.order)}" if relation.order else ""
+    number = f"row_number() OVER (PARTITION BY {keys}{order})"
+    return f"SELECT * FROM ({body}) AS __b QUALIFY {number} <= {rule.count}"
+
+
+def _grouped(relation: Selected, grouping: Grouping) -> str:
+    keys = [f"{k.sql} AS {quoted(k.name)}" for k in grouping.keys]
+    uses = [f"{a.native} AS {quoted(a.name)}" for a in grouping.aggregates]
+    heads = ", ".join([*keys, *uses]) or "1 AS __one"
+    where = f" WHERE {relation.where}" if relation.where else ""
+    group = ""
+    if grouping.keys:
+        group = " GROUP BY " + ", ".join(str(at + 1) for at in range(len(grouping.keys)))
+    inner = f"SELECT {heads} FROM {_numbered(relation.input, heads, where)}{where}{group}"
+    having = f" WHERE {relation.having}" if relation.having else ""
+    distinct = "DISTINCT " if relation.distinct else ""
+    columns = (*relation.columns, *relation.hidden)
+    return f"SELECT {distinct}{_heads(columns)} FROM ({inner}) AS __g{having}"

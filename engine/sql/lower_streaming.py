@@ -1,0 +1,227 @@
+"""Bound relations to logical nodes, for queries that go on for ever."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from engine.errors import Code, SqlError
+from engine.sql import logical as lg
+from engine.sql.context import Item
+from engine.sql.grouping import EMIT_VERSION
+from engine.sql.lower_bounded import lower_bounded, unique_names
+from engine.sql.names import result_sql, use
+from engine.sql.relations import (
+    Facts,
+    Field,
+    Filtered,
+    Grouping,
+    JoinOn,
+    Read,
+    Relation,
+    Renamed,
+    Selected,
+    UnionOf,
+    Windowed,
+    is_bounded,
+    quoted,
+)
+from engine.sql.seek import seek_of
+from engine.sql.settings import number_setting
+from engine.sql.share import parametrised
+from engine.types import INT64
+
+RANDOM_EPS_DEFAULT = 1000.0
+RANDOM_EPS_MAX = 10_000_000.0
+RANDOM_INTERVAL_MS = 5
+
+
+def lower_streaming(item: Item, facts: Facts, settings: dict[str, str]) -> lg.StreamingQuery:
+    """The plan. Column names of its schema are unique; the header shows them as written."""
+    columns = tuple(
+        lg.Named(name, result_sql(use(field)), field.type)
+        for name, field in zip(unique_names(item.fields), item.fields, strict=True)
+    )
+    lowering = _Lowering(facts, settings)
+    root = lowering.project(cast("Relation", item.relation), columns)
+    return lg.StreamingQuery(root, dict(settings))
+
+
+class _Lowering:
+    def __init__(self, facts: Facts, settings: dict[str, str]) -> None:
+        self.facts = facts
+        self.settings = settings
+
+    def project(self, relation: Relation, columns: tuple[lg.Named, ...]) -> lg.Node:
+        """The columns over the relation; filters and projections in between are fused."""
+        where: list[str] = []
+        while isinstance(relation, Filtered) and not is_bounded(relation):
+            where.append(relation.where)
+            relation = relation.input
+        below = self.node(relation)
+        condition = " AND ".join(f"({w})" for w in where) if len(where) > 1 else "".join(where)
+        if not condition and _same(columns, below.schema):
+            return below
+        return project(below, columns, condition)
+
+    def node(self, relation: Relation) -> lg.Node:
+        """The relation's node; its schema has the columns that fields above refer to."""
+        if is_bounded(relation):
+            return self._bounded(relation)
+        match relation:
+            case Read():
+                return self._scan(relation)
+            case Filtered():
+                below = self.node(relation.input)
+                return project(below, _all(below), relation.where)
+            case Renamed():
+                return self.project(relation.input, relation.needed)
+            case Windowed():
+                return self._window(relation)
+            case UnionOf():
+                return lg.Union(tuple(self.node(i) for i in relation.inputs))
+            case Selected():
+                return self._selected(relation)
+            case _:
+                raise SqlError("joins of streams are not supported yet", Code.NOT_IMPLEMENTED)
+
+    def _bounded(self, relation: Relation) -> lg.Node:
+        """A bounded side of a union."""
+        fields = _shown(relation)
+        query = lower_bounded(Item(relation, fields), self.facts)
+        return lg.BoundedScan(query.schema, query)
+
+    def _scan(self, read: Read) -> lg.Node:
+        definition = read.definition
+        needed = tuple(c for c in read.columns if c.name in read.used)
+        if read.is_random:
+            return self._random(read, needed)
+        if not needed:
+            needed = tuple(c for c in read.columns if c.name == "_tp_time")
+        return lg.Scan(needed, definition.id, definition.name, seek_of(read))
+
+    def _random(self, read: Read, needed: tuple[lg.Column, ...]) -> lg.Node:
+        settings = {**read.definition.settings, **self.settings}
+        try:
+            eps = float(settings.get("eps", RANDOM_EPS_DEFAULT))
+        except ValueError:
+            raise SqlError("setting eps must be a number", Code.BAD_ARGUMENTS) from None
+        if not 0 < eps <= RANDOM_EPS_MAX:
+            message = f"setting eps must be above 0 and at most {RANDOM_EPS_MAX:.0f}"
+            raise SqlError(message, Code.BAD_ARGUMENTS)
+        names = {c.name for c in needed} or {"_tp_time"}
+        columns = tuple(n for n in read.random_columns if n.name in names)
+        return lg.RandomScan(
+            tuple(lg.Column(n.name, n.type) for n in columns),
+            read.definition.id,
+            read.definition.name,
+            columns,
+            eps,
+            max(1, number_setting(settings, "interval_time", RANDOM_INTERVAL_MS)),
+            max(0, number_setting(settings, "max_events", 0)),
+        )
+
+    def _window(self, relation: Windowed) -> lg.Node:
+        below = self.node(relation.input)
+        if relation.time is not None:
+            columns = tuple(c for c in _all(below) if c.name != relation.time.name)
+            below = project(below, (*columns, relation.time), "")
+        names = [c.name for c in below.schema]
+        if not relation.aggregated and relation.spec.kind == "session":
+            raise SqlError("session() needs GROUP BY window_start", Code.NOT_IMPLEMENTED)
+        taken = [c for c in below.schema if c.name not in ("window_start", "window_end")]
+        if len(taken) < len(names):
+            below = project(
+                below, tuple(c for c in _all(below) if c.name in {t.name for t in taken}), ""
+            )
+        t = relation.spec.time_type
+        schema = (*taken, lg.Column("window_start", t), lg.Column("window_end", t))
+        return lg.Window(below, relation.spec, schema, relation.aggregated)
+
+    def _selected(self, relation: Selected) -> lg.Node:
+        columns = (*relation.columns, *relation.hidden)
+        if relation.grouping is not None:
+            below = self._aggregate(relation, relation.grouping)
+            node: lg.Node = project(below, columns, relation.having)
+        else:
+            source = cast("Relation", relation.input)
+            held = Filtered(source, relation.where) if relation.where else source
+            node = self.project(held, columns)
+        if relation.distinct:
+            node = lg.Distinct(node)
+        if relation.order:
+            node = lg.Sort(node, relation.order)
+        if relation.limit_by is not None:
+            rule = relation.limit_by
+            node = lg.LimitBy(node, rule.count, rule.keys, rule.per_query)
+        if relation.limit >= 0 or relation.offset:
+            node = lg.Limit(node, relation.limit, relation.offset)
+        if relation.hidden:
+            kept = tuple(lg.Named(c.name, quoted(c.name), c.type) for c in relation.columns)
+            node = project(node, kept, "")
+        return node
+
+    def _aggregate(self, relation: Selected, grouping: Grouping) -> lg.Node:
+        below = self.node(cast("Relation", relation.input))
+        emit = relation.emit
+        assert emit is not None, "a streaming aggregation has a policy"
+        partials = tuple(
+            lg.Partial(p.name, p.sql, p.type, cast("lg.Merge", p.merge), p.by)
+            for p in grouping.partials
+        )
+        schema = [lg.Column(k.name, k.type) for k in grouping.keys]
+        schema += [lg.Column(p.name, p.type) for p in partials]
+        if grouping.window is not None:
+            t = grouping.window.time_type
+            schema += [lg.Column("window_start", t), lg.Column("window_end", t)]
+        if grouping.emit_version:
+            schema.append(lg.Column(EMIT_VERSION, INT64))
+        return lg.Aggregate(
+            below,
+            grouping.keys,
+            partials,
+            emit,
+            tuple(schema),
+            grouping.window,
+            relation.where,
+            grouping.partition,
+            all(a.bound.mergeable for a in grouping.aggregates),
+        )
+
+
+def project(below: lg.Node, columns: tuple[lg.Named, ...], where: str) -> lg.Project:
+    """A Project, with the constants of its filter taken out when it stands on a scan."""
+    node = lg.Project(below, columns, where)
+    return parametrised(node) if where and isinstance(below, lg.Scan) else node
+
+
+def _all(node: lg.Node) -> tuple[lg.Named, ...]:
+    return tuple(lg.Named(c.name, quoted(c.name), c.type) for c in node.schema)
+
+
+def _same(columns: tuple[lg.Named, ...], schema: lg.Schema) -> bool:
+    """Whether the projection gives exactly the schema, in its order."""
+    return len(columns) == len(schema) and all(
+        c.name == s.name and c.sql == quoted(s.name) for c, s in zip(columns, schema, strict=True)
+    )
+
+
+def _shown(relation: Relation) -> tuple[Field, ...]:
+    """The columns of a bounded relation under a streaming one."""
+    match relation:
+        case Renamed():
+            return tuple(Field(c.name, c.type, quoted(c.name)) for c in relation.needed)
+        case UnionOf():
+            return tuple(Field(c.name, c.type, quoted(c.name)) for c in relation.columns)
+        case JoinOn():
+            both = (*relation.left.needed, *relation.right.needed)
+            return tuple(Field(c.name, c.type, quoted(c.name)) for c in both)
+        case Read():
+            return tuple(
+                Field(c.name, c.type, quoted(c.name), uses=((relation, c.name),))
+                for c in relation.columns
+                if c.name in relation.used
+            )
+        case Filtered() | Windowed():
+            return _shown(relation.input)
+        case _:
+            return tuple(Field(c.name, c.type, quoted(c.name)) for c in relation.columns)

@@ -1,0 +1,396 @@
+"""Binary and unary operators: result types as the dialect has them, DuckDB SQL that cannot fail."""
+
+from __future__ import annotations
+
+import re
+
+from engine.errors import Code, SqlError
+from engine.functions.build import as_condition, as_number, lifted, wrapped
+from engine.functions.casts import cast_sql
+from engine.functions.table import MISSING, Arg
+from engine.sql.times import parse_moment_ns
+from engine.types import (
+    BOOL,
+    DATETIME,
+    FLOAT64,
+    INT32,
+    INT64,
+    STRING,
+    DataType,
+    datetime64,
+    decimal,
+    duckdb_type,
+    zero_sql,
+)
+
+_COMPARISONS = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_SHORT_MAX = 200  # characters of both operands of an operation that is written twice
+_SCAN_MAX = 2_000  # longer SQL gets its second cast; DuckDB drops it
+_BRACKETS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]")
+
+
+def binary(symbol: str, left: Arg, right: Arg) -> Arg:
+    """`left symbol right`. Raises SqlError 43 for types that do not go together."""
+    if symbol in _COMPARISONS:
+        return compare(symbol, left, right)
+    if symbol in ("and", "or"):
+        return logical(symbol, (left, right))
+    if symbol == "||":
+        return _concat(left, right)
+    if symbol in "+-" and (moment := _moment_arithmetic(symbol, left, right)):
+        return moment
+    _require_number(symbol, left)
+    _require_number(symbol, right)
+    return _arithmetic(symbol, left, right)
+
+
+def logical(symbol: str, args: tuple[Arg, ...]) -> Arg:
+    """AND, OR over any number of conditions."""
+    conditions = [wrapped(condition(arg)) for arg in args]
+    word = f" {symbol.upper()} "
+    return Arg(f"({word.join(conditions)})", lifted(BOOL, args))
+
+
+def condition(arg: Arg) -> str:
+    """SQL of type BOOLEAN; SqlError 43 unless it is a bool or number."""
+    if not (arg.type.is_numeric or arg.type.inner.name in ("bool", "nothing")):
+        message = f"a condition must be a bool or number, not {arg.type}"
+        raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
+    return as_condition(arg)
+
+
+def negate(arg: Arg) -> Arg:
+    """Unary minus; unsigned integers widen."""
+    if arg.type.is_interval:
+        return Arg(f"(-1 * {wrapped(arg.sql)})", arg.type)
+    _require_number("-", arg)
+    constant = arg.constant
+    if isinstance(constant, int | float) and not isinstance(constant, bool):
+        return number(-constant)
+    inner = arg.type.inner
+    if inner.name == "bool" or inner.is_integer:
+        bits = 8 if inner.name == "bool" else inner.bits
+        grown = bits if inner.is_signed else min(bits * 2, max(bits, 64))
+        result = DataType(f"int{grown}")
+        zero = Arg("0", result, 0)
+        return _arithmetic("-", zero, arg, result)
+    return Arg(f"(-{wrapped(as_number(arg))})", arg.type)
+
+
+def number(value: int | float) -> Arg:
+    """A numeric literal of the smallest type."""
+    from engine.type_promotion import integer_type
+
+    if isinstance(value, int):
+        found = integer_type(value)
+        if found is None:
+            raise SqlError(f"the number {str(value)[:50]} is out of range", 69)
+        if found.is_wide_integer:
+            return Arg(f"'{value}'", found, value)
+        return Arg(str(value), found, value)
+    return Arg(f"CAST('{value!r}' AS DOUBLE)", FLOAT64, value)
+
+
+# -- numbers ----------------------------------------------------------------------------------
+
+
+def _require_number(symbol: str, arg: Arg) -> None:
+    if not (arg.type.is_numeric or arg.type.inner.name in ("bool", "nothing")):
+        message = f"operator {symbol} does not take {arg.type}"
+        raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
+
+
+def _result(symbol: str, a: DataType, b: DataType) -> DataType:
+    """The type of a number operation on inner types."""
+    if symbol == "/" or a.is_float or b.is_float:
+        return FLOAT64
+    if a.is_decimal or b.is_decimal:
+        return _decimal_result(symbol, a, b)
+    bits_a, bits_b = (8 if t.name == "bool" else t.bits for t in (a, b))
+    if symbol == "%":
+        grown = min(bits_b * 2, max(bits_b, 64)) if a.is_signed else bits_b
+        return DataType(f"{'int' if a.is_signed else 'uint'}{grown}")
+    widest = max(bits_a, bits_b)
+    grown = min(widest * 2, 64) if widest < 64 else widest
+    signed = symbol == "-" or a.is_signed or b.is_signed
+    return DataType(f"{'int' if signed else 'uint'}{grown}")
+
+
+def _decimal_result(symbol: str, a: DataType, b: DataType) -> DataType:
+    scale_a, scale_b = (t.scale if t.is_decimal else 0 for t in (a, b))
+    if symbol == "*":
+        return decimal(38, min(scale_a + scale_b, 38))
+    return decimal(38, max(scale_a, scale_b))
+
+
+def _arithmetic(symbol: str, left: Arg, right: Arg, result: DataType | None = None) -> Arg:
+    a, b = (t.type.inner if t.type.inner.name != "nothing" else INT64 for t in (left, right))
+    result = result or _result(symbol, a, b)
+    storage = "HUGEINT" if result.is_wide_integer else duckdb_type(result)
+    x, y = _in_storage(left, storage), _in_storage(right, storage)
+    if symbol == "/":
+        return Arg(f"({x} / {y})", lifted(result, (left, right)))
+    if symbol == "%":
+        return _modulo(left, right, result)
+    sql = f"({x} {symbol} {y})"
+    if (result.is_integer and not (result.bits > max(_bits(a), _bits(b)))) or (
+        result.is_integer and not result.is_signed and symbol == "-"
+    ):
+        sql = _wrapping(symbol, left, right, result, sql)
+    elif result.is_decimal:
+        sql = _or_zero(attempt(sql), result, (left, right))
+    return Arg(cast_to(sql, duckdb_type(result)), lifted(result, (left, right)))
+
+
+def _bits(t: DataType) -> int:
+    return t.bits if t.is_integer else 8
+
+
+def _in_storage(arg: Arg, storage: str) -> str:
+    if isinstance(arg.constant, int) and not isinstance(arg.constant, bool):
+        return f"CAST({arg.constant} AS {storage})"
+    return cast_to(as_number(arg), storage)
+
+
+def cast_to(sql: str, storage: str) -> str:
+    """CAST to a DuckDB type, unless the SQL is just such a cast."""
+    if sql.startswith("CAST(") and sql.endswith(f" AS {storage})") and _is_one_call(sql):
+        return sql
+    return f"CAST({sql} AS {storage})"
+
+
+def _is_one_call(sql: str) -> bool:
+    """Whether the first parenthesis closes with the last character."""
+    if len(sql) > _SCAN_MAX:
+        return False
+    depth = 0
+    for match in _BRACKETS.finditer(sql):
+        piece = match.group()
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        if depth == 0 and piece == ")":
+            return match.end() == len(sql)
+    return False
+
+
+def _wrapping(symbol: str, left: Arg, right: Arg, result: DataType, sql: str) -> str:
+    """Modulo the width of the result instead of failing.
+
+    Short operands: the plain operation, and 128 bits for the rows where it overflows. Long ones
+    are written once only, or chains of operators would double with every link.
+    """
+    if result.is_wide_integer:
+        return _or_zero(attempt(sql), result, (left, right))
+    x, y = _in_storage(left, "HUGEINT"), _in_storage(right, "HUGEINT")
+    mask = f"{(1 << result.bits) - 1}::HUGEINT"
+    low = f"(({x} {symbol} {y}) & {mask})"
+    if result.is_signed:
+        half = f"{1 << (result.bits - 1)}::HUGEINT"
+        low = f"(xor({low}, {half}) - {half})"
+    slow = f"CAST({low} AS {duckdb_type(result)})"
+    short = len(left.sql) + len(right.sql) <= _SHORT_MAX
+    return f"coalesce(TRY({sql}), {slow})" if short and can_try(sql) else slow
+
+
+def can_try(sql: str) -> bool:
+    """Whether TRY may stand around it: DuckDB refuses TRY over error(), which strict casts use."""
+    return "error(" not in sql
+
+
+def attempt(sql: str) -> str:
+    """NULL instead of an error in a row, where that can be had."""
+    return f"TRY({sql})" if can_try(sql) else sql
+
+
+def _or_zero(sql: str, result: DataType, args: tuple[Arg, ...]) -> str:
+    if any(arg.type.is_nullable for arg in args):
+        return sql
+    return f"coalesce({sql}, {zero_sql(result)})"
+
+
+def _modulo(left: Arg, right: Arg, result: DataType) -> Arg:
+    types = (left.type.inner, right.type.inner)
+    if result.is_float:
+        x, y = (_in_storage(arg, "DOUBLE") for arg in (left, right))
+        sql = f"({x} % {y})"
+    else:
+        storage = "HUGEINT" if any(t.is_integer and t.bits > 32 for t in types) else "BIGINT"
+        if all(t.name == "bool" or (t.is_integer and t.is_signed) or _bits(t) < 64 for t in types):
+            storage = "BIGINT"
+        if result.is_decimal:
+            storage = duckdb_type(result)
+        x, y = (_in_storage(arg, storage) for arg in (left, right))
+        sql = f"({x} % {y})"
+    divisor = right.constant
+    if not isinstance(divisor, int | float) or divisor in (0, -1):
+        safe = f"TRY({sql})" if can_try(sql) else f"({x} % nullif({y}, 0))"
+        sql = _or_zero(safe, result, (left, right))
+    return Arg(f"CAST({sql} AS {duckdb_type(result)})", lifted(result, (left, right)))
+
+
+def _concat(left: Arg, right: Arg) -> Arg:
+    if left.type.inner.name == "array" and right.type.inner.name == "array":
+        return Arg(f"list_concat({left.sql}, {right.sql})", left.type)
+    texts = [cast_sql(arg, STRING).sql for arg in (left, right)]
+    return Arg(f"({wrapped(texts[0])} || {wrapped(texts[1])})", lifted(STRING, (left, right)))
+
+
+# -- times -------------------------------------------------------------------------------------
+
+
+def _moment_arithmetic(symbol: str, left: Arg, right: Arg) -> Arg | None:
+    """Times and dates with intervals or numbers, differences of times, sums of intervals."""
+    if left.type.is_interval and right.type.is_interval:
+        return Arg(f"({left.sql} {symbol} {right.sql})", left.type)
+    if left.type.is_interval and right.type.is_temporal and symbol == "+":
+        left, right = right, left
+    if not left.type.is_temporal:
+        return None
+    if right.type.is_interval:
+        return _shifted(symbol, left, right)
+    if right.type.is_integer:
+        unit = "to_days" if left.type.is_date else "to_seconds"
+        days = f"{unit}(CAST({right.sql} AS {'INTEGER' if left.type.is_date else 'BIGINT'}))"
+        interval = "interval_day" if left.type.is_date else "interval_second"
+        return _shifted(symbol, left, Arg(days, DataType(interval)))
+    if right.type.is_temporal and symbol == "-":
+        return _difference(left, right)
+    return None
+
+
+def _shifted(symbol: str, moment: Arg, interval: Arg) -> Arg:
+    result = _shifted_type(moment.type, interval.type)
+    both = (moment, interval)
+    if result.is_time and result.scale > 6:
+        if interval.type.inner.name in ("interval_month", "interval_quarter", "interval_year"):
+            whole = f"CAST({moment.sql} AS TIMESTAMP)"
+            rest = f"(epoch_ns({moment.sql}) % 1000)"
+            sql = f"make_timestamp_ns(epoch_ns({whole} {symbol} {interval.sql}) + {rest})"
+        else:
+            nanos = f"{_interval_ns(interval)}"
+            sql = f"make_timestamp_ns(epoch_ns({moment.sql}) {symbol} {nanos})"
+        return Arg(sql, lifted(result, both))
+    sql = f"CAST(({wrapped(moment.sql)} {symbol} {interval.sql}) AS {duckdb_type(result)})"
+    return Arg(sql, lifted(result, both))
+
+
+def _interval_ns(interval: Arg) -> str:
+    if isinstance(interval.constant, int):
+        return str(interval.constant)
+    return f"(CAST(epoch_us(TIMESTAMP '1970-01-01' + {interval.sql}) AS BIGINT) * 1000)"
+
+
+_BELOW_SECOND = {
+    "interval_millisecond": 3,
+    "interval_microsecond": 6,
+    "interval_nanosecond": 9,
+}
+
+
+def _shifted_type(moment: DataType, interval: DataType) -> DataType:
+    """A date shifted by hours becomes a datetime; finer intervals make finer times."""
+    inner = moment.inner
+    finer = _BELOW_SECOND.get(interval.inner.name, 0)
+    if inner.is_date:
+        if finer:
+            return datetime64(finer)
+        whole_days = ("interval_day", "interval_week", "interval_month")
+        stays = interval.inner.name in (*whole_days, "interval_quarter", "interval_year")
+        return inner if stays else DATETIME
+    if finer > inner.scale:
+        return datetime64(finer, inner.zone)
+    return inner
+
+
+def _difference(left: Arg, right: Arg) -> Arg:
+    """Days of dates, seconds of datetimes, seconds with a fraction of datetime64."""
+    both = (left, right)
+    if left.type.is_date and right.type.is_date:
+        return Arg(f"CAST(({left.sql} - {right.sql}) AS INTEGER)", lifted(INT32, both))
+    scale = max(left.type.scale, right.type.scale)
+    if scale == 0:
+        sql = f"CAST((epoch_ms({left.sql}) - epoch_ms({right.sql})) // 1000 AS INTEGER)"
+        return Arg(sql, lifted(INT32, both))
+    result = decimal(18, scale)
+    function, digits = ("epoch_ns", 9) if scale > 6 else ("epoch_us", 6)
+    sql = f"CAST(({function}({left.sql}) - {function}({right.sql})) AS DECIMAL(38, 0))"
+    return Arg(f"CAST({sql} / 1e{digits} AS {duckdb_type(result)})", lifted(result, both))
+
+
+# -- comparisons -------------------------------------------------------------------------------
+
+
+def compare(symbol: str, left: Arg, right: Arg) -> Arg:
+    """A comparison; a literal takes the type of the other side."""
+    left, right = matched(left, right)
+    x, y = (_comparable(arg, other) for arg, other in ((left, right), (right, left)))
+    sql = f"({wrapped(x)} {_COMPARISONS[symbol]} {wrapped(y)})"
+    return Arg(sql, lifted(BOOL, (left, right)))
+
+
+def matched(left: Arg, right: Arg) -> tuple[Arg, Arg]:
+    """Both sides in types that can be compared; SqlError 43 or 53 if there are none."""
+    if _is_text_literal(right) and not _is_text(left.type):
+        return left, _literal_as(right, left.type)
+    if _is_text_literal(left) and not _is_text(right.type):
+        return _literal_as(left, right.type), right
+    if not _comparable_types(left.type.inner, right.type.inner):
+        message = f"{left.type} and {right.type} cannot be compared; cast one of them"
+        raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
+    return left, right
+
+
+_TEXTS = frozenset(("json", "uuid", "ipv4", "ipv6", "enum8", "enum16"))
+
+
+def _is_text(t: DataType) -> bool:
+    return t.is_string or t.inner.name in _TEXTS
+
+
+def _is_text_literal(arg: Arg) -> bool:
+    return isinstance(arg.constant, str) and arg.type.is_string
+
+
+def _literal_as(arg: Arg, t: DataType) -> Arg:
+    inner = t.inner
+    if inner.is_temporal and isinstance(arg.constant, str):
+        nanos = parse_moment_ns(arg.constant)
+        if nanos is None:
+            message = f"cannot read {arg.constant[:60]!r} as {inner}"
+            raise SqlError(message, Code.TYPE_MISMATCH)
+        return moment_literal(nanos)
+    return Arg(cast_sql(arg, inner).sql, inner)
+
+
+def moment_literal(nanos: int) -> Arg:
+    """A constant time of the finest type that it needs."""
+    if nanos % 1_000_000 == 0:
+        sql = f"CAST(make_timestamp_ms({nanos // 1_000_000}) AS TIMESTAMP_MS)"
+        return Arg(sql, datetime64(3), MISSING)
+    if nanos % 1_000 == 0:
+        return Arg(f"make_timestamp({nanos // 1_000})", datetime64(6), MISSING)
+    return Arg(f"make_timestamp_ns({nanos})", datetime64(9), MISSING)
+
+
+def _comparable_types(a: DataType, b: DataType) -> bool:
+    if "nothing" in (a.name, b.name) or a.name == b.name:
+        return True
+    if _is_text(a) and _is_text(b):
+        return True
+    numbers = [t.is_numeric or t.name == "bool" for t in (a, b)]
+    if all(numbers):
+        return True
+    return (a.is_temporal and b.is_temporal) or (a.is_interval and b.is_interval)
+
+
+def _comparable(arg: Arg, other: Arg) -> str:
+    """SQL of one side in a DuckDB type that compares as the dialect does."""
+    mine, its = arg.type.inner, other.type.inner
+    if mine.name == "bool" and its.is_numeric:
+        return f"CAST({arg.sql} AS INTEGER)"
+    if mine.is_wide_integer or its.is_wide_integer:
+        return f"CAST({arg.sql} AS HUGEINT)" if mine.is_integer else arg.sql
+    if mine.is_decimal and mine.precision > 38:
+        return f"CAST({arg.sql} AS DOUBLE)"
+    if mine.is_time and its.is_time and max(mine.scale, its.scale) > 6 >= mine.scale:
+        return f"CAST({arg.sql} AS TIMESTAMP_NS)"
+    return arg.sql

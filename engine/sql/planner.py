@@ -1,0 +1,240 @@
+"""The entry: SQL text to what the engine does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, cast
+
+import msgspec
+from sqlglot import exp
+
+from engine.errors import Code, SqlError
+from engine.protocol import Analysis, ColumnDef, Definition, ResultColumn
+from engine.sql import allow, catalog_rows
+from engine.sql import statements as st
+from engine.sql.analyze import analysis
+from engine.sql.context import Context, Item
+from engine.sql.definitions import check_name, create_query, from_create
+from engine.sql.explain import explain
+from engine.sql.inserts import InsertPlan, plan_insert
+from engine.sql.logical import BoundedQuery, StreamingQuery
+from engine.sql.lower_bounded import lower_bounded
+from engine.sql.lower_streaming import lower_streaming
+from engine.sql.relations import Facts, is_bounded
+from engine.sql.select import bind_query
+from engine.sql.text import to_text
+
+Kind = Literal["streaming", "bounded", "insert", "ddl"]
+Access = Literal["read", "write", "ddl"]
+_ACCESS: dict[type, Access] = {
+    st.Select: "read",
+    st.Show: "read",
+    st.ShowCreate: "read",
+    st.Describe: "read",
+    st.Explain: "read",
+    st.Use: "read",
+    st.Insert: "write",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A planned statement.
+
+    kind "streaming": run `streaming`. "bounded": run `bounded` (also SHOW, DESCRIBE, EXPLAIN: their
+    rows are constants of its SQL). "insert": run `bounded` for the rows and append them to
+    `insert.stream`. "ddl": do what `statement` says; `definition` is what CREATE makes. `header`
+    names the result's columns as written; plans have the same columns in the same order under
+    names made unique. `access`: the class of QueryRequest.allow. `uses`: streams and views read.
+    """
+
+    statement: st.Statement
+    kind: Kind
+    access: Access
+    analysis: Analysis
+    header: tuple[ResultColumn, ...] = ()
+    bounded: BoundedQuery | None = None
+    streaming: StreamingQuery | None = None
+    insert: InsertPlan | None = None
+    definition: Definition | None = None
+    uses: tuple[str, ...] = ()
+
+
+class Planner:
+    """Plans statements against a catalog. Pure: no I/O, no clock; safe to use from many threads.
+
+    `catalog` gives a definition by name or None; `definitions` lists all (for SHOW).
+    """
+
+    def __init__(
+        self,
+        catalog: Callable[[str], Definition | None],
+        definitions: Callable[[], Iterable[Definition]] = tuple,
+    ) -> None:
+        self._catalog = catalog
+        self._definitions = definitions
+
+    def plan(self, sql: str) -> Planned:
+        """Parse, check and bind one statement. Raises SqlError or NotFound, never runs anything.
+
+        Takes milliseconds for usual statements and up to about a second for the longest ones that
+        are allowed: call it off the event loop.
+        """
+        statement = st.parse(sql)
+        try:
+            return self._plan(statement, sql)
+        except RecursionError:
+            raise SqlError(f"the statement is nested deeper than {st.DEPTH_MAX} levels") from None
+
+    def _plan(self, statement: st.Statement, sql: str) -> Planned:
+        match statement:
+            case st.Select():
+                return self._query(statement, statement.query, sql)
+            case st.Explain():
+                planned = self._query(st.Select(statement.query, sql), statement.query, sql)
+                plan = planned.bounded or planned.streaming
+                lines = explain(cast("BoundedQuery | StreamingQuery", plan))
+                return self._rows(statement, sql, catalog_rows.lines("explain", lines))
+            case st.Describe():
+                return self._describe(statement, sql)
+            case st.Show():
+                query = catalog_rows.show(statement, self._definitions())
+                return self._rows(statement, sql, query)
+            case st.ShowCreate():
+                definition = self._context().lookup(statement.name)
+                text = definition.create_query or create_query(definition)
+                return self._rows(statement, sql, catalog_rows.lines("statement", [text]))
+            case st.Insert():
+                return self._insert(statement, sql)
+            case st.CreateStream():
+                definition = from_create(statement)
+                return self._ddl(statement, sql, definition)
+            case st.CreateView():
+                return self._create_view(statement, sql)
+            case st.Rename():
+                check_name(statement.to)
+                return self._ddl(statement, sql)
+            case _:
+                return self._ddl(statement, sql)
+
+    def view(self, name: str, query_text: str, description: str = "") -> Definition:
+        """The definition of a view over this SELECT, checked and with its result's columns."""
+        statement = st.parse(query_text)
+        if not isinstance(statement, st.Select):
+            raise SqlError("a view holds a SELECT", Code.SYNTAX_ERROR)
+        view = st.CreateView(name, statement.query, query_text, comment=description)
+        return cast("Definition", self._create_view(view, query_text).definition)
+
+    # -- kinds ---------------------------------------------------------------------------------
+
+    def _context(self) -> Context:
+        return Context(self._catalog, Facts())
+
+    def _bind(self, query: exp.Expr) -> tuple[Item, Facts, dict[str, str]]:
+        allow.check(query)
+        context = self._context()
+        item = bind_query(query, context)
+        settings = dict(query.args.get("settings") or {})
+        return item, context.facts, settings
+
+    def _query(self, statement: st.Statement, query: exp.Expr, sql: str) -> Planned:
+        item, facts, settings = self._bind(query)
+        streaming = not is_bounded(item.relation)
+        header = tuple(ResultColumn(f.name, str(f.type)) for f in item.fields)
+        planned = Planned(
+            statement,
+            "streaming" if streaming else "bounded",
+            "read",
+            analysis=Analysis("", "", ""),
+            header=header,
+            uses=used_names(facts),
+        )
+        if streaming:
+            planned = replace(planned, streaming=lower_streaming(item, facts, settings))
+        else:
+            planned = replace(planned, bounded=lower_bounded(item, facts))
+        report = analysis(statement, sql, to_text(query), facts, item, streaming=streaming)
+        return replace(planned, analysis=report)
+
+    def _rows(self, statement: st.Statement, sql: str, query: BoundedQuery) -> Planned:
+        header = tuple(ResultColumn(c.name, str(c.type)) for c in query.schema)
+        report = analysis(statement, sql, sql, Facts(), None, streaming=False)
+        return Planned(statement, "bounded", "read", report, header, bounded=query)
+
+    def _describe(self, statement: st.Describe, sql: str) -> Planned:
+        if statement.query is not None:
+            item, _, _ = self._bind(statement.query)
+            columns = [(f.name, str(f.type), "", "", "") for f in item.fields]
+            return self._rows(statement, sql, catalog_rows.describe(columns))
+        definition = self._context().lookup(statement.name)
+        return self._rows(statement, sql, catalog_rows.describe_definition(definition))
+
+    def _insert(self, statement: st.Insert, sql: str) -> Planned:
+        if statement.query is not None:
+            allow.check(statement.query)
+        for row in statement.values:
+            for value in row:
+                if not isinstance(value, exp.Literal):
+                    allow.check(value)
+        context = self._context()
+        plan, query = plan_insert(statement, context)
+        report = analysis(statement, sql, sql, context.facts, None, streaming=False)
+        return Planned(
+            statement,
+            "insert",
+            "write",
+            report,
+            bounded=query,
+            insert=plan,
+            uses=(*used_names(context.facts), plan.stream),
+        )
+
+    def _create_view(self, statement: st.CreateView, sql: str) -> Planned:
+        check_name(statement.name)
+        item, facts, _ = self._bind(statement.query)
+        if statement.name in facts.views or statement.name in {
+            r.definition.name for r in facts.reads
+        }:
+            raise SqlError(f"view {statement.name} reads itself", Code.BAD_ARGUMENTS)
+        definition = Definition(
+            id="",
+            name=statement.name,
+            kind="view",
+            columns=tuple(ColumnDef(f.name, str(f.type)) for f in item.fields),
+            description=statement.comment,
+            query=_without_parentheses(statement.query_text),
+            options={"if_not_exists": True} if statement.if_not_exists else {},
+        )
+        text = create_query(definition)
+        definition = msgspec.structs.replace(definition, create_query=text)
+        streaming = not is_bounded(item.relation)
+        report = analysis(statement, sql, sql, facts, item, streaming=streaming)
+        names = used_names(facts)
+        return Planned(statement, "ddl", "ddl", report, definition=definition, uses=names)
+
+    def _ddl(
+        self, statement: st.Statement, sql: str, definition: Definition | None = None
+    ) -> Planned:
+        report = analysis(statement, sql, sql, Facts(), None, streaming=False)
+        access = _ACCESS.get(type(statement), "ddl")
+        return Planned(statement, "ddl", access, report, definition=definition)
+
+
+def used_names(facts: Facts) -> tuple[str, ...]:
+    """Streams and views that a statement reads."""
+    names = [*facts.views, *(r.definition.name for r in facts.reads)]
+    return tuple(dict.fromkeys(names))
+
+
+def _without_parentheses(text: str) -> str:
+    """`(select ...)` as `select ...`, when one pair goes around it all."""
+    stripped = text.strip()
+    if not (stripped.startswith("(") and stripped.endswith(")")):
+        return stripped
+    inner = stripped[1:-1]
+    try:
+        st.parse(inner)
+    except SqlError:
+        return stripped
+    return inner.strip()

@@ -1,0 +1,433 @@
+"""Binds queries: SELECT, set operations, WITH; gives relations with the columns they show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from sqlglot import exp
+
+from engine.errors import Code, SqlError
+from engine.functions.casts import cast_sql
+from engine.functions.table import MISSING, Arg
+from engine.sql import seek
+from engine.sql.context import Context, Item
+from engine.sql.emit import Shape, last_rewrite, resolve_emit
+from engine.sql.expressions import Binder
+from engine.sql.grouping import EMIT_VERSION, GroupScope
+from engine.sql.joins import bind_from
+from engine.sql.logical import Column, Named
+from engine.sql.names import (
+    WINDOW_COLUMNS,
+    ColumnScope,
+    Names,
+    Output,
+    expand_list,
+    holds_aggregate,
+    result_sql,
+    use,
+)
+from engine.sql.nodes import SELECT_ARGS, Call, EmitClause, child, children, emit_of, settings_of
+from engine.sql.relations import (
+    Field,
+    Filtered,
+    Grouping,
+    LimitByRule,
+    Relation,
+    Renamed,
+    Selected,
+    Windowed,
+    internal_name,
+    is_bounded,
+    quoted,
+)
+from engine.sql.settings import QUERY_SETTINGS, check_settings
+from engine.sql.text import to_text
+from engine.sql.values import common_type, in_type
+from engine.sql.volatile import is_volatile
+from engine.type_promotion import supertype
+from engine.types import DataType, duckdb_type, integer_range, zero_sql
+
+SELECT_COLUMNS_MAX = 4096
+
+
+def bind_query(query: exp.Expr, context: Context) -> Item:
+    """A query of any form. Sets of fields may be renamed by the caller."""
+    settings = settings_of(query)
+    if settings:
+        check_settings(settings, QUERY_SETTINGS, "a query")
+        context = replace(context, settings={**context.settings, **settings})
+        if settings.get("query_mode", "").lower() == "table":
+            context = replace(context, bounded=True)
+    held = child(query, "with_")
+    for cte in held.expressions if held is not None else []:
+        context = context.with_cte(cte.alias, cast("exp.Expr", cte.this))
+    if isinstance(query, exp.Subquery):
+        return bind_query(cast("exp.Expr", query.this), context.deeper())
+    if isinstance(query, exp.SetOperation):
+        from engine.sql.unions import bind_set_operation
+
+        return bind_set_operation(query, context)
+    if not isinstance(query, exp.Select):
+        raise SqlError("a query begins with SELECT", Code.SYNTAX_ERROR)
+    for key, value in query.args.items():
+        if value and key not in SELECT_ARGS:
+            raise SqlError(f"{key} is not supported in SELECT", Code.NOT_IMPLEMENTED)
+    return SelectBinder(query, context).bind()
+
+
+class SelectBinder:
+    """Binds one SELECT."""
+
+    def __init__(self, select: exp.Select, context: Context) -> None:
+        self.select = select
+        self.context = context
+        item = bind_from(select, context)
+        self.relation = item.relation
+        aliases = {
+            node.alias: cast("exp.Expr", node.this)
+            for node in select.expressions
+            if isinstance(node, exp.Alias)
+        }
+        self.names = Names(item.fields, aliases)
+        self.below = ColumnScope(self.names, context)
+        self.bounded = is_bounded(item.relation)
+        self.outputs = expand_list(list(select.expressions), self.names, context)
+        if not self.outputs:
+            raise SqlError("the SELECT gives no columns", Code.BAD_ARGUMENTS)
+        if len(self.outputs) > SELECT_COLUMNS_MAX:
+            raise SqlError(f"a SELECT has at most {SELECT_COLUMNS_MAX} columns", 36)
+        self.hidden: list[Named] = []
+
+    def bind(self) -> Item:
+        """The SELECT's relation and columns."""
+        aggregated = self._is_aggregated()
+        emit = None if self.bounded else emit_of(self.select)
+        shape = Shape(
+            aggregated=aggregated,
+            windowed=isinstance(self.relation, Windowed),
+            fields=self.names.fields,
+        )
+        rewritten = last_rewrite(emit, shape, self.context) if emit is not None else None
+        where = self._where(rewritten.predicate if rewritten else None)
+        if rewritten is not None and rewritten.window is not None:
+            spec, time = rewritten.window
+            self.relation = Windowed(cast("Relation", self.relation), spec, time, aggregated=True)
+        if aggregated:
+            return self._aggregated(where, emit, implied=bool(rewritten and rewritten.window))
+        resolve_emit(emit, shape)
+        return self._flat(where)
+
+    # -- clauses -------------------------------------------------------------------------------
+
+    def _is_aggregated(self) -> bool:
+        if children(self.select, "group"):
+            return True
+        nodes = [o.node for o in self.outputs if o.node is not None]
+        having = child(self.select, "having")
+        nodes += [having] if having is not None else []
+        nodes += children(self.select, "order")
+        return any(holds_aggregate(node) for node in nodes)
+
+    def _where(self, extra: exp.Expr | None) -> str:
+        parts = [child(self.select, "prewhere"), child(self.select, "where"), extra]
+        conditions: list[str] = []
+        for node in parts:
+            if node is None:
+                continue
+            if not self.bounded:
+                seek.extract(node, self.below.origin)
+            conditions.append(Binder(self.below).condition(node))
+        return (
+            " AND ".join(f"({c})" for c in conditions)
+            if len(conditions) > 1
+            else "".join(conditions)
+        )
+
+    def _bound_outputs(self, binder: Binder) -> tuple[list[Named], list[Field]]:
+        """Output columns with unique names, and the fields that show them."""
+        named: list[Named] = []
+        fields: list[Field] = []
+        taken: set[str] = set()
+        for output in self.outputs:
+            arg = self._output(output, binder)
+            name = internal_name(output.name, taken)
+            named.append(Named(name, result_sql(arg), arg.type))
+            fields.append(Field(output.name, arg.type, quoted(name)))
+        return named, fields
+
+    def _output(self, output: Output, binder: Binder) -> Arg:
+        if output.node is not None:
+            node = output.node
+            name = node.alias if isinstance(node, exp.Alias) else ""
+            body = cast("exp.Expr", node.this) if name else node
+            scope = cast("ColumnScope", binder.scope)
+            return scope.expand(name, body, binder) if name else binder.bind(body)
+        field = cast("Field", output.field)
+        if isinstance(binder.scope, GroupScope):
+            return binder.scope.known_field(field)
+        return use(field)
+
+    # -- without aggregates --------------------------------------------------------------------
+
+    def _flat(self, where: str) -> Item:
+        if child(self.select, "having") is not None:
+            raise SqlError("HAVING needs an aggregate or GROUP BY", Code.NOT_AN_AGGREGATE)
+        binder = Binder(self.below)
+        plain = self._is_plain()
+        nodes = [o.node for o in self.outputs if o.node is not None]
+        if plain and not any(is_volatile(node, self.names.aliases) for node in nodes):
+            return self._inlined(where, binder)
+        named, fields = self._bound_outputs(binder)
+        fields = self._with_origins(fields)
+        selected = Selected(self.relation, where, None, tuple(named), flat=True)
+        return Item(self._finished(selected, binder), tuple(fields))
+
+    def _is_plain(self) -> bool:
+        """Nothing but FROM, WHERE and a select list: the columns can be used in place."""
+        keys = ("order", "limit", "offset", "limit_by", "distinct")
+        return self.relation is not None and not any(self.select.args.get(k) for k in keys)
+
+    def _inlined(self, where: str, binder: Binder) -> Item:
+        fields: list[Field] = []
+        for output in self.outputs:
+            before = {read: set(read.used) for read in self._reads()}
+            arg = self._output(output, binder)
+            uses = tuple(
+                (read, name) for read, held in before.items() for name in sorted(read.used - held)
+            )
+            uses += self._uses_of(arg.sql)
+            for read, held in before.items():
+                read.used = held
+            fields.append(Field(output.name, arg.type, result_sql(arg), uses=uses))
+        relation = cast("Relation", self.relation)
+        relation = Filtered(relation, where) if where else relation
+        return Item(relation, tuple(self._with_origins(fields)))
+
+    def _reads(self) -> list:
+        from engine.sql.relations import reads_of
+
+        return reads_of(self.relation)
+
+    def _uses_of(self, sql: str) -> tuple:
+        """Stream columns that the SQL names and that were already marked as needed."""
+        return tuple(
+            use_
+            for field in self.names.fields
+            for use_ in field.uses
+            if use_[1] in use_[0].used and quoted(use_[1]) in sql
+        )
+
+    def _with_origins(self, fields: list[Field]) -> list[Field]:
+        found: list[Field] = []
+        for output, field in zip(self.outputs, fields, strict=True):
+            origin = None
+            if output.field is not None:
+                origin = output.field.origin
+            else:
+                node = output.node.this if isinstance(output.node, exp.Alias) else output.node
+                if isinstance(node, exp.Column):
+                    origin = self.below.origin(node)
+            found.append(replace(field, origin=origin))
+        return found
+
+    # -- aggregated ----------------------------------------------------------------------------
+
+    def _aggregated(self, where: str, emit: EmitClause | None, *, implied: bool) -> Item:
+        windowed = isinstance(self.relation, Windowed)
+        if isinstance(self.relation, Windowed):
+            self.relation = replace(self.relation, aggregated=True)
+        scope = GroupScope(self.below, streaming=not self.bounded)
+        self._keys(scope, windowed=windowed and not self.bounded)
+        binder = Binder(scope)
+        named, fields = self._bound_outputs(binder)
+        having = child(self.select, "having")
+        having_sql = binder.condition(having) if having is not None else ""
+        selected = Selected(self.relation, where, None, tuple(named), having_sql)
+        selected = self._finished(selected, binder)
+        if windowed and not implied:
+            self._require_window_key(scope)
+        spec = self.relation.spec if isinstance(self.relation, Windowed) else None
+        facts = self.context.facts
+        facts.has_aggregate = True
+        facts.group_by.extend(to_text(k) for k in children(self.select, "group"))
+        policy = None
+        if not self.bounded:
+            shape = Shape(aggregated=True, windowed=spec is not None, fields=self.names.fields)
+            policy = resolve_emit(emit, shape, implied_window=implied)
+            if policy is not None and scope.emit_version:
+                policy = replace(policy, emit_version=EMIT_VERSION)
+        grouping = Grouping(
+            tuple(scope.keys),
+            tuple(scope.aggregates),
+            tuple(scope.partials),
+            spec if not self.bounded else None,
+            tuple(scope.window_columns),
+            tuple(scope.partition),
+            scope.emit_version,
+        )
+        relation = replace(selected, grouping=grouping, emit=policy)
+        return Item(relation, tuple(fields))
+
+    def _keys(self, scope: GroupScope, *, windowed: bool) -> None:
+        for node in children(self.select, "group"):
+            scope.add_key(self._positional(node), windowed=windowed)
+        for node in children(self.select, "partition") + self._over():
+            scope.add_key(node, windowed=windowed, partition=True)
+
+    def _over(self) -> list[exp.Expr]:
+        """PARTITION BY of the first OVER; the scope checks that all are equal."""
+        for output in self.outputs:
+            for node in output.node.walk() if output.node is not None else ():
+                if isinstance(node, Call) and node.args.get("is_over"):
+                    return children(node, "over")
+        return []
+
+    def _positional(self, node: exp.Expr) -> exp.Expr:
+        """GROUP BY 1, ORDER BY 2: the item at that place."""
+        if not (isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit()):
+            return node
+        at = int(node.name)
+        if not 1 <= at <= len(self.outputs):
+            raise SqlError(f"there is no column {at} in the select list", Code.BAD_ARGUMENTS)
+        output = self.outputs[at - 1]
+        if output.node is None:
+            return exp.Column(this=exp.Identifier(this=output.name, quoted=True))
+        found = output.node.this if isinstance(output.node, exp.Alias) else output.node
+        return cast("exp.Expr", found)
+
+    def _require_window_key(self, scope: GroupScope) -> None:
+        keys = {c.name for c in scope.window_columns} | {k.sql for k in scope.keys}
+        if not any(n in keys or quoted(n) in keys for n in WINDOW_COLUMNS):
+            message = "GROUP BY of a window aggregation needs window_start or window_end"
+            raise SqlError(message, Code.WINDOW_COLUMN_NOT_REFERENCED)
+
+    # -- ORDER BY, LIMIT -----------------------------------------------------------------------
+
+    def _finished(self, selected: Selected, binder: Binder) -> Selected:
+        columns = {named.sql: named.name for named in reversed(selected.columns)}
+        order = tuple(self._order(node, binder, columns) for node in self._order_items())
+        limit_by = self._limit_by(binder, columns)
+        distinct = bool(self.select.args.get("distinct"))
+        if distinct and self.hidden:
+            message = "with DISTINCT, ORDER BY and LIMIT BY take columns of the select list"
+            raise SqlError(message, Code.NOT_IMPLEMENTED)
+        return replace(
+            selected,
+            hidden=tuple(self.hidden),
+            order=order,
+            distinct=distinct,
+            limit_by=limit_by,
+            limit=constant_count(child(self.select, "limit"), "LIMIT", -1),
+            offset=constant_count(child(self.select, "offset"), "OFFSET", 0),
+        )
+
+    def _order_items(self) -> list[exp.Expr]:
+        return children(self.select, "order")
+
+    def _order(self, node: exp.Expr, binder: Binder, columns: dict[str, str]) -> str:
+        column = self._helper(self._positional(cast("exp.Expr", node.this)), binder, columns)
+        direction = "DESC" if node.args.get("desc") else "ASC"
+        nulls = "FIRST" if node.args.get("nulls_first") else "LAST"
+        return f"{quoted(column)} {direction} NULLS {nulls}"
+
+    def _limit_by(self, binder: Binder, columns: dict[str, str]) -> LimitByRule | None:
+        clause = child(self.select, "limit_by")
+        if clause is None:
+            return None
+        count, *keys = clause.expressions
+        names = tuple(self._helper(self._positional(key), binder, columns) for key in keys)
+        sqls = {named.name: named.sql for named in self.hidden}
+        sqls |= {name: sql for sql, name in columns.items()}
+        whole = {quoted(n) for n in (*WINDOW_COLUMNS, EMIT_VERSION)}
+        per_query = any(w in sqls[name] for name in names for w in whole)
+        return LimitByRule(constant_count(count, "LIMIT BY", 0), names, per_query)
+
+    def _helper(self, node: exp.Expr, binder: Binder, columns: dict[str, str]) -> str:
+        """Name of the output column that holds the expression; a hidden one if there is none."""
+        arg = binder.bind(node)
+        sql = result_sql(arg)
+        known = columns.get(sql)
+        if known is None:
+            known = f"__o{len(self.hidden)}"
+            self.hidden.append(Named(known, sql, arg.type))
+            columns[sql] = known
+        return known
+
+
+def constant_count(node: exp.Expr | None, what: str, default: int) -> int:
+    """A constant row count."""
+    if node is None:
+        return default
+    if isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit():
+        return min(int(node.name), 2**62)
+    raise SqlError(f"{what} wants a constant whole number", Code.BAD_ARGUMENTS)
+
+
+# -- VALUES ------------------------------------------------------------------------------------
+
+
+def values_rows(
+    rows: list[list[exp.Expr]],
+    names: tuple[str, ...],
+    columns: tuple[Column, ...] | None,
+    context: Context,
+) -> tuple[str, tuple[Column, ...]]:
+    """DuckDB SQL of constant rows, and their columns; types given or found."""
+    binder = Binder(ColumnScope(Names((), {}), context))
+    bound = [[binder.bind(cell) for cell in row] for row in rows]
+    if columns is None:
+        types = [common_type([row[at] for row in bound]) for at in range(len(names))]
+        columns = tuple(Column(n, t) for n, t in zip(names, types, strict=True))
+    if len(columns) != len(bound[0]):
+        raise SqlError(f"rows have {len(bound[0])} values for {len(columns)} columns", 36)
+    lines = [
+        "(" + ", ".join(_cell(a, c.type) for a, c in zip(row, columns, strict=True)) + ")"
+        for row in bound
+    ]
+    heads = ", ".join(quoted(c.name) for c in columns)
+    return f"SELECT * FROM (VALUES {', '.join(lines)}) AS __v({heads})", columns
+
+
+def _cell(arg: Arg, t: DataType) -> str:
+    """A value in a column's type; NULL in a column that is not nullable is its zero."""
+    if isinstance(arg.constant, str) and t.name == "string":
+        return arg.sql
+    if type(arg.constant) is int and t.is_integer and not t.is_wide_integer:
+        least, most = integer_range(t)
+        if least <= arg.constant <= most:
+            return f"CAST({arg.constant} AS {duckdb_type(t)})"
+    if arg.type.inner.name == "nothing" and not t.is_nullable:
+        return zero_sql(t)
+    if arg.type.inner.name == "array" and arg.type.inner.args[0].name == "nothing":
+        return f"CAST({arg.sql} AS {duckdb_type(t)})"
+    return f"CAST({cast_sql(arg, t).sql} AS {duckdb_type(t)})"
+
+
+def aligned(item: Item, columns: tuple[Column, ...]) -> Renamed:
+    """The relation projected to these columns, by position."""
+    named: list[Named] = []
+    for field, column in zip(item.fields, columns, strict=True):
+        arg = use(field)
+        sql = in_type(replace(arg, constant=MISSING), column.type)
+        cast_to = f"CAST({sql} AS {duckdb_type(column.type)})"
+        named.append(Named(column.name, cast_to, column.type))
+    relation = item.relation
+    if relation is None:
+        relation = Selected(None, "", None, ())
+    return Renamed(relation, tuple(named))
+
+
+def union_columns(items: list[Item]) -> tuple[Column, ...]:
+    """Names of the first, common types."""
+    width = len(items[0].fields)
+    if any(len(item.fields) != width for item in items):
+        raise SqlError("the queries of a UNION have different numbers of columns", 258)
+    columns: list[Column] = []
+    taken: set[str] = set()
+    for at in range(width):
+        t = items[0].fields[at].type
+        for item in items[1:]:
+            t = supertype(t, item.fields[at].type)
+        columns.append(Column(internal_name(items[0].fields[at].name, taken), t))
+    return tuple(columns)

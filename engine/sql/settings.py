@@ -1,0 +1,106 @@
+"""Settings that statements may carry: known names, and which have an effect."""
+
+from __future__ import annotations
+
+from engine.errors import Code, SqlError
+
+_QUERY = [
+    "seek_to",
+    "query_mode",
+    "keep_versions",
+    "max_windows",
+    "max_join_range",
+    "join_max_buffered_bytes",
+    "join_latency_threshold",
+    "join_quiesce_threshold_ms",
+    "checkpoint_interval",
+    "recovery_policy",
+    "replay_speed",
+    "replay_time_column",
+    "replay_start_time",
+    "replay_end_time",
+    "enable_backfill_from_historical_store",
+    "force_backfill_in_order",
+    "emit_during_backfill",
+    "asterisk_include_reserved_columns",
+    "join_use_nulls",
+    "max_events",
+    "eps",
+    "interval_time",
+    "aggregate_state_ttl_sec",
+    "max_hot_keys",
+    "merge_open_sessions",
+    "include_session_end",
+    "idempotent_id",
+    "include_internal_streams",
+    "pause_on_start",
+    "enable_dlq",
+]
+_WITHOUT_EFFECT = [
+    "default_hash_table",
+    "default_hash_join",
+    "join_algorithm",
+    "max_threads",
+    "substreams",
+    "allow_independent_shard_processing",
+    "enable_idempotent_processing",
+    "synchronous_ddl",
+    "max_insert_threads",
+    "flush_threshold_count",
+    "flush_threshold_ms",
+    "flush_threshold_size",
+    "max_insert_block_size",
+    "max_block_size",
+    "enable_optimize_predicate_expression",
+    "max_execution_time",
+]
+_STREAM = [
+    "mode",
+    "event_time_column",
+    "event_time_column_zone",
+    "version_column",
+    "keep_versions",
+    "storage_type",
+    "logstore_retention_bytes",
+    "logstore_retention_ms",
+    "flush_threshold_count",
+    "flush_threshold_ms",
+    "flush_threshold_bytes",
+    "shards",
+    "sharding_expr",
+    "replication_factor",
+    "index_granularity",
+    "logstore",
+    "logstore_codec",
+    "logstore_subtype",
+    "ttl_seconds",
+    "distributed_flush_threshold_count",
+    "distributed_flush_threshold_ms",
+    "distributed_flush_threshold_bytes",
+    "eps",
+    "interval_time",
+    "max_events",
+    "order_by_granularity",
+    "partition_by_granularity",
+    "event_time_timezone",
+]
+QUERY_SETTINGS = frozenset(_QUERY) | frozenset(_WITHOUT_EFFECT)
+STREAM_SETTINGS = frozenset(_STREAM)
+DROP_SETTINGS = frozenset(("enable_dependency_check", "force_drop_big_stream", "synchronous_ddl"))
+
+
+def check_settings(given: dict[str, str], known: frozenset[str], where: str) -> None:
+    """SqlError 115 for a name that is not known."""
+    for name in given:
+        if name not in known:
+            raise SqlError(f"{where} has no setting {name[:80]}", Code.UNKNOWN_SETTING)
+
+
+def number_setting(given: dict[str, str], name: str, default: int) -> int:
+    """A setting that is a whole number; SqlError 36 if it is not."""
+    text = given.get(name, "")
+    if not text:
+        return default
+    if not text.lstrip("-").isdigit():
+        raise SqlError(f"setting {name} must be a whole number", Code.BAD_ARGUMENTS)
+    return int(text)

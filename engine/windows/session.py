@@ -1,0 +1,148 @@
+"""Session windows: one open session per substream, row by row in order of arrival."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.arrays import Bools, Int64s
+from engine.sql.logical import Span, WindowSpec
+from engine.windows.grid import length_ticks, tick
+
+_MAX_FACTOR = 5  # a session without a maximum ends after 5 idle times
+
+
+@dataclass(slots=True)
+class Session:
+    """An open or just ended session. `start` is -1 until a row belongs to it (then `begun`)."""
+
+    number: int
+    first: int
+    last: int
+    start: int
+    begun: bool
+    substream: int
+
+
+@dataclass(slots=True)
+class Assigned:
+    """Rows with the sessions they belong to, sessions that ended with their end and append."""
+
+    rows: list[int] = field(default_factory=list[int])
+    sessions: list[int] = field(default_factory=list[int])
+    ended: list[tuple[Session, int, int]] = field(default_factory=list[tuple[Session, int, int]])
+    late: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRows:
+    """A batch: event time, substream and append of each row, and the predicates (None = none)."""
+
+    times: Int64s
+    substreams: Int64s
+    appends: Int64s
+    starts: Bools | None
+    ends: Bools | None
+
+
+class Sessions:
+    """All open sessions. `delay` in ticks lets rows be late by so much."""
+
+    def __init__(self, spec: WindowSpec, delay: int) -> None:
+        longest = spec.max_span or Span(spec.size.count * _MAX_FACTOR, spec.size.unit)
+        self._idle = length_ticks(spec.size, spec.time_type)
+        self._longest = length_ticks(longest, spec.time_type)
+        self._delay = delay
+        self._tick = tick(spec.time_type)
+        self._start_inclusive = spec.start_inclusive
+        self._end_inclusive = spec.end_inclusive
+        self._next = 0
+        self.open: dict[int, Session] = {}
+        self._marks: dict[int, int] = {}
+
+    def shown_end(self, session: Session) -> int:
+        """Where an open session ends if it is shown now."""
+        return session.last + self._tick
+
+    def run(self, batch: SessionRows, *, check_late: bool) -> Assigned:
+        """Take rows one by one; `check_late` False while the past is read."""
+        made = Assigned()
+        starts = [True] * len(batch.times) if batch.starts is None else batch.starts.tolist()
+        ends = [False] * len(batch.times) if batch.ends is None else batch.ends.tolist()
+        marks, sessions = self._marks, self.open
+        rows = zip(
+            batch.times.tolist(), batch.substreams.tolist(), batch.appends.tolist(), strict=True
+        )
+        for at, (time, substream, append) in enumerate(rows):
+            mark = marks.get(substream)
+            if mark is None or time - self._delay > mark:
+                marks[substream] = time - self._delay
+            elif check_late and time < mark:
+                made.late += 1
+                continue
+            session = sessions.get(substream)
+            if session is not None:
+                end = self._end_of(session, time, ends[at])
+                if end is None:
+                    self._join(session, time)
+                    made.rows.append(at)
+                    made.sessions.append(session.number)
+                    continue
+                if ends[at] and end == time + self._tick and self._joins_at_end(session, time):
+                    self._join(session, time)
+                    made.rows.append(at)
+                    made.sessions.append(session.number)
+                made.ended.append((session, end, append))
+                del sessions[substream]
+            if starts[at]:
+                opened = self._opened(time, substream)
+                if self._start_inclusive:
+                    made.rows.append(at)
+                    made.sessions.append(opened.number)
+        return made
+
+    def _end_of(self, session: Session, time: int, ends: bool) -> int | None:
+        """The end that this row puts to the session; the size test comes before the idle test."""
+        if time >= session.first + self._longest:
+            return session.first + self._longest
+        if time >= session.last + self._idle:
+            return session.last + self._idle
+        if ends:
+            return time + self._tick if self._end_inclusive else time
+        return None
+
+    def _joins_at_end(self, session: Session, time: int) -> bool:
+        """Whether the row that ends the session belongs to it."""
+        within = time < session.first + self._longest and time < session.last + self._idle
+        return within and self._end_inclusive
+
+    def _join(self, session: Session, time: int) -> None:
+        session.last = max(session.last, time)
+        if not session.begun:
+            session.begun, session.start = True, time
+
+    def _opened(self, time: int, substream: int) -> Session:
+        session = Session(self._next, time, time, time, self._start_inclusive, substream)
+        self._next += 1
+        self.open[substream] = session
+        return session
+
+    def idle_end(self, session: Session) -> int:
+        """Where the session ends if no further row comes."""
+        return min(session.last + self._idle, session.first + self._longest)
+
+    def close(self, substreams: list[int], *, idle: bool) -> list[tuple[Session, int, int]]:
+        """End the open sessions of these substreams, where they are shown or (`idle`) where no
+        row came for long enough; rows before their ends are late then."""
+        ended: list[tuple[Session, int, int]] = []
+        for substream in substreams:
+            session = self.open.pop(substream, None)
+            if session is not None:
+                end = self.idle_end(session) if idle else self.shown_end(session)
+                self._marks[substream] = max(self._marks.get(substream, end), end)
+                ended.append((session, end, 0))
+        return ended
+
+    @property
+    def nbytes(self) -> int:
+        """Memory, estimated."""
+        return 200 * len(self.open) + 100 * len(self._marks)

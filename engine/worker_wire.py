@@ -1,0 +1,106 @@
+"""Messages between the pool and its query workers: frames over a socket pair.
+
+A frame is a little-endian uint32 length of what follows, one byte of kind, and the body. The rows
+of a job that are not in history yet travel beside it, as one file descriptor of shared memory.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+HEAD = struct.Struct("<IB")
+
+# Pool to worker.
+JOB = 1  # WireJob; with one descriptor beside it when a table has hot rows
+INTERRUPT = 2  # stop the running job, no body
+# Worker to pool.
+READY = 3  # WorkerReady: waits for a job
+ROWS = 4  # WireRows head, then the JSON text
+SCHEMA = 5  # Arrow IPC schema message; first of an Arrow result
+BATCH = 6  # Arrow IPC record batch message
+DONE = 7  # JobDone
+FAIL = 8  # JobFailed
+
+# A chunk of result beyond this ends the query (code 241): one row may be large, not endless.
+FRAME_BYTES_MAX = 64 << 20
+
+ROWS_HEAD = struct.Struct("<Iq")  # count, newest event time in ms (0 = none)
+
+
+class JobColumn(msgspec.Struct, frozen=True, array_like=True):
+    """A column by name and dialect type (as text)."""
+
+    name: str
+    type: str
+
+
+class WireTable(msgspec.Struct, frozen=True, array_like=True):
+    """A table of a job. Hot rows: `hot_bytes` of an Arrow IPC stream at `hot_offset`."""
+
+    alias: str
+    columns: tuple[JobColumn, ...]
+    files: tuple[str, ...]
+    where: str
+    hot_offset: int
+    hot_bytes: int
+
+
+class WireJob(msgspec.Struct, frozen=True, array_like=True):
+    """One statement for a worker; see `engine.workers.BoundedJob`."""
+
+    sql: str
+    tables: tuple[WireTable, ...]
+    schema: tuple[JobColumn, ...]
+    output: Literal["json", "arrow"]
+    event_time_column: int
+    hot_bytes: int
+
+
+class WorkerReady(msgspec.Struct, frozen=True, array_like=True):
+    """A worker that waits for a job; `idle_bytes` at its start, `resident_bytes` now."""
+
+    idle_bytes: int
+    resident_bytes: int
+
+
+class JobDone(msgspec.Struct, frozen=True, array_like=True):
+    """The result is complete."""
+
+    rows: int
+    processing_ms: int
+
+
+class JobFailed(msgspec.Struct, frozen=True, array_like=True):
+    """The job failed; the worker lives on. `detail`: for the server's log only."""
+
+    code: int
+    message: str
+    detail: str = ""
+
+
+class WorkerOptions(msgspec.Struct, frozen=True):
+    """What a worker is started with, as JSON on its command line."""
+
+    parent_pid: int
+    socket: int
+    memory_bytes: int
+    threads: int
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded frame."""
+
+    kind: int
+    body: bytes
+
+
+def frame(kind: int, *parts: bytes | memoryview) -> list[bytes | memoryview]:
+    """Parts of one frame, head first, to be written in order."""
+    size = sum(len(part) for part in parts)
+    return [HEAD.pack(size + 1, kind), *parts]

@@ -1,0 +1,352 @@
+"""The runner: durable first, acknowledge second; back-off, bounds, drops, stop, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual import ListEngine, VirtualTime
+
+from connectors import registry
+from connectors.backoff import Backoff
+from connectors.buffer import Buffer, BufferLimits
+from connectors.contract import SourceBatch, SourceContext, SourceDefinition, SourceSpec
+from connectors.runner import SourceRunner, Surroundings
+from engine.errors import EngineUnavailable, IngestError, Overloaded, StorageFull
+
+DEFINITION = SourceDefinition("id1", "default", "n", "scripted", "s")
+
+
+class NoProperties(msgspec.Struct, frozen=True):
+    """None."""
+
+
+class Script:
+    """What the scripted source does; shared by its lives."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self.time = time
+        self.queue: asyncio.Queue[SourceBatch | Exception] = asyncio.Queue()
+        self.acknowledged: list[object] = []
+        self.lives = 0
+        self.closed = 0
+        self.taken = 0
+        self.connect_errors: list[Exception] = []
+
+    def give(self, body: bytes, **changes: Any) -> None:
+        batch = SourceBatch("lines", body, 1, self.time.clock.monotonic(), token=body)
+        self.queue.put_nowait(replace(batch, **changes))
+
+
+class ScriptedSource:
+    """Hands over what the script says."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        script.lives += 1
+
+    async def connect(self) -> None:
+        if self.script.connect_errors:
+            raise self.script.connect_errors.pop(0)
+
+    async def batches(self) -> AsyncIterator[SourceBatch]:
+        while True:
+            item = await self.script.queue.get()
+            if isinstance(item, Exception):
+                raise item
+            self.script.taken += 1
+            yield item
+
+    async def acknowledge(self, tokens: Sequence[object]) -> None:
+        self.script.acknowledged += tokens
+
+    async def close(self) -> None:
+        self.script.closed += 1
+
+
+class Bench:
+    """A runner over a scripted source, an engine of lists and virtual time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, limits: BufferLimits) -> None:
+        self.time = VirtualTime()
+        self.script = Script(self.time)
+        self.engine = ListEngine()
+        spec = SourceSpec(
+            "scripted", "Scripted", "For tests.", "at least once", "x", NoProperties, self._create
+        )
+        monkeypatch.setattr(registry, "sources", lambda: {"scripted": spec})
+        around = Surroundings(self._engine, self.time.clock, self.time.sleep, limits)
+        self.runner = SourceRunner(DEFINITION, around)
+
+    def _create(self, _config: Any, _context: SourceContext) -> ScriptedSource:
+        return ScriptedSource(self.script)
+
+    async def _engine(self, _workspace: str) -> ListEngine:
+        return self.engine
+
+    async def run(self, milliseconds: int = 0) -> None:
+        await self.time.advance(milliseconds)
+
+
+@pytest.fixture
+async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    made = Bench(monkeypatch, BufferLimits(waiting_batches_max=4))
+    yield made
+    if made.engine.gate is not None:
+        made.engine.gate.set()
+    made.engine.refuse = lambda _body: None
+    stop = asyncio.create_task(made.runner.stop())
+    await made.run(60_000)
+    await stop
+
+
+async def test_a_batch_is_acknowledged_only_after_it_is_durable(bench: Bench) -> None:
+    bench.engine.gate = asyncio.Event()
+    bench.runner.start()
+    bench.script.give(b"a")
+    await bench.run()
+    assert bench.script.acknowledged == []
+    bench.engine.gate.set()
+    await bench.run()
+    assert bench.engine.appends == [b"a"]
+    assert bench.script.acknowledged == [b"a"]
+
+
+async def test_what_waits_becomes_one_append_in_order(bench: Bench) -> None:
+    bench.engine.gate = asyncio.Event()
+    bench.runner.start()
+    bench.script.give(b"a")
+    await bench.run()
+    for body in (b"b", b"c", b"d"):
+        bench.script.give(body)
+    await bench.run()
+    bench.engine.gate.set()
+    await bench.run()
+    assert bench.engine.appends == [b"a", b"b\nc\nd"]
+    assert bench.script.acknowledged == [b"a", b"b", b"c", b"d"]
+
+
+async def test_a_busy_engine_holds_the_source_up(bench: Bench) -> None:
+    bench.engine.gate = asyncio.Event()
+    bench.runner.start()
+    bench.script.give(b"0")
+    await bench.run()
+    for number in range(1, 50):
+        bench.script.give(b"%d" % number)
+    await bench.run()
+    assert bench.script.taken == 6  # one on its way, four waiting, one in hand
+    bench.engine.gate.set()
+    await bench.run()
+    assert b"\n".join(bench.engine.appends).split(b"\n") == [b"%d" % n for n in range(50)]
+
+
+@pytest.mark.parametrize("error", [EngineUnavailable("away"), StorageFull("full")])
+async def test_engine_failures_are_tried_again_with_the_same_batch(
+    bench: Bench, error: Exception
+) -> None:
+    bench.engine.refuse = lambda _body: error  # type: ignore[assignment,return-value]
+    bench.runner.start()
+    bench.script.give(b"a")
+    await bench.run(5_000)
+    assert bench.runner.status().status == "failed"
+    assert bench.runner.status().message == str(error)
+    bench.engine.refuse = lambda _body: None
+    await bench.run(60_000)
+    assert bench.engine.appends == [b"a"]
+    assert bench.runner.status().status == "running"
+    assert bench.runner.status().message == ""
+    stats = bench.runner.stats(600_000, 600_000)
+    assert (stats.received, stats.sent, stats.dropped) == (1, 1, 0)
+    assert stats.errors >= 1
+    assert stats.last_error is not None
+    assert stats.last_error.message == str(error)
+
+
+async def test_back_pressure_is_no_failure(bench: Bench) -> None:
+    bench.engine.refuse = lambda _body: Overloaded("busy")
+    bench.runner.start()
+    bench.script.give(b"a")
+    await bench.run(3_000)
+    assert bench.runner.status().status == "running"
+
+
+async def test_only_the_refused_part_of_an_append_is_dropped(bench: Bench) -> None:
+    bench.engine.gate = asyncio.Event()
+    bench.engine.refuse = lambda body: IngestError("row 1: bad") if b"bad" in body else None
+    bench.runner.start()
+    bench.script.give(b"first")
+    await bench.run()
+    for body in (b"ok1", b"bad", b"ok2"):
+        bench.script.give(body)
+    await bench.run()
+    bench.engine.gate.set()
+    await bench.run()
+    assert bench.engine.appends == [b"first", b"ok1", b"ok2"]
+    assert bench.script.acknowledged == [b"first", b"ok1", b"bad", b"ok2"]
+    stats = bench.runner.stats(600_000, 600_000)
+    assert (stats.sent, stats.dropped, stats.buffered) == (3, 1, 0)
+    assert bench.runner.status().status == "running"
+
+
+async def test_idempotency_ids_reach_the_engine_one_by_one(bench: Bench) -> None:
+    bench.engine.gate = asyncio.Event()
+    bench.runner.start()
+    for number in range(3):
+        bench.script.give(b"x", idempotency_id=f"p{number}")
+    await bench.run()
+    bench.engine.gate.set()
+    await bench.run()
+    assert [request.idempotency_id for request in bench.engine.requests] == ["p0", "p1", "p2"]
+
+
+async def test_failing_connections_back_off_with_full_jitter(bench: Bench) -> None:
+    bench.script.connect_errors = [OSError("no route")] * 12
+    bench.runner.start()
+    await bench.run(600_000)
+    assert bench.runner.status().status == "running"
+    assert bench.script.lives == 13
+    assert bench.script.closed == 12
+    delays = bench.time.sleeps[:12]
+    bounds = [min(60.0, 0.5 * 2**n) for n in range(12)]
+    assert all(0 <= delay <= bound for delay, bound in zip(delays, bounds, strict=True))
+    assert max(delays) > 5
+
+
+async def test_an_engine_that_restarts_is_found_again_within_seconds(bench: Bench) -> None:
+    bench.engine.refuse = lambda _body: EngineUnavailable("away")
+    bench.runner.start()
+    bench.script.give(b"a")
+    await bench.run(300_000)
+    bench.engine.refuse = lambda _body: None
+    await bench.run(2_000)
+    assert bench.engine.appends == [b"a"]
+
+
+async def test_failed_status_names_the_reason_while_it_reconnects(bench: Bench) -> None:
+    bench.script.connect_errors = [OSError("no route")]
+    bench.runner.start()
+    await bench.run()
+    status = bench.runner.status()
+    assert (status.status, status.message) == ("failed", "no route")
+    assert status.start_ms == bench.time.clock.now_ms()
+
+
+async def test_a_defect_of_a_source_is_reported_without_internals(bench: Bench) -> None:
+    bench.script.connect_errors = [ZeroDivisionError("secret detail")]
+    bench.runner.start()
+    await bench.run()
+    assert bench.runner.status().message == "Internal error (ZeroDivisionError)."
+    await bench.run(60_000)
+    assert bench.runner.status().status == "running"
+
+
+async def test_a_source_that_breaks_off_stores_what_it_gave_and_comes_back(bench: Bench) -> None:
+    bench.runner.start()
+    bench.script.give(b"a")
+    bench.script.queue.put_nowait(ConnectionResetError("reset"))
+    await bench.run()
+    assert bench.runner.status().message == "reset"
+    bench.script.give(b"b")
+    await bench.run(60_000)
+    assert bench.engine.appends == [b"a", b"b"]
+    assert bench.script.closed == 1
+
+
+async def test_stop_waits_for_the_last_batch(bench: Bench) -> None:
+    bench.engine.gate = asyncio.Event()
+    bench.runner.start()
+    bench.script.give(b"a")
+    await bench.run()
+    bench.script.give(b"b")
+    await bench.run()
+    stopping = asyncio.create_task(bench.runner.stop())
+    await bench.run()
+    assert not stopping.done()
+    bench.engine.gate.set()
+    await stopping
+    assert bench.engine.appends == [b"a", b"b"]
+    assert bench.script.acknowledged == [b"a", b"b"]
+    assert bench.script.closed == 1
+    assert bench.runner.status().status == "stopped"
+
+
+async def test_stop_during_back_off_is_immediate(bench: Bench) -> None:
+    bench.script.connect_errors = [OSError("no route")] * 100
+    bench.runner.start()
+    await bench.run(1_000)
+    await asyncio.wait_for(bench.runner.stop(), 1)
+    assert bench.runner.status().status == "stopped"
+
+
+async def test_missing_stream_is_named_and_picked_up_when_it_comes(bench: Bench) -> None:
+    bench.engine.stream = "other"
+    bench.runner.start()
+    await bench.run()
+    assert bench.runner.status().message == "The stream 's' does not exist."
+    bench.engine.stream = "s"
+    await bench.run(60_000)
+    assert bench.runner.status().status == "running"
+
+
+async def test_throughput_is_bytes_per_second_by_minute(bench: Bench) -> None:
+    bench.runner.start()
+    for _ in range(3):
+        bench.script.give(b"x" * 600)
+        await bench.run(60_000)
+    stats = bench.runner.stats(600_000, 600_000)
+    assert [point.value for point in stats.throughput[:3]] == [10.0, 10.0, 10.0]
+    times = [point.time_ms for point in stats.throughput]
+    assert times == sorted(times)
+    assert all(time % 60_000 == 0 for time in times)
+    assert len(bench.runner.stats(60_000, 600_000).throughput) == 2
+    assert stats.uptime_ms == 180_000
+
+
+async def test_old_errors_leave_the_stats(bench: Bench) -> None:
+    bench.script.connect_errors = [OSError("no route")]
+    bench.runner.start()
+    await bench.run(120_000)
+    assert bench.runner.stats(600_000, 600_000).last_error is not None
+    assert bench.runner.stats(600_000, 60_000).last_error is None
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["lines", "compact", "streaming"]), st.integers(1, 9)),
+        max_size=40,
+    )
+)
+def test_joining_never_changes_order_or_content(batches: list[tuple[Any, int]]) -> None:
+    async def run() -> None:
+        limits = BufferLimits(append_rows_max=12, waiting_batches_max=100)
+        buffer = Buffer(limits)
+        for number, (format_, events) in enumerate(batches):
+            await buffer.put(SourceBatch(format_, b"%d" % number, events, 0.0, number))
+        buffer.close()
+        tokens: list[object] = []
+        bodies: list[bytes] = []
+        while (append := await buffer.take()) is not None:
+            assert len({part.format for part in append.parts}) == 1
+            assert len(append.parts) == 1 or append.events <= 12
+            assert append.events == sum(part.events for part in append.parts)
+            tokens += [part.token for part in append.parts]
+            bodies += append.body.split(b"\n")
+        assert tokens == list(range(len(batches)))
+        assert bodies == [b"%d" % number for number in range(len(batches))]
+
+    asyncio.run(run())
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(1, 200))
+def test_back_off_stays_within_its_bounds(seed: int, attempts: int) -> None:
+    backoff = Backoff(seed)
+    for attempt in range(attempts):
+        assert 0 <= backoff.next() <= min(60.0, 0.5 * 2**attempt)
+    backoff.reset()
+    assert backoff.next() <= 0.5

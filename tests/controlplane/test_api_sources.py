@@ -1,0 +1,126 @@
+"""Sources over REST: life, uses of streams, the connector process away."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.controlplane.conftest import API, Plane
+
+GENERATOR = {
+    "name": "g", "type": "stream_generator", "stream": "iot", "properties": {"template": "iot"}
+}  # fmt: skip
+RANGES = {"error_log_time_range": "1d", "metrics_time_range": "10m"}
+
+
+async def create(plane: Plane) -> dict[str, Any]:
+    """A source on a fresh stream."""
+    await plane.stream()
+    made = await plane.client.post(f"{API}/sources", json=GENERATOR)
+    assert made.status_code == 201, made.text
+    return made.json()
+
+
+async def test_life_of_a_source(plane: Plane) -> None:
+    source = await create(plane)
+    assert source["status"] == "running"
+    assert source["message"] == source["description"] == ""
+    assert source["start_time"] > 0
+    assert source["properties"] == {"template": "iot"}
+    path = f"{API}/sources/{source['id']}"
+    assert (await plane.client.get(f"{API}/sources")).json() == [
+        (await plane.client.get(path)).json()
+    ]
+    used = await plane.client.delete(f"{API}/streams/iot")
+    assert (used.status_code, used.json()["code"]) == (400, 630)
+    assert (await plane.client.post(f"{path}/start", content=b"null")).status_code == 204
+    assert (await plane.client.put(path, json={"description": "d"})).status_code == 400
+    assert (await plane.client.post(f"{path}/stop", content=b"null")).status_code == 204
+    assert (await plane.client.get(path)).json()["status"] == "stopped"
+    assert (await plane.client.post(f"{path}/stop")).status_code == 204
+    body = {"description": "d", "id": "ignored", "type": "ignored", "name": None}
+    changed = (await plane.client.put(path, json=body)).json()
+    assert (changed["description"], changed["name"]) == ("d", "g")
+    patched = await plane.client.patch(path, json={"properties": {"interval": "1s"}})
+    assert patched.json()["properties"] == {"template": "iot", "interval": "1s"}
+    replaced = await plane.client.put(path, json={"properties": {"template": "devops"}})
+    assert replaced.json()["properties"] == {"template": "devops"}
+    assert (await plane.client.delete(path)).status_code == 204
+    assert (await plane.client.get(path)).status_code == 404
+    assert (await plane.client.get(f"{API}/sources")).json() == []
+    assert (await plane.client.delete(f"{API}/streams/iot")).status_code == 204
+
+
+async def test_statistics(lite: Plane) -> None:
+    source = await create(lite)
+    path = f"{API}/sources/{source['id']}/stats"
+    stats = (await lite.client.get(path, params=RANGES)).json()
+    assert stats == {
+        "errors": [], "failure_count": 1, "success_count": 2, "throughput": [], "uptime": 600_000
+    }  # fmt: skip
+    for missing in RANGES:
+        given = {name: value for name, value in RANGES.items() if name != missing}
+        assert (await lite.client.get(path, params=given)).status_code == 400
+    for bad in ("", "x", "-1h", "99w"):
+        answer = await lite.client.get(path, params={**RANGES, "metrics_time_range": bad})
+        assert answer.status_code == 400, bad
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"stream": "missing"}, 60),
+        ({"type": "ably"}, 400),
+        ({"properties": {}}, 400),
+        ({"properties": None}, 400),
+        ({"name": "has space"}, 400),
+        ({"name": None}, 400),
+    ],
+)
+async def test_bad_sources_are_400(lite: Plane, change: dict[str, Any], code: int) -> None:
+    await lite.stream()
+    answer = await lite.client.post(f"{API}/sources", json={**GENERATOR, **change})
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["code"] == code
+    assert (await lite.client.get(f"{API}/sources")).json() == []
+    assert lite.engine.owners == {}
+
+
+async def test_preview(lite: Plane) -> None:
+    body = {"type": "stream_generator", "properties": {"template": "iot"}, "size": 2}
+    answer = await lite.client.post(f"{API}/source/preview", json={**body, "timeout": "2s"})
+    assert answer.json() == [{"n": 0}, {"n": 1}]
+    assert (
+        len((await lite.client.post(f"{API}/source/preview", json={**body, "size": None})).json())
+        == 1
+    )
+
+
+async def test_connector_process_away(lite: Plane) -> None:
+    source = await create(lite)
+    path = f"{API}/sources/{source['id']}"
+    lite.connectors.away = True
+    assert (await lite.client.get(path)).json()["status"] == "failed"
+    answer = await lite.client.post(f"{API}/sources", json={**GENERATOR, "name": "h"})
+    assert (answer.status_code, answer.json()["system"]) == (429, "orbit")
+    ready = await lite.client.get("/readyz")
+    assert (ready.status_code, ready.json()["checks"]["connectors"]) == (503, "starting")
+    assert (await lite.client.post(f"{path}/stop")).status_code == 204
+    assert (await lite.client.post(f"{path}/start")).status_code == 204
+    lite.connectors.away = False
+    lite.connectors.sources.clear()
+    lite.app.sources.restarted()
+    async with asyncio.timeout(3):
+        while source["id"] not in lite.connectors.sources:
+            await asyncio.sleep(0.01)
+    assert (await lite.client.get(path)).json()["status"] == "running"
+
+
+async def test_uses_are_made_again_when_the_engine_is_new(lite: Plane) -> None:
+    source = await create(lite)
+    lite.engine.crash()
+    answer = await lite.client.post(f"{API}/streams/iot/ingest", content=b"{}")
+    assert answer.status_code == 200
+    assert lite.engine.owners == {f"source:{source['id']}": ("iot",)}

@@ -1,0 +1,187 @@
+"""Credentials and permissions over REST: precedence, 401, 403, 404, the roles matrix."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from controlplane.api.routes import CONTROLLERS
+from controlplane.api.system import HANDLERS
+from controlplane.auth import OPEN_OPERATIONS, OPERATIONS, ROLES
+from tests.controlplane.conftest import API, KEY, Plane
+
+OTHER = "o" * 60
+ID = "00000000-0000-4000-8000-000000000000"
+
+
+def basic(text: str) -> dict[str, str]:
+    """A Basic header."""
+    return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"X-Api-Key": ""}, 401),
+        ({"X-Api-Key": "short"}, 401),
+        ({"X-Api-Key": "!" * 60}, 401),
+        ({"X-Api-Key": OTHER}, 403),
+        ({"x-aPi-kEy": KEY}, 200),
+        ({"Authorization": f"ApiKey {KEY}"}, 200),
+        ({"Authorization": f"Bearer {KEY}"}, 200),
+        ({"Authorization": f"bearer {OTHER}"}, 403),
+        ({"Authorization": "Bearer"}, 401),
+        ({"Authorization": "Digest x"}, 401),
+        ({"Authorization": "Basic %%%"}, 401),
+        (basic("nocolon"), 401),
+        (basic("admin:wrong password"), 403),
+        (basic("nobody:wrong password"), 403),
+        ({"X-Api-Key": OTHER, "Authorization": f"ApiKey {KEY}"}, 403),
+        ({"X-Api-Key": KEY, "Authorization": f"ApiKey {OTHER}"}, 200),
+    ],
+)
+@pytest.mark.parametrize("path", [f"{API}/roles", f"{API}/streams/iot/ingest"])
+async def test_credentials(lite: Plane, headers: dict[str, str], status: int, path: str) -> None:
+    await lite.stream()
+    method = "POST" if path.endswith("ingest") else "GET"
+    async with lite.anonymous() as client:
+        answer = await client.request(method, path, headers=headers, content=b"{}")
+    assert answer.status_code == status, answer.text
+    if status != 200:
+        assert set(answer.json()) == {"code", "message", "system"}
+        assert answer.json()["system"] == "neutron"
+    assert (answer.headers.get("WWW-Authenticate") == "ApiKey") == (status == 401)
+
+
+async def test_password_sign_in(plane: Plane) -> None:
+    body = {"username": "eve", "password": "longenough"}
+    assert (await plane.client.post(f"{API}/users", json=body)).status_code == 201
+    async with plane.anonymous() as client:
+        good = basic("eve:longenough")
+        assert (await client.get(f"{API}/roles", headers=good)).status_code == 200
+        changed = await plane.client.patch(f"{API}/users/eve", json={"password": "different1"})
+        assert changed.status_code == 200
+        assert (await client.get(f"{API}/roles", headers=good)).status_code == 403
+        better = basic("eve:different1")
+        assert (await client.get(f"{API}/roles", headers=better)).status_code == 200
+        assert (await plane.client.delete(f"{API}/users/eve")).status_code == 204
+        assert (await client.get(f"{API}/roles", headers=better)).status_code == 403
+
+
+async def test_admin_without_password_cannot_sign_in_with_one(lite: Plane) -> None:
+    async with lite.anonymous() as client:
+        for password in ("", "admin"):
+            answer = await client.get(f"{API}/roles", headers=basic(f"admin:{password}"))
+            assert answer.status_code == 403
+
+
+async def test_open_addresses(lite: Plane) -> None:
+    async with lite.anonymous() as client:
+        for path in ("/healthz", "/readyz", "/docs", "/openapi.json"):
+            assert (await client.get(path)).status_code == 200, path
+        assert (await client.get("/metrics")).status_code == 401
+        assert (await client.get("/nothing/here")).status_code == 404
+
+
+def test_every_operation_has_a_permission_and_every_permission_an_operation() -> None:
+    ids = {"ingestStream"}
+    for controller in CONTROLLERS:
+        for handler in vars(controller).values():
+            operation = getattr(handler, "operation_id", None)
+            if operation:
+                ids.add(operation)
+    ids |= {str(handler.operation_id) for handler in HANDLERS}
+    assert ids == set(OPERATIONS) | OPEN_OPERATIONS
+    assert set(OPERATIONS.values()) <= ROLES["admin"]
+
+
+# Operation -> (method, path, body); the id or name does not exist: refusals come before look-ups.
+REQUESTS: dict[str, tuple[str, str, Any]] = {
+    "listStreams": ("GET", "/streams", None),
+    "createStream": ("POST", "/streams", {"name": "s", "columns": []}),
+    "getStream": ("GET", "/streams/none", None),
+    "updateStream": ("PATCH", "/streams/none", {}),
+    "deleteStream": ("DELETE", "/streams/none", None),
+    "ingestStream": ("POST", "/streams/none/ingest", {}),
+    "getStreamStats": ("GET", "/streams/none/stats", None),
+    "listQueries": ("GET", "/queries", None),
+    "createQuery": ("POST", "/queries", {"sql": "select 1"}),
+    "getQuery": ("GET", f"/queries/{ID}", None),
+    "deleteQuery": ("DELETE", f"/queries/{ID}", None),
+    "cancelQuery": ("POST", f"/queries/{ID}/cancel", None),
+    "getQueryPipeline": ("GET", f"/queries/{ID}/pipeline", None),
+    "executeDDL": ("POST", "/queries/exec", {"sql": "select 1"}),
+    "execute": ("POST", "/exec", {"sql": "select 1", "type": "historical"}),
+    "formatSQL": ("POST", "/format", {"sql": "select 1"}),
+    "analyzeSQL": ("POST", "/sqlanalyze", {"sql": "select 1"}),
+    "listAPIKeys": ("GET", "/auth/api_keys", None),
+    "createAPIKey": ("POST", "/auth/api_keys", None),
+    "deleteAPIKey": ("DELETE", f"/auth/api_keys/{ID}", None),
+    "listRoles": ("GET", "/roles", None),
+    "listUsers": ("GET", "/users", None),
+    "createUser": ("POST", "/users", {"username": "x", "password": "short"}),
+    "getUser": ("GET", "/users/none", None),
+    "updateUser": ("PATCH", "/users/none", {}),
+    "deleteUser": ("DELETE", "/users/none", None),
+    "listSources": ("GET", "/sources", None),
+    "createSource": ("POST", "/sources", {"name": "s", "type": "t", "stream": "none"}),
+    "getSource": ("GET", f"/sources/{ID}", None),
+    "updateSource": ("PUT", f"/sources/{ID}", {}),
+    "patchSource": ("PATCH", f"/sources/{ID}", {}),
+    "deleteSource": ("DELETE", f"/sources/{ID}", None),
+    "startSource": ("POST", f"/sources/{ID}/start", None),
+    "stopSource": ("POST", f"/sources/{ID}/stop", None),
+    "getSourceStats": (
+        "GET", f"/sources/{ID}/stats?error_log_time_range=1d&metrics_time_range=1d", None
+    ),
+    "previewSource": ("POST", "/source/preview", {"type": "stream_generator"}),
+    "getInfo": ("GET", "../info", None),
+    "getMetrics": ("GET", "../../metrics", None),
+}  # fmt: skip
+
+
+def address(path: str) -> str:
+    """Where a request of the table goes."""
+    named = {"../info": "/api/info", "../../metrics": "/metrics"}
+    return named.get(path, API + path)
+
+
+@pytest.mark.parametrize("role", list(ROLES))
+async def test_roles_matrix(lite: Plane, role: str) -> None:
+    assert set(REQUESTS) == set(OPERATIONS)
+    client = lite.client if role == "admin" else await lite.user("someone", role)
+    for operation, (method, path, body) in REQUESTS.items():
+        answer = await client.request(method, address(path), json=body)
+        allowed = OPERATIONS[operation] in ROLES[role]
+        assert (answer.status_code != 403) == allowed, (operation, answer.text)
+        assert answer.status_code < 500, (operation, answer.text)
+
+
+async def test_statement_classes_follow_the_role(lite: Plane) -> None:
+    reader, writer = await lite.user("r", "reader"), await lite.user("w", "writer")
+    statements = {"select 1": "r", "insert into s values": "w", "create stream s1": "admin"}
+    for sql, least in statements.items():
+        for client, rank in ((reader, 0), (writer, 1), (lite.client, 2)):
+            answer = await client.post(f"{API}/queries", json={"sql": sql})
+            needed = ["r", "w", "admin"].index(least)
+            assert answer.status_code == (200 if rank >= needed else 403), (sql, answer.text)
+            if answer.status_code == 403:
+                assert answer.json() == {**answer.json(), "code": 497, "system": "proton"}
+
+
+async def test_queries_of_others_cannot_be_canceled(lite: Plane) -> None:
+    reader = await lite.user("r", "read_only")
+    await lite.client.post(f"{API}/queries", json={"sql": "select 1"})
+    (theirs,) = (await lite.client.get(f"{API}/queries")).json()
+    for method, path in (
+        ("POST", f"/queries/{theirs['id']}/cancel"),
+        ("DELETE", f"/queries/{theirs['id']}"),
+    ):
+        assert (await reader.request(method, API + path)).status_code == 403
+    await reader.post(f"{API}/queries", json={"sql": "select 1"})
+    own = [q for q in (await reader.get(f"{API}/queries")).json() if q["created_by"]["name"] == "r"]
+    assert (await reader.delete(f"{API}/queries/{own[0]['id']}")).status_code == 204
+    assert (await lite.client.delete(f"{API}/queries/{theirs['id']}")).status_code == 204

@@ -1,0 +1,175 @@
+"""Calls, imports and handlers that belong in one place only."""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+
+import pytest
+
+from tests.tidy.sources import Source, dotted, imports, product
+
+# Prefix of a dotted name -> where it may be used.
+CALLS: dict[str, tuple[str, ...]] = {
+    "time.time": ("engine/clock.py",),
+    "time.time_ns": ("engine/clock.py",),
+    "time.monotonic": ("engine/clock.py",),
+    "datetime.now": ("engine/clock.py",),
+    "datetime.utcnow": ("engine/clock.py",),
+    "datetime.today": ("engine/clock.py",),
+    "date.today": ("engine/clock.py",),
+    "datetime.datetime.now": ("engine/clock.py",),
+    "datetime.datetime.utcnow": ("engine/clock.py",),
+    "datetime.date.today": ("engine/clock.py",),
+    "random": ("engine/clock.py",),
+    "np.random": (),
+    "numpy.random": (),
+    "uuid.uuid1": ("engine/clock.py",),
+    "uuid.uuid4": ("engine/clock.py",),
+    "os.urandom": (),
+    "os.environ": ("controlplane/settings.py",),
+    "os.getenv": ("controlplane/settings.py",),
+    "print": ("controlplane/cli.py", "controlplane/commands"),
+    "eval": (),
+    "exec": (),
+}
+
+# A generator of its own, seeded by the clock's `seed`, is as repeatable as the clock.
+SEEDED = ("random.Random",)
+
+# Module -> where it may be imported.
+IMPORTS: dict[str, tuple[str, ...]] = {
+    "duckdb": ("engine/duck.py",),
+    "sqlalchemy": ("controlplane/db",),
+    "alembic": ("controlplane/db",),
+    # Keys and salts need the system's generator; no seeded clock may stand in for it.
+    "secrets": (
+        "controlplane/auth.py",
+        "controlplane/secrets.py",
+        "controlplane/services/access.py",
+    ),
+    "pickle": (),
+    "multiprocessing": (),
+}
+
+# `connectors` know these of the engine and nothing else.
+CONNECTOR_LEAVES = ("batch", "clock", "errors", "limits", "protocol", "remote")
+
+# Supervised loops where any error must be turned into a state: file -> how many.
+BROAD_HANDLERS: dict[str, int] = {
+    "connectors/host.py": 1,  # a request's failure is that request's answer
+    "connectors/runner.py": 1,  # one source's failure is its status, not the process's
+    "controlplane/commands/ingest.py": 1,  # the reader thread's error is raised by the main thread
+    "controlplane/front.py": 1,  # the last frame: everything becomes an error body
+    "engine/flow.py": 4,  # one query's failure is not the others'
+    "engine/host.py": 1,  # a request's failure is that request's answer
+    "engine/ingestor.py": 1,  # one bad body must not end the decoding thread
+    "engine/log/commitlog.py": 1,  # one listener's error is not the others'
+    "engine/log/writer.py": 3,  # the only writer must outlive any action
+    "engine/maintenance.py": 1,  # background work is tried again after a while
+    "engine/running.py": 5,  # one query's failure is not the others'
+    "engine/storage.py": 1,  # one listener's error is not the others'
+    "engine/worker_main.py": 1,  # whatever a statement raises is that statement's failure
+}
+
+BUILTINS = ("print", "eval", "exec")
+
+
+@lru_cache(maxsize=1)
+def uses() -> tuple[tuple[Source, str, int], ...]:
+    """Dotted names that files use, the longest of each chain, with lines."""
+    found: list[tuple[Source, str, int]] = []
+    for source in product():
+        nodes = list(ast.walk(source.tree))
+        inner = {id(n.value) for n in nodes if isinstance(n, ast.Attribute)}
+        for node in nodes:
+            if isinstance(node, ast.Attribute | ast.Name) and id(node) not in inner:
+                name = dotted(node)
+                if name:
+                    found.append((source, name, node.lineno))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def imported() -> tuple[tuple[Source, str, int], ...]:
+    """Modules and names that files import, with lines."""
+    return tuple((s, name, line) for s in product() for name, line in imports(s.tree))
+
+
+@lru_cache
+def names_of(source: Source) -> frozenset[str]:
+    """Names that a file imports, as it calls them."""
+    found: set[str] = set()
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+    return frozenset(found)
+
+
+def below(name: str, banned: str) -> bool:
+    """Whether a dotted name is the banned one or a part of it."""
+    return name == banned or name.startswith(banned + ".")
+
+
+@pytest.mark.parametrize("banned", CALLS)
+def test_calls_stay_in_their_place(banned: str) -> None:
+    found = [
+        f"{source.path}:{line} {name}"
+        for source, name, line in uses()
+        if below(name, banned) and name not in SEEDED and not source.within(*CALLS[banned])
+        if banned in BUILTINS or name.split(".")[0] in names_of(source)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("banned", IMPORTS)
+def test_imports_stay_in_their_place(banned: str) -> None:
+    found = {
+        f"{source.path}:{line}"
+        for source, name, line in imported()
+        if below(name, banned) and not source.within(*IMPORTS[banned])
+    }
+    assert found == set()
+
+
+def test_connectors_know_only_the_leaves_of_the_engine() -> None:
+    found = {
+        f"{source.path}:{line} {name}"
+        for source, name, line in imported()
+        if source.within("connectors")
+        and name.startswith("engine.")
+        and name.split(".")[1] not in CONNECTOR_LEAVES
+    }
+    assert found == set()
+
+
+def broad(node: ast.AST) -> bool:
+    """A handler that catches everything."""
+    if not isinstance(node, ast.ExceptHandler):
+        return False
+    kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+    # One that always raises again hides nothing.
+    last = node.body[-1]
+    if isinstance(last, ast.Raise) and last.exc is None:
+        return False
+    return any(k is None or dotted(k) in ("Exception", "BaseException") for k in kinds)
+
+
+def test_broad_handlers_are_on_the_list() -> None:
+    found: dict[str, int] = {}
+    for source in product():
+        count = sum(broad(node) for node in ast.walk(source.tree))
+        if count:
+            found[source.path] = count
+    assert found == BROAD_HANDLERS
+
+
+def test_nothing_is_left_for_later() -> None:
+    words = ("TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK", "raise " + "NotImplemented")
+    found = [
+        f"{source.path}:{number}"
+        for source in product()
+        for number, line in enumerate(source.text.splitlines(), 1)
+        if any(word in line for word in words)
+    ]
+    assert found == []

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Finds the servers that the tests start as child processes, installs a missing one with the
+# system's package manager where that is possible, else names the command. Under CI=true a missing
+# one is an error; otherwise its tests are skipped and say so.
+set -eu
+
+find_postgres() {
+  for file in "$(command -v postgres 2>/dev/null || true)" /usr/lib/postgresql/*/bin/postgres \
+    /usr/local/pgsql/bin/postgres /opt/homebrew/opt/postgresql*/bin/postgres; do
+    [ -x "$file" ] && [ -x "$(dirname "$file")/initdb" ] && return 0
+  done
+  return 1
+}
+
+install_postgres() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || return 1
+  echo "services: installing postgresql for the tests" >&2
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+    --no-install-recommends postgresql >/dev/null || return 1
+  # The tests start their own; the system's unit, if an init system runs, is not wanted.
+  if [ -d /run/systemd/system ]; then systemctl disable --now postgresql >/dev/null 2>&1 || true; fi
+}
+
+if find_postgres || { install_postgres && find_postgres; }; then
+  exit 0
+fi
+echo "services: PostgreSQL is missing; install it with: sudo apt-get install postgresql" >&2
+[ "${CI:-}" != true ]
