@@ -17,7 +17,7 @@ import msgspec
 from connectors.contract import ConnectorType, SourceDefinition
 from connectors.metrics import SourceStats
 from connectors.status import SourceStatus
-from engine.errors import BY_NAME, EngineUnavailable, TailraceError
+from engine.errors import BY_NAME, EngineUnavailable, TailraceError, UserError
 
 # Requests hold one source definition, replies at most a preview: a longer frame is a broken peer.
 FRAME_BYTES_MAX: Final = 16 << 20
@@ -117,8 +117,11 @@ async def read_frame(reader: asyncio.StreamReader) -> bytes | None:
 
 
 def frame(message: object) -> bytes:
-    """A message with its length in front."""
-    body = encode(message)
+    """A message with its length in front; UserError for a number beyond 64 bits."""
+    try:
+        body = encode(message)
+    except OverflowError:
+        raise UserError("A number is outside of 64 bits.", 400, "orbit") from None
     return len(body).to_bytes(4, "big") + body
 
 

@@ -23,6 +23,7 @@ from controlplane.db.session import Store
 from controlplane.front import Front
 from controlplane.passwords import Passwords
 from controlplane.problems import exception_handlers
+from controlplane.request import JsonRequest
 from controlplane.services.access import AccessService
 from controlplane.services.engines import EngineLauncher, Engines
 from controlplane.services.health import HealthService
@@ -30,6 +31,7 @@ from controlplane.services.queries import QueryService
 from controlplane.services.rest import pause
 from controlplane.services.sources import Connectors, SourceService
 from controlplane.services.streams import StreamService
+from controlplane.services.uses import Uses
 from controlplane.settings import Settings
 from controlplane.sse import Streaming
 from controlplane.telemetry import HttpCounters
@@ -66,8 +68,9 @@ class Application:
         self.engines = Engines(
             outside.launcher, outside.clock, settings.engine_wait_ms, self._owners
         )
-        self.streams = StreamService(self.engines)
-        self.queries = QueryService(self.engines, self.authenticator, outside.clock, settings)
+        uses = Uses(self.directory)
+        self.streams = StreamService(self.engines, uses)
+        self.queries = QueryService(self.engines, self.authenticator, uses, outside.clock, settings)
         self.sources = SourceService(
             self.directory, self.engines, outside.connectors, outside.clock
         )
@@ -109,6 +112,7 @@ class Application:
             guards=[Guard(self.authenticator, OPEN_OPERATIONS | public)],
             exception_handlers=exception_handlers(),
             openapi_config=None,
+            request_class=JsonRequest,
             logging_config=None,
             request_max_body_size=self.settings.body_bytes_max,
         )

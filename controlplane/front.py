@@ -10,6 +10,7 @@ from typing import Any, Final
 from controlplane.api.common import DEFAULT_WORKSPACE, WORKSPACE_KEY
 from controlplane.api.ingest import Hot, ingest
 from controlplane.problems import Problem, render
+from controlplane.request import bounded
 from controlplane.telemetry import request_id
 
 Scope = dict[str, Any]
@@ -25,6 +26,12 @@ REQUEST_ID_PATTERN: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 TOO_MANY: Final = Problem(429, "Too many requests at once; raise requests_max or wait.")
 OK_HEADERS: Final = [(b"content-length", b"0")]
+
+
+def as_compact(scope: Scope) -> Scope:
+    """The request as the low-level addresses take it: one format, whatever is said about it."""
+    headers = [header for header in scope["headers"] if header[0] != b"content-type"]
+    return {**scope, "headers": headers, "query_string": b""}
 
 
 class Front:
@@ -57,9 +64,13 @@ class Front:
         found = WORKSPACE_PATH.fullmatch(path)
         if found is not None:
             workspace, path = found.groups()
-        hot = INGEST_PATH.fullmatch(path) or LOW_LEVEL_PATH.fullmatch(path)
+        hot = INGEST_PATH.fullmatch(path)
         if hot is not None:
             await self._ingest(workspace, hot[1], scope, receive, send)
+            return
+        low = LOW_LEVEL_PATH.fullmatch(path)
+        if low is not None:
+            await self._ingest(workspace, low[1], as_compact(scope), receive, send)
             return
         scope["path"] = path
         scope["raw_path"] = path.encode()
@@ -67,7 +78,9 @@ class Front:
         identity = self._identity(scope)
         token = request_id.set(identity)
         try:
-            await self._app(scope, receive, self._counted(scope["method"], identity, send))
+            seconds = self._hot.settings.body_idle_seconds
+            counted = self._counted(scope["method"], identity, send)
+            await self._app(scope, bounded(receive, seconds), counted)
         finally:
             request_id.reset(token)
 

@@ -160,8 +160,7 @@ def _validation_text(error: Any) -> str:
     if isinstance(extra, list) and extra and isinstance(extra[0], dict):
         first: dict[str, Any] = extra[0]
         key = first.get("key") or "body"
+        if key == "data":  # a body that is there was decoded before, by controlplane.request
+            return "The body is missing."
         return f"The request is not valid: {first.get('message', 'bad value')} ({key})."
-    cause = error.__cause__
-    if isinstance(cause, msgspec.MsgspecError):
-        return f"The body is not valid: {cause}."
     return f"The request is not valid: {error.detail}."

@@ -16,6 +16,7 @@ import uvicorn
 
 from connectors.control import ConnectorClient
 from controlplane.app import Application, Outside
+from controlplane.connection import http_protocol
 from controlplane.db.session import StoreError, open_store, store_url
 from controlplane.processes import Processes
 from controlplane.settings import Settings
@@ -105,7 +106,7 @@ class Server:
         return uvicorn.Config(
             app.front,  # type: ignore[arg-type]
             loop="none",
-            http="httptools",
+            http=http_protocol(settings),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -115,5 +116,4 @@ class Server:
             proxy_headers=False,
             timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=max(1, int(settings.stop_seconds * REQUESTS_SHARE)),
-            h11_max_incomplete_event_size=settings.header_bytes_max,
         )

@@ -77,6 +77,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     header_bytes_max: Annotated[
         int, _doc("Request line and headers; more is 400.", ge=1024)
     ] = 65536  # fmt: skip
+    header_seconds: Annotated[
+        int, _doc("A connection whose request line and headers take longer is closed.", ge=1)
+    ] = 30
     requests_max: Annotated[
         int, _doc("Requests at once, event streams included; more get 429. Bounds memory.", ge=1)
     ] = 10_000

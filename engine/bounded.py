@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 import pyarrow as pa
 
 from engine.config import EngineSettings
-from engine.errors import Code, TailraceError
+from engine.errors import Code, QueryFailed
+from engine.failures import INTERNAL, failure_of
 from engine.jobs import BoundedJob
+from engine.log.records import rows_bytes
 from engine.protocol import QueryCounters, QueryEnd, QueryOpened, Rows
 from engine.rebatch import rebatch
 from engine.worker_wire import JobDone
 from engine.workers import WorkerPool
 
+log = logging.getLogger("tailrace.engine")
+
 # Chunks between the worker and the reader; the worker waits when they are all full.
 CHUNKS_WAITING_MAX: Final = 2
+# Rows that the engine process itself takes: they count in its own memory, beside all queries; and
+# one INSERT is one append, of which the log takes 128 MiB.
+FETCHED_BYTES_MAX: Final = 256 << 20
 
 
 class BoundedResult:
@@ -43,7 +51,8 @@ class BoundedResult:
         self._end: QueryEnd | None = None
         self.on_close: Callable[[], None] = lambda: None
         self.policy: tuple[int, int] = (0, 0)  # batching: rows and milliseconds, 0 = none
-        self._task = asyncio.create_task(self._pump(pool, job))
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._pump(pool, job))
 
     async def _pump(self, pool: WorkerPool, job: BoundedJob) -> None:
         end = QueryEnd("finished")
@@ -62,8 +71,11 @@ class BoundedResult:
             end = self._end or QueryEnd("canceled")
         except TimeoutError:
             end = QueryEnd("failed", Code.SLOW_CONSUMER, "slow consumer")
-        except TailraceError as error:
-            end = QueryEnd("failed", error.code, error.message)
+        except Exception as error:
+            failure = failure_of(error)
+            if failure.code == INTERNAL:
+                log.exception("a bounded query failed")
+            end = QueryEnd("failed", failure.code, failure.message)
         finally:
             self._release()
             self.on_close()
@@ -98,6 +110,11 @@ class BoundedResult:
         """Its own queue ends a reader that does not take."""
         return False
 
+    @property
+    def so_far(self) -> QueryCounters:
+        """What it did so far."""
+        return self._counters
+
     async def counters(self) -> QueryCounters:
         """What it did so far."""
         return self._counters
@@ -110,13 +127,29 @@ class BoundedResult:
         """Stop it and end the reader with `end` unless it has ended already."""
         if self._end is None and not self._task.done():
             self._end = end
-            self._task.cancel()
+            # Not at once: a task that is cancelled before its first step never runs, and nobody
+            # would give back its files or end its reader.
+            self._loop.call_soon(self._task.cancel)
 
 
 async def fetch_arrow(pool: WorkerPool, job: BoundedJob) -> pa.Table:
-    """Run a job with output "arrow" and take all of its rows (INSERT, a join's table side)."""
+    """Run a job with output "arrow" and take all of its rows (INSERT, a join's table side).
+
+    QueryFailed 241 when they are more than `FETCHED_BYTES_MAX`.
+    """
+    batches: list[pa.RecordBatch] = []
+    nbytes = 0
     async with contextlib.aclosing(pool.run(job)) as items:
-        batches = [item async for item in items if isinstance(item, pa.RecordBatch)]
+        async for item in items:
+            if isinstance(item, pa.RecordBatch):
+                batches.append(item)
+                nbytes += rows_bytes(item)
+            if nbytes > FETCHED_BYTES_MAX:
+                raise QueryFailed(
+                    f"A table that is read whole has more than {FETCHED_BYTES_MAX >> 20} MiB here; "
+                    "narrow it by WHERE or by fewer columns.",
+                    Code.MEMORY_LIMIT,
+                )
     if not batches:
         return pa.table({})
     return pa.Table.from_batches(batches)

@@ -141,10 +141,11 @@ class Catalog:
         definitions = self._state.definitions
         if change.kind == "put" and change.definition is not None:
             old = definitions.get(change.definition.id)
-            if old is not None:
-                self._by_name.pop(old.name, None)
             definitions[change.definition.id] = change.definition
+            # The new name first: who looks a name up meanwhile does so without the lock.
             self._by_name[change.definition.name] = change.definition
+            if old is not None and old.name != change.definition.name:
+                self._by_name.pop(old.name, None)
         elif change.kind == "drop":
             old = definitions.pop(change.id, None)
             if old is not None:

@@ -15,8 +15,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # Rows in one request: one append is decoded and logged whole.
     rows_per_request_max: int = 100_000
     # Result bytes waiting for one reader before its query pauses reading: 200 stalled readers of
-    # different queries stay within 100 MiB.
-    subscriber_bytes_max: int = 512 << 10
+    # different queries stay within 50 MiB and what one step adds.
+    subscriber_bytes_max: int = 256 << 10
     # A reader that takes nothing for this long while rows wait is ended with code 429.
     subscriber_stall_ms: int = 10_000
     # Running ad-hoc queries in the workspace; one more gets code 202.

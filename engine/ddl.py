@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable
 from typing import Final
@@ -16,6 +17,8 @@ from engine.log.records import Note, Outcome
 from engine.log.sequence import drop_note
 from engine.protocol import Alteration, Caller, Definition
 from engine.storage import Storage
+
+log = logging.getLogger("tailrace.engine")
 
 NAME_RULE: Final = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,63}$|^_tp_metric_[A-Za-z0-9_]{1,53}$")
 # Names the server keeps for itself; see docs/streams.md.
@@ -160,7 +163,12 @@ class Ddl:
         outcome = await future
         if isinstance(outcome, TailraceError):
             raise outcome
-        await asyncio.to_thread(self._catalog.save)
+        try:
+            await asyncio.to_thread(self._catalog.save)
+        except OSError as error:
+            # The change is durable in the log; the file is a copy that the next change or the next
+            # start writes again.
+            log.error("the snapshot of the catalog cannot be written: %s", error.strerror)
         for callback in self._changed:
             callback(changes[0].definition)
 

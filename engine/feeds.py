@@ -69,6 +69,10 @@ class Storage(Protocol):
         """The first append with a row at or after an event time."""
         ...
 
+    def count_read(self, stream_id: str, rows: int, nbytes: int) -> None:
+        """A query read this much of a stream."""
+        ...
+
 
 class Feed:
     """One scan of a running query. `next_sn` is the first append it has not read."""
@@ -83,6 +87,7 @@ class Feed:
         self.live = False
         self.inside = False  # the last append it read goes on: it must not stop here
         self._reader: Reader | None = None
+        self._slice: StreamSlice | None = None
 
     @property
     def in_past(self) -> bool:
@@ -105,25 +110,34 @@ class Feed:
         return Chunk(part, chunk.instant_ms, continues=chunk.continues)
 
     def read(self, storage: Storage) -> StreamSlice | None:
-        """The next slice from its own position; None when it has caught up. Blocks on the disk."""
+        """The next slice from its own position; None when it has caught up. Blocks on the disk.
+
+        What was left of the last one comes first.
+        """
+        rest = self._slice and cut_slice(self._slice, self.next_sn)
+        if rest is not None:
+            return rest
         if self._reader is None:
             self._reader = storage.read(self.stream_id, self.next_sn)
         for part in self._reader:
-            found = cut_slice(part, self.next_sn)
-            if found is not None:
-                return found
+            self._slice = cut_slice(part, self.next_sn)
+            if self._slice is not None:
+                return self._slice
         self.stop_reading()
         return None
 
     def stop_reading(self) -> None:
         """Give back the reader's files."""
+        self._slice = None
         if self._reader is not None:
             self._reader.close()
             self._reader = None
 
 
-def pieces(part: StreamSlice, rows_max: int) -> Iterator[tuple[StreamSlice, bool]]:
-    """A slice in pieces of at most `rows_max` rows; True: the piece's last append goes on."""
+def pieces(part: StreamSlice, rows_max: int, bytes_max: int) -> Iterator[tuple[StreamSlice, bool]]:
+    """A slice in pieces of at most `rows_max` rows and, if its rows are alike, `bytes_max` bytes;
+    True: the piece's last append goes on."""
+    rows_max = max(1, min(rows_max, bytes_max * part.rows.num_rows // (part.rows.nbytes or 1)))
     begin = 0
     while begin < part.appends:
         row = int(part.borders[begin])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -9,29 +10,37 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
-from engine.batch import Batch, StreamSlice
+from engine.batch import StreamSlice
 from engine.charge import ChargeTable
 from engine.clock import Clock
 from engine.duck import Session
-from engine.errors import AlreadyExists, EngineUnavailable, NotFound, TailraceError, UserError
+from engine.errors import (
+    AlreadyExists,
+    EngineUnavailable,
+    NotFound,
+    TailraceError,
+    UserError,
+)
 from engine.failures import failure_of
 from engine.feeds import Feed, Storage, coalesced, pieces, split_at
 from engine.log.records import Commit
+from engine.lookups import Lookups, resolved
 from engine.operators.bounded import BoundedRows
 from engine.operators.operator import Context, Start
 from engine.operators.random_stream import RandomRows
-from engine.physical import Built, Chain, build
+from engine.physical import Built, build
 from engine.protocol import Pipeline, QueryCounters
 from engine.running import Output, Running
-from engine.sharing import Chains, Chunk, SharedChain
-from engine.sql.logical import BoundedScan, RandomScan, Scan, StreamingQuery
-from engine.starting import Answers, Starting, source_starts
+from engine.sharing import Chains, Chunk
+from engine.sql.logical import Scan, StreamingQuery
+from engine.starting import Answers, Leaves, Starting, source_starts
 from engine.steps import StartRecord
 
 # A step shorter than this is followed by no rest: rows that come alone go on at once.
 _REST_SECONDS_MIN = 0.005
+# After a fault of the flow itself: long enough not to burn a core, short enough to go on soon.
+_FAULT_SECONDS = 0.5
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,11 @@ class FlowSettings:
 
     # Rows of one step: below it calls into DuckDB dominate, above it latency grows.
     batch_rows_max: int = 10_000
+    # Bytes of one step: rows may be wide, and readers many.
+    batch_bytes_max: int = 2 << 20
+    # The same over the own past of a query that hands most rows on: what one step makes is held
+    # for a reader that stands still.
+    replay_bytes_max: int = 256 << 10
     # Commits that wait; beyond them live rows are let go and queries read them from storage.
     pending_rows_max: int = 500_000
     # A step is followed by a rest of its own length, up to this, so that rows gather into larger
@@ -72,6 +86,7 @@ class Flow:
         self._settings = settings or FlowSettings()
         self._session = session_factory()
         self._chains = Chains(self._session)
+        self._lookups = Lookups(self._session)
         self._charge = ChargeTable(self._settings.charge_path)
         self._ready = threading.Condition()
         self._commits: deque[Commit] = deque()
@@ -106,11 +121,12 @@ class Flow:
     ) -> None:
         """Start a query; only rows appended after this call are live to it. Blocks until it runs.
 
-        `answers`: the rows of the plan's bounded sources. Raises what the plan is refused with;
-        `output` is not called then.
+        `answers`: the rows of the plan's bounded sources and subqueries. Raises what the plan is
+        refused with; `output` is not called then.
         """
         if query_id in self._queries:
             raise AlreadyExists(f"A query with the id '{query_id}' is running already.")
+        plan, tables = resolved(plan, answers or {})
         sources = source_starts(self._storage, plan, instant_ms)
         rewinds = any(s.first_sn < s.accepted_sn for s in sources)
         emit_in_past = plan.settings.get("emit_during_backfill", "0") not in ("0", "false")
@@ -121,7 +137,7 @@ class Flow:
             state_bytes_max=self._settings.state_bytes_max,
         )
         record = StartRecord(query_id, instant_ms, start.seed, sources)
-        starting = Starting(plan, start, record, output, answers or {})
+        starting = Starting(plan, start, record, output, answers or {}, tables)
         self._call(lambda: self._start(starting))
 
     def stop(self, query_id: str) -> None:
@@ -209,49 +225,26 @@ class Flow:
     # -- flow thread: life of queries ---------------------------------------------------------
 
     def _start(self, starting: Starting) -> None:
-        acquired: list[SharedChain] = []
-        sources: list[RandomRows | BoundedRows] = []
-
-        def schema_of(chain: Chain) -> pa.Schema:
-            context = Context(self._session, starting.start)
-            match chain.scan:
-                case Scan():
-                    acquired.append(self._chains.acquire(chain, chain.scan, starting.start))
-                    return acquired[-1].schema
-                case RandomScan():
-                    made = RandomRows(context, chain.scan, chain.layers, borders=chain.borders)
-                case BoundedScan():
-                    table = starting.answers[chain.scan.query]
-                    made = BoundedRows(context, chain.scan, chain.layers, table)
-            sources.append(made)
-            return made.schema
-
+        leaves = Leaves(self._session, self._chains, starting)
+        self._lookups.acquire(starting.tables)
         try:
             context = Context(self._session, starting.start)
-            built = build(starting.plan, context, schema_of, self._clock.monotonic)
+            built = build(starting.plan, context, leaves.schema_of, self._clock.monotonic)
         except Exception as error:  # every failure frees what was taken, then goes on
-            for each in sources:
-                each.close()
-            for each in acquired:
-                self._chains.release(each)
+            leaves.close()
+            self._lookups.release(starting.tables)
             if isinstance(error, TailraceError):
                 raise
             failure = failure_of(error)
             raise UserError(failure.message, failure.code) from error
-        self._begin(starting, built, acquired, sources)
+        self._begin(starting, built, leaves)
 
-    def _begin(
-        self,
-        starting: Starting,
-        built: Built,
-        acquired: list[SharedChain],
-        sources: list[RandomRows | BoundedRows],
-    ) -> None:
+    def _begin(self, starting: Starting, built: Built, leaves: Leaves) -> None:
         """Register a query and let it read."""
         feeds: list[Feed] = []
         generators: dict[int, RandomRows | BoundedRows] = {}
         starts = iter(starting.record.sources)
-        shared, own = iter(acquired), iter(sources)
+        shared, own = iter(leaves.chains), iter(leaves.sources)
         for at, chain in enumerate(built.chains):
             if isinstance(chain.scan, Scan):
                 feeds.append(Feed(at, next(shared), next(starts)))
@@ -260,7 +253,9 @@ class Flow:
         query = Running(
             starting.record, built.graph, feeds, generators, starting.output, self._clock
         )
+        query.on_read = self._storage.count_read
         query.emit_in_past = not starting.rewinds
+        query.tables = starting.tables
         for feed in feeds:
             self._readers.setdefault(feed.stream_id, {})[query.id] = query
         self._queries[query.id] = query
@@ -288,16 +283,29 @@ class Flow:
         for generator in query.generators.values():
             generator.close()
         query.graph.close()
+        self._lookups.release(query.tables)
 
     # -- flow thread: steps -------------------------------------------------------------------
 
     def _loop(self) -> None:
         while self._wait():
             began = self._clock.monotonic()
-            self.step()
+            try:
+                self.step()
+            except Exception:  # noqa: BLE001 - a step outside of any query must not end the flow
+                _log.exception("a step failed; all queries read their rows again from storage")
+                self._lost = True
+                self._rest_until = self._clock.monotonic() + _FAULT_SECONDS
+                self._pause(_FAULT_SECONDS)
+                continue
             ended = self._clock.monotonic()
             rest = min(ended - began, self._settings.rest_ms_max / 1000)
             self._rest_until = ended + rest if rest > _REST_SECONDS_MIN else 0.0
+
+    def _pause(self, seconds: float) -> None:
+        """Let time pass unless the flow is closed."""
+        with self._ready:
+            self._ready.wait_for(lambda: self._closed, seconds)
 
     def _wait(self) -> bool:
         """Until there is work; False when the flow is closed."""
@@ -344,7 +352,8 @@ class Flow:
             lost, self._lost = self._lost, False
             self._stopping = False
         for part in coalesced(commits):
-            for piece, continues in pieces(part, self._settings.batch_rows_max):
+            bounds = self._settings.batch_rows_max, self._settings.batch_bytes_max
+            for piece, continues in pieces(part, *bounds):
                 self._live(Chunk(piece, instant_ms, continues=continues))
         if lost:
             self._all_behind()
@@ -416,19 +425,27 @@ class Flow:
                 past = int(each.sn[0]) < feed.accepted_sn
                 if not past:
                     self._past_done(query, feed, instant_ms)
-                self._replay(query, feed, each, instant_ms, past=past)
+                if not self._replay(query, feed, each, instant_ms, past=past):
+                    return
         if not query.behind:
             self._behind.pop(query.id, None)
 
     def _replay(
         self, query: Running, feed: Feed, part: StreamSlice, instant_ms: int, *, past: bool
-    ) -> None:
+    ) -> bool:
+        """Run a slice; False when the reader does not keep up: the feed keeps what is left."""
         backfill = past and not query.emit_in_past
-        for piece, continues in pieces(part, self._settings.batch_rows_max):
+        work, settings = query.work, self._settings
+        hands_on = work.result_rows * 2 >= work.scanned_rows
+        bytes_max = settings.replay_bytes_max if hands_on else settings.batch_bytes_max
+        for piece, continues in pieces(part, settings.batch_rows_max, bytes_max):
             if query.over or query.graph.leaves[feed.source].ended:
-                return
+                break
+            if not feed.inside and not self._may_run(query):
+                return False
             chunk = Chunk(piece, instant_ms, backfill=backfill, continues=continues)
             self._run(query, feed, chunk)
+        return True
 
     def _past_done(self, query: Running, feed: Feed, instant_ms: int) -> None:
         leaf = query.graph.leaves[feed.source]
@@ -442,12 +459,9 @@ class Flow:
                 if query.over or not self._may_run(query):
                     break
                 ended = query.graph.leaves[at].ended
-                batch = None
                 if not ended:
-                    batch = self._generated(query, generator, instant_ms)
-                if batch is not None:
                     self._charge.begin(query.id, self._clock.monotonic())
-                    query.push(at, batch)
+                    query.generate(at, instant_ms, self._settings.batch_rows_max)
                     self._charge.clear()
                 if generator.ended or ended:
                     query.end_source(at, instant_ms)
@@ -455,15 +469,6 @@ class Flow:
                     query.after(instant_ms)
             if not query.behind:
                 self._behind.pop(query.id, None)
-
-    def _generated(
-        self, query: Running, generator: RandomRows | BoundedRows, instant_ms: int
-    ) -> Batch | None:
-        try:
-            return generator.rows(instant_ms, self._settings.batch_rows_max)
-        except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
-            query.fail(error)
-            return None
 
     def _timers(self, instant_ms: int) -> None:
         """Timers that are due, of queries that have read all rows before the instant."""

@@ -51,7 +51,6 @@ class Graph:
         self.nodes = list(nodes)
         self.leaves = list(leaves)
         self._timer = timer
-        self._timed = [n for n in self.nodes if hasattr(n.operator, "tick")]
         self.ended = False
 
     def push(self, leaf: int, batch: Batch) -> list[Batch]:

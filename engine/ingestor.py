@@ -13,7 +13,14 @@ import pyarrow as pa
 
 from engine.catalog import Catalog
 from engine.clock import Clock
-from engine.errors import IngestError, NotFound, Overloaded, TailraceError, UserError
+from engine.errors import (
+    EngineUnavailable,
+    IngestError,
+    NotFound,
+    Overloaded,
+    TailraceError,
+    UserError,
+)
 from engine.ingest.decoder import Decoded
 from engine.log.records import Append, Done, Outcome, Record
 from engine.protocol import Definition, IngestAck, IngestFormat, IngestRequest
@@ -52,6 +59,10 @@ class Sink(Protocol):
 
     def submit(self, records: Iterable[Record], done: Done) -> None:
         """Store these; `done` is called once, from the writer thread."""
+        ...
+
+    def known(self, stream_id: str, idempotency_id: str) -> int | None:
+        """Number of the durable append with this id, if any."""
         ...
 
 
@@ -106,20 +117,22 @@ class Ingestor:
         self._queue(waiting, table.nbytes)
 
     def _queue(self, waiting: _Waiting, size: int) -> None:
+        refusal: TailraceError | None = None
         with self._condition:
-            refused = bool(self._pending) and self._pending_bytes + size > self._pending_bytes_max
-            if not refused:
+            if self._stopping:
+                refusal = EngineUnavailable("The engine is stopping.")
+            elif self._pending and self._pending_bytes + size > self._pending_bytes_max:
+                refusal = Overloaded(
+                    f"More than {self._pending_bytes_max} bytes wait to be stored "
+                    "(limit ingest_pending_bytes_max); send again in a second."
+                )
+            else:
                 self._pending.append(waiting)
                 self._pending_bytes += size
                 if len(self._pending) == 1:
                     self._condition.notify()
-        if refused:
-            waiting.answer(
-                Overloaded(
-                    f"More than {self._pending_bytes_max} bytes wait to be stored "
-                    "(limit ingest_pending_bytes_max); send again in a second."
-                )
-            )
+        if refusal is not None:
+            waiting.answer(refusal)
 
     def close(self) -> None:
         """Store what waits, then end the thread."""
@@ -166,6 +179,10 @@ class Ingestor:
                 self._answer_all([(waiting.answer, error) for waiting in members])
                 continue
             except Exception as error:
+                if len(members) > 1:  # one of them is at fault: the others shall not suffer
+                    for waiting in members:
+                        self._store([waiting])
+                    continue
                 name = members[0].stream
                 log.exception("decoding for stream %s failed", name)
                 refusal = IngestError(
@@ -176,8 +193,10 @@ class Ingestor:
             if record is not None:
                 records.append(record)
                 stored.append(accepted)
-        if not records:
-            return
+        if records:
+            self._submit(records, stored)
+
+    def _submit(self, records: list[Append], stored: list[list[_Waiting]]) -> None:
         with self._condition:
             self._in_flight += 1
 
@@ -188,6 +207,9 @@ class Ingestor:
             self._sink.submit(records, done)
         except TailraceError as error:
             done(error)
+        except Exception as error:
+            log.exception("a group of bodies cannot be handed to the log")
+            done(TailraceError(f"The rows cannot be stored ({type(error).__name__})."))
 
     def _decode(self, members: list[_Waiting]) -> tuple[Append | None, list[_Waiting]]:
         name = members[0].stream
@@ -206,12 +228,20 @@ class Ingestor:
         decoded = decoder.decode(requests, now)
         accepted = members
         if decoded.errors:
-            self._answer_all([(members[i].answer, error) for i, error in decoded.errors.items()])
+            for i, error in decoded.errors.items():
+                known = self._known(definition, members[i])
+                self._answer_all([(members[i].answer, known or error)])
             accepted = [w for i, w in enumerate(members) if i not in decoded.errors]
             if not accepted:
                 return None, []
         ids = tuple((i, w.idempotency_id) for i, w in enumerate(accepted) if w.idempotency_id)
         return Append(definition.id, decoded.rows, decoded.borders, ids), accepted
+
+    def _known(self, definition: Definition, waiting: _Waiting) -> IngestAck | None:
+        """The answer to a body that is not fit but whose id was stored: the id decides alone."""
+        key = waiting.idempotency_id
+        sn = self._sink.known(definition.id, key) if key else None
+        return None if sn is None else IngestAck(0, sn, duplicate=True)
 
     def _decoder(self, definition: Definition) -> StreamDecoder:
         known = self._decoders.get(definition.id)
@@ -234,6 +264,12 @@ class Ingestor:
         with self._condition:
             self._in_flight -= 1
             self._condition.notify()
+        if isinstance(outcome, UserError) and len(records) > 1:
+            # A stream of the group was dropped meanwhile, or its rows are at fault; nothing is
+            # stored, and the writers of the other streams shall not suffer.
+            for record, members in zip(records, stored, strict=True):
+                self._submit([record], [members])
+            return
         answers: list[tuple[Answer, IngestAck | TailraceError]] = []
         if isinstance(outcome, TailraceError):
             answers = [(w.answer, outcome) for members in stored for w in members]

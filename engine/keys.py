@@ -22,9 +22,12 @@ from engine.arrays import (
 )
 
 Bytes = npt.NDArray[np.uint8]
+Heads = npt.NDArray[np.uint64]
 Encoded = Any  # what `KeyColumn.encode` of the same column made of a batch
 
 _ARENA_BYTES_MIN = 1024
+_HEAD_BYTES = 16
+_HEAD_POSITIONS = np.arange(_HEAD_BYTES)
 _OBJECT_BYTES = 96  # a small Python object with its place in a column, as measured
 
 
@@ -167,9 +170,9 @@ class FixedKey:
 
 
 class _Texts:
-    """A batch of texts: bytes, where each begins, how long it is (-1 = NULL)."""
+    """A batch of texts: bytes, where each begins, how long it is (-1 = NULL), its first bytes."""
 
-    __slots__ = ("data", "lengths", "starts")
+    __slots__ = ("data", "heads", "lengths", "starts")
 
     def __init__(self, array: pa.Array) -> None:
         _, offsets, data = array.buffers()
@@ -177,7 +180,11 @@ class _Texts:
         at = np.frombuffer(offsets, np.int32)[array.offset : array.offset + count + 1]
         self.starts = at[:-1].astype(np.int64)
         self.lengths = np.diff(at)
-        self.data: Bytes = np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
+        held = b"" if data is None else memoryview(data)[: int(at[-1])]
+        self.data: Bytes = np.frombuffer(bytes(held) + bytes(_HEAD_BYTES), np.uint8)
+        heads = np.lib.stride_tricks.sliding_window_view(self.data, _HEAD_BYTES)[self.starts]
+        heads = heads * (self.lengths[:, None] > _HEAD_POSITIONS)
+        self.heads: Heads = heads.view(np.uint64)
         valid = validity(array)
         if valid is not None:
             self.lengths[~valid] = -1
@@ -191,12 +198,16 @@ def _positions(starts: Int64s, lengths: Int64s) -> Int64s:
 
 
 class TextKey:
-    """Texts in one growing arena; it is compacted when less than half of it is in use."""
+    """Texts: the first 16 bytes as two numbers, longer ones whole in a growing arena besides.
+
+    The arena is compacted when less than half of it is in use.
+    """
 
     def __init__(self) -> None:
         self._arena = np.zeros(_ARENA_BYTES_MIN, np.uint8)
         self._end = 0
         self._used = 0
+        self._heads: Heads = np.zeros((0, 2), np.uint64)
         self._starts = np.zeros(0, np.int64)
         self._lengths = np.zeros(0, np.int32)
 
@@ -206,33 +217,40 @@ class TextKey:
 
     def grow(self, capacity: int) -> None:
         """Make room."""
+        count = len(self._starts)
+        heads = np.zeros((capacity, 2), np.uint64)
+        heads[:count] = self._heads
         starts = np.zeros(capacity, np.int64)
-        starts[: len(self._starts)] = self._starts
+        starts[:count] = self._starts
         lengths = np.zeros(capacity, np.int32)
-        lengths[: len(self._lengths)] = self._lengths
-        self._starts, self._lengths = starts, lengths
+        lengths[:count] = self._lengths
+        self._heads, self._starts, self._lengths = heads, starts, lengths
 
     def store(self, slots: Int64s, keys: Encoded, rows: Int64s) -> None:
-        """Append to the arena."""
+        """Keep; long texts go to the end of the arena."""
         texts = cast(_Texts, keys)
         lengths = texts.lengths[rows]
-        sizes = np.maximum(lengths, 0).astype(np.int64)
+        self._lengths[slots] = lengths
+        self._heads[slots] = texts.heads[rows]
+        long = lengths > _HEAD_BYTES
+        if not long.any():
+            return
+        sizes = lengths[long].astype(np.int64)
         total = int(sizes.sum())
         self._room(total)
-        self._arena[self._end : self._end + total] = texts.data[
-            _positions(texts.starts[rows], sizes)
-        ]
-        self._starts[slots] = self._end + np.cumsum(sizes) - sizes
-        self._lengths[slots] = lengths
+        found = texts.data[_positions(texts.starts[rows[long]], sizes)]
+        self._arena[self._end : self._end + total] = found
+        self._starts[slots[long]] = self._end + np.cumsum(sizes) - sizes
         self._end += total
         self._used += total
 
     def equal(self, slots: Int64s, keys: Encoded, rows: Int64s) -> Bools:
-        """Compare lengths, then bytes."""
+        """Compare lengths and first bytes, then the bytes of long texts."""
         texts = cast(_Texts, keys)
         lengths = texts.lengths[rows]
-        same: Bools = self._lengths[slots] == lengths
-        check = np.flatnonzero(same & (lengths > 0))
+        heads, given_heads = self._heads[slots], texts.heads[rows]
+        same: Bools = (self._lengths[slots] == lengths) & (heads == given_heads).all(axis=1)
+        check = np.flatnonzero(same & (lengths > _HEAD_BYTES))
         if not len(check):
             return same
         sizes = lengths[check].astype(np.int64)
@@ -250,20 +268,27 @@ class TextKey:
         sizes = np.maximum(lengths, 0).astype(np.int64)
         offsets = np.zeros(len(slots) + 1, np.int32)
         np.cumsum(sizes, out=offsets[1:])
-        data = self._arena[_positions(self._starts[slots], sizes)]
+        heads = self._heads[slots].view(np.uint8)
+        long = lengths > _HEAD_BYTES
+        if long.any():
+            data = np.zeros(int(offsets[-1]), np.uint8)
+            short = ~long
+            kept = heads[short][sizes[short][:, None] > _HEAD_POSITIONS]
+            data[_positions(offsets[:-1][short].astype(np.int64), sizes[short])] = kept
+            found = self._arena[_positions(self._starts[slots[long]], sizes[long])]
+            data[_positions(offsets[:-1][long].astype(np.int64), sizes[long])] = found
+        else:
+            data = heads[sizes[:, None] > _HEAD_POSITIONS]
         missing = lengths < 0
-        mask = None
-        if missing.any():
-            mask = pa.array(~missing).buffers()[1]
-        return pa.Array.from_buffers(
-            pa.string(), len(slots), [mask, pa.py_buffer(offsets), pa.py_buffer(data)]
-        )
+        mask = pa.array(~missing).buffers()[1] if missing.any() else None
+        buffers = [mask, pa.py_buffer(offsets), pa.py_buffer(data)]
+        return pa.Array.from_buffers(pa.string(), len(slots), buffers)
 
     def release(self, slots: Int64s) -> None:
         """Their bytes are garbage until the next compaction."""
-        self._used -= int(np.maximum(self._lengths[slots], 0).sum())
+        lengths = self._lengths[slots]
+        self._used -= int(lengths[lengths > _HEAD_BYTES].sum())
         self._lengths[slots] = 0
-        self._starts[slots] = 0
         if self._end > _ARENA_BYTES_MIN and self._used * 2 < self._end:
             self._compact()
 
@@ -275,9 +300,10 @@ class TextKey:
         self._arena = arena
 
     def _compact(self) -> None:
-        sizes = np.maximum(self._lengths, 0).astype(np.int64)
-        data = self._arena[_positions(self._starts, sizes)]
-        self._starts = np.cumsum(sizes) - sizes
+        held = np.flatnonzero(self._lengths > _HEAD_BYTES)
+        sizes = self._lengths[held].astype(np.int64)
+        data = self._arena[_positions(self._starts[held], sizes)]
+        self._starts[held] = np.cumsum(sizes) - sizes
         self._arena = np.zeros(max(_ARENA_BYTES_MIN, 2 * len(data)), np.uint8)
         self._arena[: len(data)] = data
         self._end = self._used = len(data)
@@ -285,7 +311,8 @@ class TextKey:
     @property
     def nbytes(self) -> int:
         """Memory in use."""
-        return self._arena.nbytes + self._starts.nbytes + self._lengths.nbytes
+        columns = self._starts.nbytes + self._lengths.nbytes + self._heads.nbytes
+        return self._arena.nbytes + columns
 
 
 class ObjectKey:

@@ -180,7 +180,7 @@ class LocalEngine:
     def _decoder(self, definition: Definition) -> Decoder:
         schema = stored_schema(definition)
         limits = IngestLimits(self._settings.rows_per_request_max)
-        return Decoder(schema, self._decoding_session, limits)
+        return Decoder(schema, self._decoding_session, limits, self._clock.seed())
 
     def _decoding_session(self) -> duck.Session:
         """The one session of the decoding thread: an instance per stream costs 5 MB each."""
@@ -204,6 +204,8 @@ class LocalEngine:
         if isinstance(query, StreamingResult | BoundedResult):
             self._queries[request.id] = query
             query.on_close = lambda: self._forget(request.id)
+            if self._closing:  # it began to stop while this one started
+                query.close(STOPPING)
         return query
 
     async def _plan(self, sql: str) -> Planned:
@@ -223,9 +225,10 @@ class LocalEngine:
 
     def counters(self, query_id: str) -> QueryCounters:
         """What a running query did so far; zeros for an unknown one."""
-        if query_id in self._queries:
-            return self._flow.counters(query_id)
-        return QueryCounters()
+        query = self._queries.get(query_id)
+        if isinstance(query, BoundedResult):
+            return query.so_far
+        return self._flow.counters(query_id) if query is not None else QueryCounters()
 
     async def pipeline(self, query_id: str) -> Pipeline:
         """See Engine.pipeline."""
@@ -260,7 +263,7 @@ class LocalEngine:
 
     async def alter(self, name: str, change: Alteration, caller: Caller) -> Definition:
         """See Engine.alter."""
-        return await self._ddl.alter(name, change, caller)
+        return self._with_damage(await self._ddl.alter(name, change, caller))
 
     async def drop(self, name: str, *, force: bool = False) -> None:
         """See Engine.drop."""
@@ -287,7 +290,17 @@ class LocalEngine:
 
     async def definitions(self) -> Snapshot:
         """See Engine.definitions."""
-        return self._catalog.definitions()
+        return self._shown()
+
+    def _shown(self) -> Snapshot:
+        """All definitions, with the ranges of rows that cannot be read any more."""
+        snapshot = self._catalog.definitions()
+        definitions = tuple(map(self._with_damage, snapshot.definitions))
+        return Snapshot(snapshot.revision, definitions)
+
+    def _with_damage(self, definition: Definition) -> Definition:
+        ranges = self._storage.degraded(definition.id)
+        return msgspec.structs.replace(definition, degraded=ranges) if ranges else definition
 
     async def watch(self) -> AsyncIterator[Snapshot]:
         """See Engine.watch."""
@@ -296,7 +309,7 @@ class LocalEngine:
         try:
             while not self._closing:
                 changed.clear()
-                yield self._catalog.definitions()
+                yield self._shown()
                 await changed.wait()
         finally:
             self._watchers.discard(changed)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
+from sqlglot.errors import SqlglotError
 
 from engine.batch import StreamSlice
 from engine.clock import Clock
@@ -71,6 +72,10 @@ class Sealable(Protocol):
 
     def thaw(self) -> None:
         """Sealing failed: what was set aside is hot again."""
+        ...
+
+    def is_hot(self, stream_id: str) -> bool:
+        """Whether rows of a stream are not in history yet."""
         ...
 
     def keep_filters(self) -> dict[str, str]:
@@ -155,11 +160,13 @@ class Maintenance:
                     break
                 requests, self._requests = self._requests, []
                 seal, self._seal_wanted = self._seal_wanted, False
-            for action, done in requests:
-                action()
-                done.set()
             delay = _POLL_SECONDS
             try:
+                for action, done in requests:
+                    try:
+                        action()
+                    finally:
+                        done.set()
                 self._round(seal=seal)
             except Stopping:
                 break
@@ -287,17 +294,18 @@ class Maintenance:
     def expire(self) -> None:
         """Remove rows whose TTL is over, file by file; blocks."""
         self._expired_at = now_ms = self._clock.now_ms()
-        for stream_id, keep_sql in self._source.keep_filters().items():
-            keep = KeepFilter(keep_sql, now_ms)
+        filters = self._source.keep_filters()
+        if any(self._source.is_hot(stream_id) for stream_id in filters):
+            self.seal()  # a quiet stream's rows would stay hot, and so for ever
+        for stream_id, keep_sql in filters.items():
             try:
-                for file in list(self._history.of(stream_id).files):
-                    self._pause()
-                    self._expire_file(stream_id, file, keep)
-            except (DuckError, pa.ArrowException) as error:
+                with contextlib.closing(KeepFilter(keep_sql, now_ms)) as keep:
+                    for file in list(self._history.of(stream_id).files):
+                        self._pause()
+                        self._expire_file(stream_id, file, keep)
+            except (DuckError, pa.ArrowException, SqlglotError) as error:
                 _log.error("the TTL of a stream cannot be applied: %s", error)
                 self.errors += 1
-            finally:
-                keep.close()
 
     def _expire_file(self, stream_id: str, file: FileEntry, keep: KeepFilter) -> None:
         path = self._history.path(stream_id, file)

@@ -224,7 +224,10 @@ class RatePoint(msgspec.Struct, frozen=True):
 
 
 class StreamStats(msgspec.Struct, frozen=True):
-    """Measured values of one stream; event times are None while it is empty."""
+    """Measured values of one stream; event times are None while it is empty.
+
+    `degraded`: ranges of sequence numbers whose rows cannot be read any more.
+    """
 
     row_count: int
     streaming_data_bytes: int
@@ -236,6 +239,7 @@ class StreamStats(msgspec.Struct, frozen=True):
     written_bps: float = 0.0
     written_eps: float = 0.0
     history: tuple[RatePoint, ...] = ()
+    degraded: tuple[tuple[int, int], ...] = ()
 
 
 class EngineInfo(msgspec.Struct, frozen=True):

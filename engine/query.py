@@ -20,6 +20,8 @@ from engine.protocol import QueryCounters, QueryEnd, QueryOpened, QueryRequest, 
 # below the contract's 512 KiB, since every buffer on the way to a stalled reader may hold one.
 MERGE_ROWS_MAX: Final = 1000
 MERGE_BYTES_MAX: Final = 64 * 1024
+# What a frame costs on its way to a reader, both processes together (benchmarks/latency.py).
+PACE_SECONDS: Final = 0.0001
 SLOW_CONSUMER: Final = QueryEnd("failed", Code.SLOW_CONSUMER, "slow consumer")
 
 
@@ -46,12 +48,18 @@ class Shared:
 
 
 class Notifier:
-    """Wakes readers on the loop from other threads: one call into the loop for many readers."""
+    """Wakes readers on the loop from other threads: one call into the loop for many readers.
+
+    After a turn that woke n readers the next comes at the earliest n times `PACE_SECONDS` later:
+    rows gather meanwhile into fewer frames, so that a hundred readers of a busy stream do not
+    queue up behind each other's single rows. One reader is never held up.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._lock = threading.Lock()
         self._events: list[asyncio.Event] = []
+        self._not_before = 0.0
 
     def notify(self, event: asyncio.Event) -> None:
         """Set `event` on the loop soon; any thread."""
@@ -66,8 +74,14 @@ class Notifier:
                 self._events.clear()
 
     def _drain(self) -> None:
+        now = self._loop.time()
+        if now < self._not_before:
+            self._loop.call_at(self._not_before, self._drain)
+            return
         with self._lock:
             events, self._events = self._events, []
+        if len(events) > 1:
+            self._not_before = now + PACE_SECONDS * len(set(events))
         for event in events:
             event.set()
 
@@ -126,6 +140,9 @@ class StreamingResult:
         self._result_rows = 0
         self._held: list[pa.RecordBatch] = []
         self._held_rows = 0
+        self._held_bytes = 0
+        # Held by whoever moves held rows to the queue: the timer's thread or the flow's.
+        self._flushing = threading.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self.on_close: Callable[[], None] = lambda: None
 
@@ -187,9 +204,12 @@ class StreamingResult:
             first = not self._held
             self._held.append(batch)
             self._held_rows += batch.num_rows
+            self._held_bytes += batch.nbytes
             full = count > 0 and self._held_rows >= count
-        if full:
-            self._flush_held(keep_rest=True)
+            # As much may wait for its time as may wait for the reader.
+            heavy = self._held_bytes >= self._settings.subscriber_bytes_max
+        if full or heavy:
+            self._flush_held(keep_rest=full and not heavy)
         elif first:
             self._loop.call_soon_threadsafe(self._start_timer)
 
@@ -202,23 +222,26 @@ class StreamingResult:
         self._loop.run_in_executor(None, self._flush_held)
 
     def _flush_held(self, *, keep_rest: bool = False) -> None:
-        with self._lock:
-            held, self._held, self._held_rows = self._held, [], 0
-        if not held:
-            return
-        rows = pa.Table.from_batches(held).combine_chunks().to_batches()[0]
+        with self._flushing:
+            with self._lock:
+                held, self._held, self._held_rows, self._held_bytes = self._held, [], 0, 0
+            if held:
+                rows = pa.Table.from_batches(held).combine_chunks().to_batches()[0]
+                self._put_batches(rows, keep_rest=keep_rest)
+
+    def _put_batches(self, rows: pa.RecordBatch, *, keep_rest: bool) -> None:
+        """Queue rows in batches of the policy's count; the last, smaller one may be kept."""
         size = self._request.batch_count or rows.num_rows
-        start = 0
-        while start < rows.num_rows:
+        for start in range(0, rows.num_rows, size):
             piece = rows.slice(start, size)
             if keep_rest and piece.num_rows < size:
                 with self._lock:
                     self._held.insert(0, piece)
                     self._held_rows += piece.num_rows
+                    self._held_bytes += piece.nbytes
                 self._loop.call_soon_threadsafe(self._start_timer)
                 return
             self._put(list(self._encoder.encode_chunks(piece, MERGE_BYTES_MAX)))
-            start += size
 
     # -- reader -----------------------------------------------------------------------------
 

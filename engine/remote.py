@@ -55,11 +55,9 @@ class RemoteQuery:
                     self._arrived.clear()
                     await self._arrived.wait()
                 item = self._items.popleft()
-                if isinstance(item, QueryEnd):
-                    self._engine.forget(self._request)
-                    yield item
-                    return
                 yield item
+                if isinstance(item, QueryEnd):
+                    return
                 self._taken += len(item.payload)
                 if self._taken >= wire.CREDIT_BYTES // 4 or not self._items:
                     self._engine.grant(self._request, self._taken)
@@ -120,7 +118,8 @@ class RemoteEngine:
             if waiting is not None and not waiting[1].done():
                 waiting[1].set_exception(wire.decode_error(bytes(meta)))
         elif kind == wire.END:
-            query = self._queries.get(request)
+            # Nothing follows: it is forgotten here, since a reader that left takes no end.
+            query = self._queries.pop(request, None)
             if query is not None:
                 query.push(wire.decode_end(meta))
         elif kind == wire.SNAPSHOT:

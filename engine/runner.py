@@ -20,7 +20,7 @@ from engine.errors import Code, NotFound, SqlError, TailraceError
 from engine.flow import Flow
 from engine.history import Lease
 from engine.ingestor import Ingestor
-from engine.jobs import BoundedJob, JobTable, hot_rows
+from engine.jobs import BoundedJob, JobTable
 from engine.protocol import (
     Alteration,
     QueryOpened,
@@ -31,7 +31,7 @@ from engine.query import Context, StaticResult, StreamingResult
 from engine.sql import statements as st
 from engine.sql.definitions import stored_schema
 from engine.sql.explain import children
-from engine.sql.logical import BoundedQuery, BoundedScan, Node, TableScan
+from engine.sql.logical import BoundedQuery, BoundedScan, Node, StreamingQuery, TableScan
 from engine.sql.planner import Planned
 from engine.storage import Storage
 from engine.worker_wire import JobColumn
@@ -117,12 +117,24 @@ class Runner:
         now = self._parts.context.clock.now_ms()
         answers = {
             query: await self._fetch(query, request.timeout_ms)
-            for query in bounded_sources(planned.streaming.root)
+            for query in bounded_queries(planned.streaming)
         }
-        await asyncio.to_thread(
-            self._parts.flow.start, request.id, planned.streaming, result, now, answers
+        starting = asyncio.ensure_future(
+            asyncio.to_thread(
+                self._parts.flow.start, request.id, planned.streaming, result, now, answers
+            )
         )
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # The thread goes on: what it is about to start has no reader any more.
+            starting.add_done_callback(partial(self._abandon, request.id))
+            raise
         return result
+
+    def _abandon(self, query_id: str, starting: asyncio.Future[None]) -> None:
+        if not starting.cancelled() and starting.exception() is None:
+            self._parts.flow.stop(query_id)
 
     async def _fetch(self, query: BoundedQuery, timeout_ms: int = 0) -> pa.Table:
         """All rows of a bounded query as Arrow."""
@@ -138,17 +150,17 @@ class Runner:
         """A worker's job over a snapshot of this instant, and the lease on its files."""
         tables: list[JobTable] = []
         leases: list[Lease] = []
-        for table in query.tables:
-            view = self._parts.storage.view(table.stream_id)
-            leases.append(view.lease)
-            tables.append(
-                JobTable(
-                    table.alias,
-                    self._columns(table),
-                    tuple(str(path) for path in view.files),
-                    tuple(hot_rows(piece) for piece in view.hot),
-                )
-            )
+        try:
+            for table in query.tables:
+                view = self._parts.storage.view(table.stream_id)
+                leases.append(view.lease)
+                hot_bytes = sum(piece.rows.get_total_buffer_size() for piece in view.hot)
+                self._parts.storage.count_read(table.stream_id, view.row_count, hot_bytes)
+                files = tuple(str(path) for path in view.files)
+                tables.append(JobTable(table.alias, self._columns(table), files, view.hot))
+        except SqlError:  # dropped since it was planned
+            _close_all(leases)
+            raise
         limit = self._parts.settings.bounded_query_ms_max
         clock = self._parts.context.clock
         job = BoundedJob(
@@ -235,11 +247,15 @@ def _integer(text: str | None) -> int | None:
         raise SqlError(f"'{text[:40]}' is not a whole number.", Code.BAD_ARGUMENTS) from None
 
 
-def bounded_sources(node: Node) -> list[BoundedQuery]:
+def bounded_queries(plan: StreamingQuery) -> list[BoundedQuery]:
     """The bounded queries whose rows a streaming plan reads at its start."""
+    return [lookup.query for lookup in plan.lookups] + _bounded_sources(plan.root)
+
+
+def _bounded_sources(node: Node) -> list[BoundedQuery]:
     if isinstance(node, BoundedScan):
         return [node.query]
-    return [query for below in children(node) for query in bounded_sources(below)]
+    return [query for below in children(node) for query in _bounded_sources(below)]
 
 
 def bound_tokens(sql: str, now_ms: int, seed: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,6 +37,10 @@ class Output(Protocol):
         ...
 
 
+def _nothing(stream_id: str, rows: int, nbytes: int) -> None:
+    """Nobody wants to know what was read."""
+
+
 @dataclass(slots=True)
 class _Work:
     """What was done so far."""
@@ -57,12 +62,15 @@ class Running:
     generators: dict[int, RandomRows | BoundedRows]
     output: Output
     clock: Clock
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)
     emit_in_past: bool = False
     paused: bool = False
     over: bool = False
     due_ms: int | None = None
     journal: Journal = field(default_factory=Journal)
     work: _Work = field(default_factory=_Work)
+    # Told of what was read: (stream id, rows, bytes); for the stream's rates.
+    on_read: Callable[[str, int, int], None] = _nothing
 
     @property
     def behind(self) -> bool:
@@ -83,32 +91,36 @@ class Running:
         try:
             batch = feed.chain.run(chunk)
             feed.inside = chunk.continues
-            self.journal.read(feed.source, chunk.first_sn, chunk.next_sn)
-            feed.next_sn = max(feed.next_sn, chunk.next_sn)
             self._count(feed, chunk)
-            if self.graph.leaves[feed.source].parent is not None:
+            if self.graph.nodes:
+                self.journal.read(feed.source, chunk.first_sn, chunk.next_sn)
                 self._send(self.graph.push(feed.source, batch))
+                self.after(chunk.instant_ms)
             elif batch.num_rows:
                 self._send([batch])
-            self.after(chunk.instant_ms)
+            feed.next_sn = chunk.next_sn
         except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
             self.fail(error)
         self.work.seconds += self.clock.monotonic() - began
 
     def _count(self, feed: Feed, chunk: Chunk) -> None:
         work, leaf = self.work, self.graph.leaves[feed.source]
-        work.scanned_rows += chunk.part.rows.num_rows
+        rows = chunk.part.rows.num_rows
+        self.on_read(feed.stream_id, rows, chunk.nbytes)
+        work.scanned_rows += rows
         work.scanned_bytes += chunk.nbytes
         leaf.bytes += chunk.nbytes
         work.newest_ms = max(work.newest_ms, chunk.newest_ms())
 
-    def push(self, source: int, batch: Batch) -> None:
-        """Rows of a generator or a bounded source."""
+    def generate(self, source: int, instant_ms: int, rows_max: int) -> None:
+        """Run the next rows of a generator or a bounded source, if there are any."""
         began = self.clock.monotonic()
         try:
-            self.work.scanned_rows += batch.num_rows
-            self._send(self.graph.push(source, batch))
-            self.after(batch.instant_ms)
+            batch = self.generators[source].rows(instant_ms, rows_max)
+            if batch is not None:
+                self.work.scanned_rows += batch.num_rows
+                self._send(self.graph.push(source, batch))
+                self.after(batch.instant_ms)
         except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
             self.fail(error)
         self.work.seconds += self.clock.monotonic() - began

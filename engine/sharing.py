@@ -38,7 +38,7 @@ from engine.operators.statement import (
     with_tokens,
 )
 from engine.physical import Chain, stored_schema
-from engine.sql.logical import Parameter, Scan, Schema
+from engine.sql.logical import Column, Parameter, Scan, Schema
 from engine.types import arrow_field, arrow_type, zero_value
 
 # From so many members on a join with a table of parameters beats running each filter.
@@ -60,8 +60,8 @@ class Chunk:
         self.instant_ms = instant_ms
         self.backfill = backfill
         self.continues = continues
-        self._sources: dict[Schema, Batch] = {}
-        self.made: dict[ChainKey, Batch | Exception] = {}
+        self._sources: dict[SourceShape, Batch] = {}
+        self.made: dict[SharedChain, Batch | Exception] = {}
         self._newest_ms: int | None = None
         self._bytes: int | None = None
 
@@ -95,20 +95,18 @@ class Chunk:
             self._newest_ms = newest
         return newest
 
-    def source(self, schema: Schema) -> Batch:
+    def source(self, shape: SourceShape) -> Batch:
         """The columns of a scan; reserved ones are computed, columns added later are zero."""
-        known = self._sources.get(schema)
+        known = self._sources.get(shape)
         if known is None:
-            rows = pa.RecordBatch.from_arrays(
-                [self._column(c.name, at, schema) for at, c in enumerate(schema)],
-                schema=stored_schema(schema),
-            )
+            columns = [self._column(each) for each in shape.columns]
+            rows = pa.RecordBatch.from_arrays(columns, schema=shape.schema)
             known = Batch(rows, self.instant_ms, self.part.borders, self.backfill, self.continues)
-            self._sources[schema] = known
+            self._sources[shape] = known
         return known
 
-    def _column(self, name: str, at: int, schema: Schema) -> pa.Array:
-        part, wanted = self.part, schema[at]
+    def _column(self, wanted: Column) -> pa.Array:
+        part, name = self.part, wanted.name
         kind = arrow_type(wanted.type)
         stored = part.rows.schema.get_field_index(name)
         if stored >= 0:
@@ -121,6 +119,16 @@ class Chunk:
             return pa.array(np.repeat(part.append_time_ms, counts))
         zero = 0 if name == TP_SHARD else zero_value(wanted.type)
         return pa.repeat(pa.scalar(zero, kind), part.rows.num_rows)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SourceShape:
+    """The columns that some scans of a stream need. One object per set of columns, so that it is
+    looked up by identity: hashing columns for every query and chunk would cost more than reading.
+    """
+
+    columns: Schema
+    schema: pa.Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +156,11 @@ class SharedChain:
     """
 
     def __init__(
-        self, key: ChainKey, schema: pa.Schema, prepare: Callable[[], Project] | None
+        self, key: ChainKey, shape: SourceShape, prepare: Callable[[], Project] | None
     ) -> None:
         self.key = key
-        self.schema = schema
+        self.shape = shape
+        self.schema = shape.schema
         self._prepare = prepare
         self._operator: Project | None = None
         self.users = 0
@@ -160,18 +169,18 @@ class SharedChain:
 
     def run(self, chunk: Chunk) -> Batch:
         """What the chain makes of a chunk; computed once per chunk. Raises what DuckDB raises."""
-        made = chunk.made.get(self.key)
+        made = chunk.made.get(self)
         if made is None:
             if self.family is not None and self.family.run(chunk):
                 return self.run(chunk)
             made = self._compute(chunk)
-            chunk.made[self.key] = made
+            chunk.made[self] = made
         if isinstance(made, Exception):
             raise made
         return made
 
     def _compute(self, chunk: Chunk) -> Batch | Exception:
-        source = chunk.source(self.key.schema)
+        source = chunk.source(self.shape)
         if self._prepare is None:
             return source
         try:
@@ -240,7 +249,7 @@ class Family:
         """Put every member's rows of the chunk into it; False if each must run by itself."""
         if self._broken or len(self._members) < FAMILY_MIN:
             return False
-        source = chunk.source(self._key.schema)
+        source = chunk.source(self._members[0].shape)
         try:
             self._join(chunk, source)
         except (Error, pa.ArrowException):
@@ -260,11 +269,21 @@ class Family:
             piece = source.rows.slice(begin, size)
             rows = piece.append_column(ROW_APPEND, appends.slice(begin, size))
             self._split(record_batch(self._run(rows, chunk.instant_ms)), parts, numbers)
+        nothing = rebatched(
+            source,
+            pa.RecordBatch.from_pylist([], schema=self.schema),
+            np.zeros_like(source.borders),
+        )
         for at, member in enumerate(self._members):
+            if not parts[at]:
+                chunk.made[member] = nothing
+                continue
             rows = parts[at][0] if len(parts[at]) == 1 else pa.concat_batches(parts[at])
             number = numbers[at][0] if len(numbers[at]) == 1 else np.concatenate(numbers[at])
-            borders = borders_of(number, len(source.borders) - 1)
-            chunk.made[member.key] = rebatched(source, rows, borders)
+            borders = np.array([0, rows.num_rows])
+            if self._key.borders:
+                borders = borders_of(number, len(source.borders) - 1)
+            chunk.made[member] = rebatched(source, rows, borders)
 
     def _split(
         self,
@@ -276,11 +295,11 @@ class Family:
         member = column(found, 0).to_numpy()
         order = np.lexsort((column(found, 1).to_numpy(), member))
         append = column(found, 2).to_numpy()[order]
-        kept = pa.RecordBatch.from_arrays(found.columns[3:], schema=self._members[0].schema)
+        kept = pa.RecordBatch.from_arrays(found.columns[3:], schema=self.schema)
         ordered = kept.take(pa.array(order)) if len(order) else kept
-        ends = np.searchsorted(member[order], np.arange(len(self._members) + 1))
-        for at in range(len(self._members)):
-            begin, end = int(ends[at]), int(ends[at + 1])
+        present, begins = np.unique(member[order], return_index=True)
+        ends = np.append(begins[1:], len(order))
+        for at, begin, end in zip(present.tolist(), begins.tolist(), ends.tolist(), strict=True):
             parts[at].append(ordered.slice(begin, end - begin))
             numbers[at].append(append[begin:end])
 
@@ -351,6 +370,7 @@ class Chains:
         self._session = session
         self._chains: dict[ChainKey, SharedChain] = {}
         self._families: dict[ChainKey, Family] = {}
+        self._shapes: dict[tuple[str, Schema], SourceShape] = {}
 
     def acquire(self, chain: Chain, scan: Scan, start: Start) -> SharedChain:
         """The chain of this key, prepared if it is new; raises `duck.Error`. Release it once."""
@@ -362,16 +382,16 @@ class Chains:
         return shared
 
     def _made(self, chain: Chain, key: ChainKey, start: Start) -> SharedChain:
-        source = stored_schema(key.schema)
+        shape = self._shape(key)
         if not chain.layers:
-            return SharedChain(key, source, None)
+            return SharedChain(key, shape, None)
         # Only the seed is taken from the start; equal keys have equal ones.
         context = Context(self._session, replace(start, seed=key.seed))
 
         def prepare() -> Project:
-            return Project(context, source, chain.layers, borders=chain.borders)
+            return Project(context, shape.schema, chain.layers, borders=chain.borders)
 
-        shared = SharedChain(key, source, prepare)
+        shared = SharedChain(key, shape, prepare)
         family = self._family(chain, key)
         if family is not None and not family.empty and family.proven():
             shared.schema = family.schema
@@ -381,6 +401,16 @@ class Chains:
             shared.constants = chain.filtered.parameters
             family.add(shared)
         return shared
+
+    def _shape(self, key: ChainKey) -> SourceShape:
+        """The one object for these columns; unused ones go when no chain is left."""
+        if not self._chains:
+            self._shapes.clear()
+        known = self._shapes.get((key.stream_id, key.schema))
+        if known is None:
+            known = SourceShape(key.schema, stored_schema(key.schema))
+            self._shapes[key.stream_id, key.schema] = known
+        return known
 
     def _family(self, chain: Chain, key: ChainKey) -> Family | None:
         """The family of a parametric filter, None for any other chain."""

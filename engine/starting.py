@@ -1,4 +1,4 @@
-"""Where the scans of a query begin: seeks resolved against what is durable at its acceptance."""
+"""What a query starts with: where its scans begin, and what feeds the leaves of its graph."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from engine.duck import Session
+from engine.errors import Code, SqlError
 from engine.feeds import Storage
-from engine.operators.operator import Start
-from engine.physical import scans
+from engine.operators.bounded import BoundedRows
+from engine.operators.operator import Context, Start
+from engine.operators.random_stream import RandomRows
+from engine.physical import Chain, scans
 from engine.running import Output
-from engine.sql.logical import BoundedQuery, Scan, Seek, StreamingQuery
+from engine.sharing import Chains, SharedChain
+from engine.sql.logical import (
+    BoundedQuery,
+    BoundedScan,
+    RandomScan,
+    Scan,
+    Seek,
+    StreamingQuery,
+)
 from engine.steps import SourceStart, StartRecord
 
 Answers = Mapping[BoundedQuery, pa.Table]
@@ -19,18 +31,58 @@ Answers = Mapping[BoundedQuery, pa.Table]
 
 @dataclass(frozen=True, slots=True)
 class Starting:
-    """A query that is about to start. `answers`: rows of its bounded sources."""
+    """A query that is about to start. `answers`: rows of its bounded sources; `tables`: of the
+    long sets that its SQL names."""
 
     plan: StreamingQuery
     start: Start
     record: StartRecord
     output: Output
     answers: Answers
+    tables: Mapping[str, pa.Table]
 
     @property
     def rewinds(self) -> bool:
         """Whether window results wait until the past is read."""
         return self.start.rewinds
+
+
+class Leaves:
+    """What feeds the leaves of a query being built: shared chains and sources of its own."""
+
+    def __init__(self, session: Session, chains: Chains, starting: Starting) -> None:
+        self._context = Context(session, starting.start)
+        self._shared = chains
+        self._starting = starting
+        self.chains: list[SharedChain] = []
+        self.sources: list[RandomRows | BoundedRows] = []
+
+    def schema_of(self, chain: Chain) -> pa.Schema:
+        """Prepare a leaf's chain and say what it gives; raises `duck.Error` and SqlError."""
+        match chain.scan:
+            case Scan():
+                self.chains.append(self._shared.acquire(chain, chain.scan, self._starting.start))
+                return self.chains[-1].schema
+            case RandomScan():
+                made = RandomRows(self._context, chain.scan, chain.layers, borders=chain.borders)
+            case BoundedScan():
+                made = self._bounded(chain, chain.scan)
+        self.sources.append(made)
+        return made.schema
+
+    def _bounded(self, chain: Chain, scan: BoundedScan) -> BoundedRows:
+        table = self._starting.answers.get(scan.query)
+        if table is None:
+            message = "A bounded source within a streaming query is not supported here."
+            raise SqlError(message, Code.NOT_IMPLEMENTED)
+        return BoundedRows(self._context, scan, chain.layers, table)
+
+    def close(self) -> None:
+        """The query does not start: give everything back."""
+        for each in self.sources:
+            each.close()
+        for each in self.chains:
+            self._shared.release(each)
 
 
 def source_starts(

@@ -82,6 +82,7 @@ class Column:
         self.there: Bools = np.zeros(0, np.bool_)
         self._wide = not fixed
         self._items = 0
+        self._keep = partial.keep
 
     def lane(self, array: pa.Array) -> Lane:
         """A batch's partials in the form that `merge` takes."""
@@ -153,6 +154,9 @@ class Column:
             else:
                 held = held or []
                 held.extend(given)
+                if self._keep and len(held) >= 2 * abs(self._keep):
+                    held.sort(key=sort_key, reverse=self._keep < 0)
+                    del held[abs(self._keep) :]
             self.values[slot] = held
             self.there[slot] = True
             self._items += len(held) - before
@@ -196,6 +200,19 @@ def _before(left: Values, right: Values, *, largest: bool) -> Bools:
         left_nan, right_nan = np.isnan(left), np.isnan(right)
         found |= (left_nan & ~right_nan) if largest else (~left_nan & right_nan)
     return found
+
+
+def sort_key(value: Any) -> Any:
+    """What orders values as DuckDB does: NaN above all numbers, NULL above all, tuples by field."""
+    if value is None:
+        return (1,)
+    if isinstance(value, float):
+        return (0, value != value, 0.0 if value != value else value)
+    if isinstance(value, dict):
+        return (0, *(sort_key(each) for each in value.values()))
+    if isinstance(value, list):
+        return (0, *(sort_key(each) for each in value))
+    return (0, value)
 
 
 def hashable(value: Any) -> Any:

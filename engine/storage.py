@@ -156,8 +156,8 @@ class Storage:
         self.submit(records, done)
         return future
 
-    def known(self, stream_id: str, idempotency_id: str) -> bool:
-        """An append with this id is durable and its id is still kept."""
+    def known(self, stream_id: str, idempotency_id: str) -> int | None:
+        """Number of the durable append with this id; None if there is none or it is forgotten."""
         return self._log.known(stream_id, idempotency_id)
 
     def drop_stream(self, stream_id: str) -> None:
@@ -283,6 +283,7 @@ class Storage:
             written_bps=recent.written_bps,
             written_eps=recent.written_eps,
             history=points,
+            degraded=self.degraded(stream_id),
         )
 
     def count_read(self, stream_id: str, rows: int, nbytes: int) -> None:
@@ -420,6 +421,11 @@ class Storage:
         with self._lock:
             self._hot_commits += 1
             self._tails.thaw()
+
+    def is_hot(self, stream_id: str) -> bool:
+        """Whether rows of a stream are not in history yet."""
+        with self._lock:
+            return bool(self._tails.slices(stream_id, 0))
 
     def keep_filters(self) -> dict[str, str]:
         """`keep_sql` of every stream that has a TTL."""

@@ -25,8 +25,9 @@ from engine.duck import Session
 from engine.encode import JsonEncoder, event_time_ms
 from engine.errors import Code, QueryFailed
 from engine.failures import INTERNAL, failure_of
+from engine.operators.statement import quoted
 from engine.type_parser import parse_type
-from engine.types import duckdb_type, quote_name
+from engine.types import duckdb_type
 from engine.worker_wire import (
     JobColumn,
     JobDone,
@@ -42,7 +43,7 @@ _ROWS = {"json": 2_048, "arrow": 16_384}
 # Share of the worker's memory that DuckDB's buffer manager may use; the rest is for what it does
 # not count (values of scalar functions, result batches, JSON text).
 _BUFFER_SHARE = 0.7
-# One frame of JSON; what a reader's queue is filled with at a time.
+# One frame of rows; what a reader's queue is filled with at a time.
 _CHUNK_BYTES = 512 << 10
 _RECEIVE_BYTES = 1 << 16
 # What may stay allocated after a job before it is given back by force (which takes 9 ms).
@@ -194,7 +195,7 @@ class Worker:
             parts.append(f"SELECT {nothing} WHERE false")
             where = ""
         body = " UNION ALL ".join(part + where for part in parts)
-        self._session.execute(f"CREATE TEMP VIEW {quote_name(table.alias)} AS {body}")
+        self._session.execute(f"CREATE TEMP VIEW {quoted(table.alias)} AS {body}")
 
     def _run(self, job: WireJob) -> int:
         reader = self._session.stream(job.sql, _ROWS[job.output])
@@ -206,7 +207,8 @@ class Worker:
         rows = 0
         for batch in self._batches(reader):
             rows += batch.num_rows
-            self._channel.send(worker_wire.BATCH, memoryview(batch.serialize()))
+            for piece in _pieces(batch):
+                self._channel.send(worker_wire.BATCH, memoryview(piece.serialize()))
         if not rows:  # one empty batch, so that the reader learns the schema
             empty = pa.RecordBatch.from_pylist([], schema=reader.schema)
             self._channel.send(worker_wire.BATCH, memoryview(empty.serialize()))
@@ -229,8 +231,7 @@ class Worker:
 
     def _send_rows(self, head: bytes, payload: bytes) -> None:
         if len(payload) > worker_wire.FRAME_BYTES_MAX:
-            limit = worker_wire.FRAME_BYTES_MAX >> 20
-            raise QueryFailed(f"A row of the result is over {limit} MiB.", Code.MEMORY_LIMIT)
+            raise _too_wide()
         self._channel.send(worker_wire.ROWS, head, payload)
 
     def _batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -241,8 +242,25 @@ class Worker:
                 yield batch
 
 
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """A batch cut into frames that the engine's loop can take in one turn."""
+    if batch.nbytes <= _CHUNK_BYTES or batch.num_rows == 1:
+        if batch.nbytes > worker_wire.FRAME_BYTES_MAX:
+            raise _too_wide()
+        yield batch
+        return
+    half = batch.num_rows // 2
+    yield from _pieces(batch.slice(0, half))
+    yield from _pieces(batch.slice(half))
+
+
+def _too_wide() -> QueryFailed:
+    limit = worker_wire.FRAME_BYTES_MAX >> 20
+    return QueryFailed(f"A row of the result is over {limit} MiB.", Code.MEMORY_LIMIT)
+
+
 def _cast(columns: tuple[JobColumn, ...], value: Callable[[str], str]) -> str:
-    names = [(quote_name(c.name), duckdb_type(parse_type(c.type))) for c in columns]
+    names = [(quoted(c.name), duckdb_type(parse_type(c.type))) for c in columns]
     return ", ".join((_ONE, *(f"CAST({value(name)} AS {kind}) AS {name}" for name, kind in names)))
 
 

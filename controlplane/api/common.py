@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Request
@@ -15,6 +15,10 @@ from engine.protocol import Caller
 # Key of the ASGI scope under which the outermost application leaves the workspace's name.
 WORKSPACE_KEY: Final = "tailrace.workspace"
 DEFAULT_WORKSPACE: Final = "default"
+
+
+# What an integer of a request may be: the stores hold 64 bits.
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,9 +45,9 @@ class Guard:
     ) -> None:
         """Litestar's guard: raises a Problem or leaves the Principal in the scope."""
         operation = getattr(handler, "operation_id", None)
-        if operation in self._public:
-            return
         scope: Any = connection.scope
+        if operation in self._public or scope["method"] == "OPTIONS":
+            return
         headers = dict(connection.scope["headers"])
         workspace = scope.get(WORKSPACE_KEY, DEFAULT_WORKSPACE)
         principal = await self._authenticator.authenticate(headers, workspace)

@@ -9,13 +9,12 @@ from litestar import Controller, delete, get, patch, post, put
 from litestar.di import NamedDependency as Given
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from connectors.duration import seconds
 from connectors.metrics import SourceStats
 from connectors.status import SourceStatus
 from controlplane.api.common import Owner
 from controlplane.auth import Principal
 from controlplane.db.tables import Source as SourceRow
-from controlplane.services.names import rfc3339, utc_text
+from controlplane.services.names import milliseconds, rfc3339, utc_text
 from controlplane.services.sources import PREVIEW_MS_DEFAULT, NewSource, SourceService
 
 
@@ -210,8 +209,8 @@ class SourceController(Controller):
         metrics_time_range: Range,
     ) -> Stats:
         """Counters, throughput by the minute and the latest error."""
-        range_ms = int(seconds(metrics_time_range, "metrics_time_range") * 1000)
-        error_ms = int(seconds(error_log_time_range, "error_log_time_range") * 1000)
+        range_ms = milliseconds(metrics_time_range, "metrics_time_range")
+        error_ms = milliseconds(error_log_time_range, "error_log_time_range")
         return _stats(await sources.stats(principal, source_id, range_ms, error_ms))
 
 
@@ -229,7 +228,7 @@ class SourceToolController(Controller):
         principal: Given[Principal],
     ) -> list[dict[str, Any]]:
         """Up to `size` events within `timeout`."""
-        timeout = int(seconds(data.timeout, "timeout") * 1000) if data.timeout else None
+        timeout = milliseconds(data.timeout, "timeout") if data.timeout else None
         size = 1 if data.size is None else data.size
         wait_ms = PREVIEW_MS_DEFAULT if timeout is None else timeout
         return await sources.preview(data.type, data.properties or {}, size, wait_ms)

@@ -9,7 +9,7 @@ from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency as Given
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from controlplane.api.common import Owner, owner
+from controlplane.api.common import Int64, Owner, owner
 from controlplane.auth import Principal
 from controlplane.services.names import check_database, rfc3339, utc_text
 from controlplane.services.streams import StreamService
@@ -64,17 +64,17 @@ class StreamDef(msgspec.Struct, frozen=True, kw_only=True):
     engine: str | None = None
     event_time_column: str | None = None
     event_time_timezone: str | None = None
-    logstore_retention_bytes: int | None = None
-    logstore_retention_ms: int | None = None
+    logstore_retention_bytes: Int64 | None = None
+    logstore_retention_ms: Int64 | None = None
     mode: str | None = None
     name: str
     order_by_expression: str | None = None
     order_by_granularity: str | None = None
     partition_by_granularity: str | None = None
     primary_key: str | None = None
-    replication_factor: int | None = None
+    replication_factor: Int64 | None = None
     secondary_indexes: list[SecondaryIndex] | None = None
-    shards: int | None = None
+    shards: Int64 | None = None
     ttl_expression: str | None = None
 
 
@@ -109,8 +109,8 @@ class UpdateStreamRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What may be changed; other fields are ignored."""
 
     description: str | None = None
-    logstore_retention_bytes: int | None = None
-    logstore_retention_ms: int | None = None
+    logstore_retention_bytes: Int64 | None = None
+    logstore_retention_ms: Int64 | None = None
     ttl_expression: str | None = None
 
 

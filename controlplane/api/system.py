@@ -16,7 +16,7 @@ from controlplane.services.health import HealthService
 from controlplane.telemetry import HttpCounters, exposition
 
 PRODUCT: Final = "Tailrace"
-METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+METRICS_TYPE: Final = "text/plain; version=0.0.4"
 
 
 class Build(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +123,7 @@ async def docs(documents: Given[Documents]) -> Response[bytes]:
     """The reference as one page without scripts."""
     _, page = await documents.get()
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    return Response(page, media_type="text/html; charset=utf-8", headers=headers)
+    return Response(page, media_type="text/html", headers=headers)
 
 
 HANDLERS: Final[list[HTTPRouteHandler]] = [healthz, readyz, info, metrics, openapi_json, docs]

@@ -24,10 +24,10 @@ BACKLOG = 2048
 
 @click.command()
 @click.option("--host", help="Address to listen on (default 127.0.0.1).")
-@click.option("--port", type=int, help="Port, 0 = a free one (default 8000).")
+@click.option("--port", help="Port, 0 = a free one (default 8000).")
 @click.option("--data-dir", help="Folder for logs, history and metadata (default data).")
 @click.option("--config", "config", help="Settings file (TOML).")
-def serve(host: str | None, port: int | None, data_dir: str | None, config: str | None) -> None:
+def serve(host: str | None, port: str | None, data_dir: str | None, config: str | None) -> None:
     """Run the server in the foreground."""
     try:
         settings = load_settings({"host": host, "port": port, "data_dir": data_dir}, file=config)

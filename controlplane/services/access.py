@@ -14,13 +14,12 @@ from typing import Final
 
 import msgspec
 
-from connectors.duration import seconds
 from controlplane import problems
 from controlplane.auth import ROLES, Authenticator, Principal, digest_of, normal_role
 from controlplane.db.repository import Conflict, Directory
 from controlplane.db.tables import ApiKey, User, Workspace
 from controlplane.passwords import Passwords
-from controlplane.services.names import is_uuid
+from controlplane.services.names import is_uuid, milliseconds
 from controlplane.settings import Settings
 from engine.clock import Clock
 
@@ -28,6 +27,9 @@ log = logging.getLogger("tailrace.access")
 
 ALPHABET: Final = string.ascii_letters + string.digits
 USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}")
+RFC3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
+)
 PASSWORD_CHARS_MIN: Final = 8
 PASSWORD_CHARS_MAX: Final = 256
 KEY_NAME_CHARS_MAX: Final = 200
@@ -67,7 +69,7 @@ class KeyLife(msgspec.Struct, frozen=True):
         if self.expire_at and self.expire_in:
             raise problems.bad_request("expire_at and expire_in exclude each other.")
         if self.expire_in:
-            end_ms = now_ms + int(seconds(self.expire_in, "expire_in") * 1000)
+            end_ms = now_ms + milliseconds(self.expire_in, "expire_in")
         elif self.expire_at:
             end_ms = _rfc3339_ms(self.expire_at)
         else:
@@ -79,10 +81,10 @@ class KeyLife(msgspec.Struct, frozen=True):
 
 def _rfc3339_ms(text: str) -> int:
     try:
-        instant = msgspec.convert(text, datetime)
+        instant = msgspec.convert(text, datetime) if RFC3339.fullmatch(text) else None
     except msgspec.ValidationError:
         instant = None
-    if instant is None or instant.tzinfo is None:
+    if instant is None:
         raise problems.bad_request(
             f"expire_at '{text[:64]}' is not RFC 3339; write it like 2030-06-07T12:00:00Z."
         )

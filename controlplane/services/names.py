@@ -7,8 +7,9 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from connectors.duration import seconds
 from controlplane import problems
-from engine.errors import Code, NotFound
+from engine.errors import Code, NotFound, UserError
 
 NAME: Final = re.compile(r"(?:[A-Za-z]|_tp_metric_[A-Za-z0-9_])[A-Za-z0-9_]{0,63}")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,6 +28,14 @@ def check_database(name: str | None) -> None:
     """Only `default` exists: else 404 with code 81."""
     if name and name != "default":
         raise NotFound(f"Database '{name}' does not exist.", Code.UNKNOWN_DATABASE)
+
+
+def milliseconds(text: str, name: str) -> int:
+    """A duration of a request in milliseconds; 400 that names the field."""
+    try:
+        return int(seconds(text, name) * 1000)
+    except UserError as error:
+        raise problems.bad_request(error.message) from None
 
 
 def is_uuid(text: str) -> bool:

@@ -16,6 +16,7 @@ from controlplane.auth import Authenticator, Principal
 from controlplane.services.engines import Engines, WorkspaceEngine
 from controlplane.services.live_query import Limits, LiveQuery, QueryRecord, join_arrays
 from controlplane.services.rest import pause
+from controlplane.services.uses import Uses
 from controlplane.settings import Settings
 from engine.clock import Clock
 from engine.errors import Code, NotFound, Overloaded, SqlError, TailraceError, UserError
@@ -36,6 +37,8 @@ EXEC_MS_DEFAULT = 30_000
 # Result of exec, held whole in memory before it is sent.
 EXEC_BYTES_MAX = 64 << 20
 EXEC_TOO_LARGE = "The result is larger than 64 MiB; add a LIMIT or use queries."
+# Statements that answer with rows: they have no place where only definitions run.
+WITH_ROWS = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"})
 # How often the callers of running queries are checked: a revoked key's streams end within 5 s.
 CHECK_SECONDS = 2.0
 
@@ -70,10 +73,16 @@ class QueryService:
     """All ad-hoc queries. Records live in memory, bounded by number and age."""
 
     def __init__(
-        self, engines: Engines, authenticator: Authenticator, clock: Clock, settings: Settings
+        self,
+        engines: Engines,
+        authenticator: Authenticator,
+        uses: Uses,
+        clock: Clock,
+        settings: Settings,
     ) -> None:
         self._engines = engines
         self._authenticator = authenticator
+        self._uses = uses
         self._clock = clock
         self._settings = settings
         self._workspaces: dict[str, _Workspace] = {}
@@ -109,7 +118,7 @@ class QueryService:
             batch_ms=min(max(new.batch_ms, 0), BATCH_MS_MAX),
             allow=principal.statement_classes(),
         )
-        running = await in_sql(engine.run(request))
+        running = await self._uses.named(principal, in_sql(engine.run(request)))
         record.opened = running.opened
         if running.opened.kind == "ddl":
             await workspace.refresh()
@@ -252,7 +261,7 @@ class QueryService:
     async def define(self, principal: Principal, new: NewQuery) -> QueryRecord:
         """Run one DDL statement; a statement with rows is refused before it runs."""
         analysis = await self.analyze(principal, new.sql)
-        if analysis.query_type in ("SELECT", "WITH"):
+        if analysis.query_type in WITH_ROWS:
             raise problems.bad_request("Only statements that define something run here.")
         started = await self.start(principal, new)
         if isinstance(started, LiveQuery):

@@ -159,19 +159,27 @@ class SourceService:
         values: dict[str, Any] = {
             "name": change.name or row.name,
             "stream": change.stream or row.stream,
-            "description": row.description if change.description is None else change.description,
+            "description": change.description or row.description,
             "properties": row.properties if change.properties is None else change.properties,
         }
         if merge and change.properties is not None:
             values["properties"] = {**row.properties, **change.properties}
         check_name(values["name"], "source")
         await _reach(self._connectors.validate(row.type, values["properties"]))
-        if values["stream"] != row.stream:
-            workspace = await self._engines.of(principal.workspace)
-            engine = await workspace.engine()
-            await _known_stream(engine.hold(_owner(row.id), (values["stream"],)))
-        await self._of(principal).update(row.id, **values, **self._touched(principal))
+        values.update(self._touched(principal))
+        if values["stream"] == row.stream:
+            await self._of(principal).update(row.id, **values)
+        else:
+            await self._move(principal, row.id, values)
         return await self.get(principal, source_id)
+
+    async def _move(self, principal: Principal, source_id: str, values: dict[str, Any]) -> None:
+        """Write to another stream from now on."""
+        workspace = await self._engines.of(principal.workspace)
+        engine = await workspace.engine()
+        async with workspace.uses_lock:
+            await _known_stream(engine.hold(_owner(source_id), (values["stream"],)))
+            await self._of(principal).update(source_id, **values)
 
     async def start(self, principal: Principal, source_id: str) -> None:
         """Run it; fine if it runs already."""
@@ -212,9 +220,10 @@ class SourceService:
     ) -> SourceStats:
         """Counters since the start and the throughput of the range."""
         row = await self._row(principal, source_id)
-        if not 0 < range_ms <= STATS_RANGE_MS_MAX or not 0 < error_range_ms <= STATS_RANGE_MS_MAX:
-            raise problems.bad_request("A time range is more than 0 and at most 7d.")
-        return await _reach(self._connectors.stats(row.id, range_ms, error_range_ms))
+        if range_ms <= 0 or error_range_ms <= 0:
+            raise problems.bad_request("A time range is more than 0.")
+        ranges = (min(range_ms, STATS_RANGE_MS_MAX), min(error_range_ms, STATS_RANGE_MS_MAX))
+        return await _reach(self._connectors.stats(row.id, *ranges))
 
     async def preview(
         self, type_: str, properties: dict[str, Any], size: int, timeout_ms: int

@@ -9,6 +9,7 @@ from controlplane import problems
 from controlplane.auth import Principal
 from controlplane.services.engines import Engines
 from controlplane.services.names import check_name
+from controlplane.services.uses import Uses
 from engine.errors import Code, NotFound, UserError
 from engine.protocol import Alteration, Definition, StreamStats
 
@@ -23,8 +24,9 @@ HISTORY_DAYS_MAX: Final = 7
 class StreamService:
     """Create, read, change, drop and measure streams of a workspace."""
 
-    def __init__(self, engines: Engines) -> None:
+    def __init__(self, engines: Engines, uses: Uses) -> None:
         self._engines = engines
+        self._uses = uses
 
     async def create(self, principal: Principal, definition: Definition) -> Definition:
         """Create a stream; durable and listed on return."""
@@ -68,7 +70,7 @@ class StreamService:
         await self.get(principal, name)
         workspace = await self._engines.of(principal.workspace)
         engine = await workspace.engine()
-        await engine.drop(name, force=force)
+        await self._uses.named(principal, engine.drop(name, force=force))
         await workspace.refresh()
 
     async def stats(self, principal: Principal, name: str, history_days: int | None) -> StreamStats:

@@ -31,11 +31,12 @@ class Partial:
     type: DataType
     merge: str
     by: int = -1
+    keep: int = 0
 
     def template(self) -> PartialTemplate:
         """The partial, cast to exactly its type."""
         sql = f"CAST({self.sql} AS {duckdb_type(self.type)})"
-        return PartialTemplate(sql, self.type, self.merge, self.by)
+        return PartialTemplate(sql, self.type, self.merge, self.by, self.keep)
 
 
 def composed(

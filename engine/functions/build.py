@@ -322,6 +322,20 @@ def substitute(sql: str, values: dict[str, str]) -> str:
     return _NAMES.sub(put, sql)
 
 
+def tried(sql: Callable[..., str], *args: str) -> str:
+    """NULL instead of an error of `sql`, which is called with SQL of its operands.
+
+    DuckDB refuses TRY over functions with effects (`error`, which strict casts use) and over
+    subqueries. Such operands are computed outside, and what they raise is raised.
+    """
+    plain = sql(*args)
+    if "error(" not in plain and "(SELECT " not in plain:
+        return f"TRY({plain})"
+    fields = ", ".join(f"a{at} := {arg}" for at, arg in enumerate(args))
+    inner = sql(*(f"__try.a{at}" for at in range(len(args))))
+    return f"list_transform([struct_pack({fields})], lambda __try: TRY({inner}))[1]"
+
+
 def bounded(count: str, unit_bytes: str = "1") -> str:
     """SQL of a length that keeps a value below VALUE_BYTES_MAX: at least 0, at most the bound."""
     return f"greatest(0, least(CAST({count} AS BIGINT), {VALUE_BYTES_MAX} // {unit_bytes}))"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.errors import Code, SqlError
-from engine.functions.build import literal, wrapped
+from engine.functions.build import literal, tried, wrapped
 from engine.functions.moments import as_storage, parse_moment
 from engine.functions.render import struct_sql, text_sql
 from engine.functions.table import Arg, Bound
@@ -38,11 +38,16 @@ def cast_sql(arg: Arg, t: DataType) -> Bound:
     if arg.type.inner.name == "nothing":
         return Bound(f"CAST(NULL AS {duckdb_type(t)})", nullable(t))
     attempt = try_sql(arg, t)
-    if not _can_fail(arg, t):
+    if _can_fail(arg, t):
+        refusal = failure(arg.sql, t)
+    elif _can_overflow(arg, t):
+        message = f"code 69: a value does not fit {t}: "
+        refusal = f"error({literal(message)} || left(CAST({arg.sql} AS VARCHAR), 100))"
+    else:
         return Bound(attempt, result)
-    guard = f"CASE WHEN {wrapped(arg.sql)} IS NULL THEN NULL ELSE {failure(arg.sql, t)} END"
+    guard = f"CASE WHEN {wrapped(arg.sql)} IS NULL THEN NULL ELSE {refusal} END"
     if not arg.type.is_nullable:
-        guard = failure(arg.sql, t)
+        guard = refusal
     return Bound(f"coalesce({attempt}, CAST({guard} AS {duckdb_type(t)}))", result)
 
 
@@ -59,6 +64,11 @@ def or_zero(arg: Arg, t: DataType) -> Bound:
 def _can_fail(arg: Arg, t: DataType) -> bool:
     source = _family(arg.type)
     return source == "text" and not t.is_string
+
+
+def _can_overflow(arg: Arg, t: DataType) -> bool:
+    """A number that has more digits than the decimal; integers and floats wrap or become inf."""
+    return _family(t) == "decimal" and _family(arg.type) in ("integer", "float", "decimal")
 
 
 def _family(t: DataType) -> str:
@@ -288,8 +298,10 @@ def _map_to_map(arg: Arg, t: DataType) -> str:
 
 def _text_to_nested(arg: Arg, t: DataType) -> str:
     """Text in the dialect's own spelling of arrays, tuples and maps, or JSON."""
-    text = f"replace({arg.sql}, '''', '\"')"
-    return f"TRY(CAST(CAST({text} AS JSON) AS {duckdb_type(t)}))"
+    return tried(
+        lambda sql: f"CAST(CAST(replace({sql}, '''', '\"') AS JSON) AS {duckdb_type(t)})",
+        arg.sql,
+    )
 
 
 _CONVERSIONS: dict[tuple[str, str], Convert] = {

@@ -196,7 +196,7 @@ def _best(name: str, args: tuple[Arg, ...]) -> BoundAggregate:
         if args[0].type.is_nullable:
             row = f"CASE WHEN {wrapped(args[0].sql)} IS NOT NULL THEN {row} END"
         sql = f"{function}({row}, {k}){FILTER}"
-    partial = Partial(sql, array(t), "concat")
+    partial = Partial(sql, array(t), "concat", keep=k if order == "ASC" else -k)
     return composed(
         (partial,),
         lambda p: f"coalesce(list_slice(list_sort({p[0]}, '{order}'), 1, {k}), {empty(t)})",

@@ -40,6 +40,9 @@ def _dynamic(key: Arg) -> str:
     if key.type.is_integer:
         k = wrapped(key.sql)
         return f"'[' || CASE WHEN {k} > 0 THEN {k} - 1 ELSE {k} END || ']'"
+    if not key.type.is_string and key.type.inner.name != "json":
+        message = f"a key of JSON is a string or an integer, not {key.type}"
+        raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
     text = f"replace(replace({key.sql}, '\\', '\\\\'), '\"', '\\\"')"
     return f"'.\"' || {text} || '\"'"
 

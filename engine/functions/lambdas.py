@@ -206,6 +206,9 @@ def _fold(args: tuple[Arg, ...]) -> Bound:
 
 
 def _map_lambda(name: str, args: tuple[Arg, ...], body: str) -> str:
+    if len(args) != 2:
+        message = f"function {name} takes a lambda and a map"
+        raise SqlError(message, Code.NUMBER_OF_ARGUMENTS)
     fun, source = args
     if source.type.inner.name != "map":
         raise bad_type(name, 1, source, "a map")

@@ -14,7 +14,7 @@ docs/functions.md`); every example on it runs as a test. Names are not case-sens
 camelCase spellings work too (`toStartOfHour`). Every aggregate can be used as `name_if(..., c)`.
 
 - A function of a NULL is NULL unless its text says otherwise; only then a type is `nullable`.
-- No function makes a value above 16 MiB.
+- No function makes a value above 16 MiB of shorter arguments, but for those that join them.
 - `now()`, `today()` and random values are fixed by the step they run in: a replay gives the same.
 - The examples of aggregates run over four rows: x = 1, 2, 3, 2 and s = 'a', 'b', 'c', 'b'.
 """

@@ -79,13 +79,15 @@ class PartialTemplate:
     """One accumulator of an aggregate: `sql` aggregates a batch (FILTER is added by the binder via
     the token `{filter}`, which is '' or ' FILTER (WHERE ...)'), `merge` as in logical.Partial.
 
-    `by`: index of the partial that a with_min/with_max companion follows.
+    `by`: index of the partial that a with_min/with_max companion follows. `keep` as in
+    logical.Partial.
     """
 
     sql: str
     type: DataType
     merge: str
     by: int = -1
+    keep: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from engine.functions.build import VALUE_BYTES_MAX, bounded, doc, fn, given, special, wrapped
+from engine.functions.build import (
+    VALUE_BYTES_MAX,
+    bad_type,
+    bounded,
+    doc,
+    fn,
+    given,
+    special,
+    tried,
+    wrapped,
+)
 from engine.functions.render import text_sql
 from engine.functions.table import Arg, Bound, Scalar
 from engine.types import BOOL, STRING, UINT8, UINT64, array, nullable
@@ -64,17 +74,39 @@ def _replace(args: tuple[Arg, ...]) -> str:
     return f"CASE WHEN {most} > {VALUE_BYTES_MAX} THEN {refusal} ELSE {sql} END"
 
 
+def _emptiness(arg: Arg, text: str, count: str) -> str:
+    """Comparison of a text with '' or of the length of an array or map with 0."""
+    name = arg.type.inner.name
+    if name == "tuple":
+        raise bad_type("empty", 0, arg, "a string, array or map")
+    if not arg.type.is_nested:
+        return f"({wrapped(arg.sql)} {text} '')"
+    return f"(len({'map_keys' if name == 'map' else ''}({arg.sql})) {count} 0)"
+
+
 def _trim(function: str) -> str:
     return f"{function}($1, ' ')"
 
 
 def _format(args: tuple[Arg, ...]) -> Bound:
     """`{}` and `{0}`; specifications after a colon are refused (their width has no bound)."""
-    rest = ", ".join(text_sql(a.sql, a.type) for a in args[1:])
+    texts = [text_sql(a.sql, a.type) for a in args[1:]]
+    rest = "".join(f", {text}" for text in texts)
     pattern = args[0].sql
     guard = f"CASE WHEN contains({pattern}, ':') THEN error('code 36: format takes {{}} and {{0}} "
-    sql = f"format({guard}only') ELSE {pattern} END{', ' if rest else ''}{rest})"
-    return Bound(sql, STRING)
+    guard += f"only'){_refusal(args[0], texts)} ELSE {pattern} END"
+    return Bound(f"format({guard}{rest})", STRING)
+
+
+def _refusal(pattern: Arg, texts: list[str]) -> str:
+    """A branch for patterns that would repeat their arguments into too long a text."""
+    if isinstance(pattern.constant, str) and pattern.constant.count("{") <= len(texts):
+        return ""
+    slots = f"(strlen({pattern.sql}) - strlen(replace({pattern.sql}, '{{', '')))"
+    longest = f"greatest(0, {', '.join(f'strlen({text})' for text in texts)})" if texts else "0"
+    made = f"strlen({pattern.sql}) + {slots} * {longest}"
+    refusal = "error('code 36: format would make a text above 16 MiB')"
+    return f" WHEN {made} > {VALUE_BYTES_MAX} THEN {refusal}"
 
 
 _CASES = (
@@ -153,26 +185,14 @@ _LENGTHS = (
     fn(
         "empty",
         "any",
-        lambda a: (
-            f"({wrapped(a[0].sql)} = '')"
-            if not a[0].type.is_nested
-            else f"(len(map_keys({a[0].sql})) = 0)"
-            if a[0].type.inner.name == "map"
-            else f"(len({a[0].sql}) = 0)"
-        ),
+        lambda a: _emptiness(a[0], "=", "="),
         BOOL,
         doc("Whether a text, array or map is empty.", ("empty('')", "true")),
     ),
     fn(
         "not_empty",
         "any",
-        lambda a: (
-            f"({wrapped(a[0].sql)} <> '')"
-            if not a[0].type.is_nested
-            else f"(len(map_keys({a[0].sql})) > 0)"
-            if a[0].type.inner.name == "map"
-            else f"(len({a[0].sql}) > 0)"
-        ),
+        lambda a: _emptiness(a[0], "<>", ">"),
         BOOL,
         doc("Whether a text, array or map is not empty.", ("not_empty('')", "false")),
     ),
@@ -393,7 +413,7 @@ _ENCODINGS = (
     fn(
         "try_base64_decode",
         "text",
-        "coalesce(TRY(decode(from_base64($1))), '')",
+        lambda a: f"coalesce({tried(lambda x: f'decode(from_base64({x}))', a[0].sql)}, '')",
         STRING,
         doc("As base64_decode, '' for bad input.", ("try_base64_decode('!')", '""')),
     ),

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.functions.build import bad_type, constant_text, doc, fn, given, lifted, special, wrapped
+from engine.functions.build import (
+    bad_type,
+    constant_text,
+    doc,
+    fn,
+    given,
+    lifted,
+    special,
+    tried,
+    wrapped,
+)
 from engine.functions.casts import cast_sql
 from engine.functions.moments import as_storage
 from engine.functions.render import unzoned, zoned
@@ -174,13 +184,14 @@ def _from_utc(name: str, into: bool) -> Callable[[tuple[Arg, ...]], Bound]:
 
 
 def _make_date(args: tuple[Arg, ...]) -> Bound:
-    parts = ", ".join(f"CAST({a.sql} AS BIGINT)" for a in args)
-    return Bound(f"coalesce(TRY(make_date({parts})), DATE '1970-01-01')", lifted(DATE, args))
+    parts = (f"CAST({a.sql} AS BIGINT)" for a in args)
+    made = tried(lambda *p: f"make_date({', '.join(p)})", *parts)
+    return Bound(f"coalesce({made}, DATE '1970-01-01')", lifted(DATE, args))
 
 
 def _make_datetime(args: tuple[Arg, ...]) -> Bound:
-    parts = ", ".join(f"CAST({a.sql} AS BIGINT)" for a in args[:5])
-    made = f"TRY(make_timestamp({parts}, CAST({args[5].sql} AS DOUBLE)))"
+    parts = [f"CAST({a.sql} AS BIGINT)" for a in args[:5]] + [f"CAST({args[5].sql} AS DOUBLE)"]
+    made = tried(lambda *p: f"make_timestamp({', '.join(p)})", *parts)
     zero = "TIMESTAMP '1970-01-01'"
     return Bound(f"CAST(coalesce({made}, {zero}) AS TIMESTAMP_S)", lifted(DATETIME, args))
 

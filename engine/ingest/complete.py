@@ -10,7 +10,7 @@ from typing import Final
 import pyarrow as pa
 
 from engine import duck
-from engine.batch import TP_TIME
+from engine.batch import ROW_NUMBER, TP_TIME
 from engine.compute import pc
 from engine.errors import Code, IngestError, UserError
 from engine.ingest.cast import cast_column
@@ -37,12 +37,17 @@ class _Plan:
 class Completer:
     """Makes whole rows of given columns, for one schema; for one thread.
 
-    `session_factory` is called at most once, when the first expression is needed. The constructor
-    raises UserError for defaults that refer to each other in a circle.
+    `session_factory` is called at most once, when the first expression is needed. `seed` is that
+    of random defaults. The constructor raises UserError for defaults that refer to each other in
+    a circle.
     """
 
-    def __init__(self, schema: StoredSchema, session_factory: Callable[[], duck.Session]) -> None:
+    def __init__(
+        self, schema: StoredSchema, session_factory: Callable[[], duck.Session], seed: int = 0
+    ) -> None:
         self._columns = schema.columns
+        self._seed = seed
+        self._next_row = 0  # random defaults are drawn by it, so it never begins anew
         self._names = frozenset(column.name for column in schema.columns)
         self._session_factory = session_factory
         self._session: duck.Session | None = None
@@ -165,6 +170,9 @@ class Completer:
         for name in plan.schema.names:
             if name == _NOW:
                 arrays.append(pa.repeat(pa.scalar(instant, pa.int64()), count))
+            elif name == ROW_NUMBER:
+                arrays.append(pa.array(range(self._next_row, self._next_row + count), pa.int64()))
+                self._next_row += count
             elif name.startswith(_MISSING) and name not in self._names:
                 missing = parts[name.removeprefix(_MISSING)].missing
                 assert missing is not None
@@ -216,6 +224,8 @@ class Completer:
         fields = [pa.field(c.name, arrow_type(c.type)) for c in read]
         fields += [pa.field(_MISSING + name, pa.bool_()) for name in sorted(parts)]
         fields.append(pa.field(_NOW, pa.int64()))
+        if any("{seed}" in rules[name].sql for name in pending):
+            fields.append(pa.field(ROW_NUMBER, pa.int64()))
         left = [c.name for c in self._columns if c.name in pending]
         schema = pa.schema(fields)
 
@@ -244,7 +254,8 @@ class Completer:
         rule = self._rules[name]
         now = f"make_timestamp_ms({_quoted(_NOW)})"
         fallback = now if name == TP_TIME else zero_sql(rule.type)
-        value = f"CAST(({rule.sql.replace('{now_ms}', _quoted(_NOW))}) AS {duckdb_type(rule.type)})"
+        sql = rule.sql.replace("{now_ms}", _quoted(_NOW)).replace("{seed}", str(self._seed))
+        value = f"CAST(({sql}) AS {duckdb_type(rule.type)})"
         if not rule.type.is_nullable:
             value = f"COALESCE({value}, CAST({fallback} AS {duckdb_type(rule.type)}))"
         if partial:

@@ -78,8 +78,8 @@ class _Work:
 class Decoder:
     """Compiled for one schema; for one thread. Columns that a writer cannot give are unknown to it.
 
-    `session_factory` is called only if a default is an expression. Raises UserError for defaults
-    that are not valid SQL or refer to each other in a circle.
+    `session_factory` is called only if a default is an expression; `seed` is that of random
+    ones. Raises UserError for defaults that are not valid SQL or refer to each other in a circle.
     """
 
     def __init__(
@@ -87,10 +87,11 @@ class Decoder:
         schema: StoredSchema,
         session_factory: Callable[[], duck.Session],
         limits: IngestLimits | None = None,
+        seed: int = 0,
     ) -> None:
         self._limits = limits or IngestLimits()
         self._columns = {c.name: c for c in schema.columns}
-        self._completer = Completer(schema, session_factory)
+        self._completer = Completer(schema, session_factory, seed)
         self._by_names: OrderedDict[tuple[str, ...], CompactShape] = OrderedDict()
         self._by_prefix: OrderedDict[bytes, CompactShape] = OrderedDict()
         self._loose_shapes: OrderedDict[ShapeKey, Shape] = OrderedDict()

@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow as pa
 
 from engine import duck
-from engine.batch import TP_TIME
+from engine.batch import ROW_NUMBER, TP_TIME
 from engine.errors import Code, UserError
 from engine.schema import StoredColumn, StoredSchema
 from engine.types import DataType, arrow_type, duckdb_type, zero_value
@@ -87,9 +87,11 @@ def _probe(sql: str, t: DataType, session: duck.Session) -> Rule | None:
     """Whether SQL without columns is a constant or the instant; None if it is neither."""
     seen: list[pa.Scalar] = []
     for probe in _PROBES:
-        text = f"CAST(({sql.replace('{now_ms}', f'{probe}::BIGINT')}) AS {duckdb_type(t)})"
+        bound = sql.replace("{now_ms}", f"{probe}::BIGINT").replace("{seed}", str(probe))
+        rows = f"(SELECT range AS {ROW_NUMBER} FROM range({_PROBE_ROWS}))"
+        text = f"CAST(({bound}) AS {duckdb_type(t)})"
         try:
-            column = session.query(f"SELECT {text} AS v FROM range({_PROBE_ROWS})").column(0)
+            column = session.query(f"SELECT {text} AS v FROM {rows}").column(0)
         except duck.Error as error:
             message = str(error).splitlines()[0][:300]
             raise UserError(f"a default is not valid: {message}") from None

@@ -156,13 +156,14 @@ class CommitLog:
         """Run a quick action on the writer's thread between two commits."""
         self._writer.between(action)
 
-    def known(self, stream_id: str, idempotency_id: str) -> bool:
-        """An append with this id is durable and its id is still kept."""
-        return bool(self._ids.find([id_key(stream_id, idempotency_id)]))
+    def known(self, stream_id: str, idempotency_id: str) -> int | None:
+        """Number of the durable append with this id; None if there is none or it is forgotten."""
+        key = id_key(stream_id, idempotency_id)
+        return self._ids.find([key]).get(key)
 
     def freeze_ids(self) -> None:
         """The ids so far belong to the checkpoint that begins; call it inside `between`."""
-        self._ids.freeze()
+        self._ids.freeze(frozenset(self._sequencer.next_sn))
 
     def write_ids(self) -> bytes:
         """Make them durable; returns what `LogStart.ids` takes. Blocks, raises OSError."""

@@ -48,7 +48,7 @@ class IdTable:
         self._frozen: tuple[_Recent, ...] = ()
         self._runs: tuple[IdRun, ...] = ()  # oldest first; each at least twice the next
         self._written: tuple[tuple[IdRun, ...], int] | None = None
-        self._dropped: set[str] = set()
+        self._alive: frozenset[str] = frozenset()
         self._names = 0
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, int]:
@@ -73,12 +73,10 @@ class IdTable:
         """An append with this id is durable."""
         self._recent[key] = (sn, instant_ms, stream_id)
 
-    def drop(self, stream_id: str) -> None:
-        """A stream is gone; its ids go with the next files."""
-        self._dropped.add(stream_id)
-
-    def freeze(self) -> None:
-        """Everything so far belongs to the checkpoint that begins."""
+    def freeze(self, alive: frozenset[str]) -> None:
+        """Everything so far belongs to the checkpoint that begins; the ids of streams that are
+        not in `alive` go with its files."""
+        self._alive = alive
         if self._recent:
             self._frozen = (*self._frozen, self._recent)
             self._recent = {}
@@ -99,9 +97,8 @@ class IdTable:
         if entries:
             runs.append(collect(entries))
             names.append("")
-        gone = frozenset(self._dropped)
         while len(runs) > 1 and len(runs[-2]) < 2 * len(runs[-1]):
-            runs[-2:] = [merge(runs[-2:], gone, before_ms, self._kept_min)]
+            runs[-2:] = [merge(runs[-2:], self._alive, before_ms, self._kept_min)]
             names[-2:] = [""]
         while len(runs) > 1 and self._spent(runs, before_ms):
             del runs[0], names[0]
@@ -119,7 +116,8 @@ class IdTable:
         newer: Counter[str] = Counter()
         for run in runs[1:]:
             newer.update(run.counts())
-        return all(newer[stream_id] >= self._kept_min for stream_id in runs[0].streams)
+        needed = self._alive.intersection(runs[0].streams)
+        return all(newer[stream_id] >= self._kept_min for stream_id in needed)
 
     def _name(self) -> str:
         self._names += 1
@@ -133,7 +131,6 @@ class IdTable:
         self._written = None
         self._runs = runs
         self._frozen = self._frozen[frozen:]
-        self._dropped.clear()
         self._remove_others()
 
     def restore(self, data: bytes) -> None:

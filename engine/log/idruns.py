@@ -111,9 +111,10 @@ def collect(entries: dict[bytes, tuple[int, int, str]]) -> Ids:
     ).take(order)
 
 
-def merge(parts: Sequence[Ids], gone: frozenset[str], before_ms: int, kept_min: int) -> Ids:
-    """One out of several that hold the latest ids of their streams; leaves out streams in `gone`,
-    and ids older than `before_ms` that are not among the last `kept_min` of their stream."""
+def merge(parts: Sequence[Ids], alive: frozenset[str], before_ms: int, kept_min: int) -> Ids:
+    """One out of several that hold the latest ids of their streams; leaves out streams that are
+    not in `alive`, and ids older than `before_ms` that are not among the last `kept_min` of their
+    stream."""
     streams: dict[str, int] = {}
     indexes: list[UInt32s] = []
     for part in parts:
@@ -128,9 +129,9 @@ def merge(parts: Sequence[Ids], gone: frozenset[str], before_ms: int, kept_min: 
         tuple(streams),
     )
     keep = (joined.instant_ms >= before_ms) | (_age_rank(joined) < kept_min)
-    dropped = np.array([s in gone for s in joined.streams], np.bool_)
-    if len(dropped):
-        keep &= ~dropped[joined.stream]
+    living = np.array([s in alive for s in joined.streams], np.bool_)
+    if len(living):
+        keep &= living[joined.stream]
     rows = np.flatnonzero(keep)
     return joined.take(rows[np.argsort(joined.high[rows], kind="stable")])
 

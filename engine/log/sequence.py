@@ -143,7 +143,6 @@ class Sequencer:
     def drop(self, stream_id: str) -> None:
         """The stream is gone; appends to it are refused."""
         self.next_sn.pop(stream_id, None)
-        self.ids.drop(stream_id)
         self._dropped[stream_id] = None
         while len(self._dropped) > _DROPPED_MAX:
             self._dropped.popitem(last=False)

@@ -27,6 +27,7 @@ FULL = "The disk is full: writes are refused until there is room again; reading 
 READ_ONLY = (
     "The log cannot be synced to disk: it is read-only until the engine process is restarted."
 )
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 CLOSED = "The log is closed: the engine is stopping."
 
 
@@ -225,12 +226,23 @@ class LogWriter:
             self._apart(group, failure)
             return
         if not draft.empty:
-            self._sequencer.confirm(draft)
-            self._position = commit.position
-            self._instant_ms = instant_ms
-            self._count(draft)
-            self._on_commit(commit)
+            try:
+                self._confirm(draft, commit)
+            except Exception:  # noqa: BLE001 - the only writer must outlive any action
+                # It is durable but nothing here knows of it: going on would give its position and
+                # its numbers again. The next start reads it.
+                _log.exception("a commit that is durable cannot be taken over")
+                self._failed = True
+                self._refuse(group, StorageFull(READ_ONLY))
+                return
         self._answer(draft)
+
+    def _confirm(self, draft: Draft, commit: Commit) -> None:
+        self._sequencer.confirm(draft)
+        self._position = commit.position
+        self._instant_ms = commit.instant_ms
+        self._count(draft)
+        self._on_commit(commit)
 
     def _apart(self, group: list[Submission], failure: Exception) -> None:
         """One submission of a group is not fit to be written: the others shall not suffer."""
@@ -321,16 +333,27 @@ class LogWriter:
             closed = active.close(parts.schemas)
         except OSError as failure:
             _log.error("a segment cannot be closed: %s", failure.strerror)
-            self._failed = True
+            self._failed = not self._reopened(active, failure)
             raise
         with self._wake:
             self._closed.append(closed)
             self._active = None
 
+    def _reopened(self, active: ActiveSegment, failure: OSError) -> bool:
+        """Whether a segment that found no room for its footer is as it was before."""
+        if failure.errno not in _NO_ROOM:
+            return False
+        try:
+            active.cut_back()
+            active.sync()
+        except OSError:
+            return False
+        return True
+
     def _failure(self, failure: OSError) -> TailraceError:
         if self._failed:
             return StorageFull(READ_ONLY)
-        if failure.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if failure.errno in _NO_ROOM:
             self._full = True
             return StorageFull(FULL)
         _log.error("the log cannot be written: %s", failure.strerror)

@@ -10,7 +10,7 @@ from engine.batch import Batch
 from engine.operators.gather import Whole
 from engine.operators.keyed import RowKeys
 from engine.operators.operator import Budget, Context, Plain
-from engine.operators.statement import append_numbers, rebatched
+from engine.operators.statement import append_numbers, quoted, rebatched
 from engine.slots import enlarged
 from engine.sql.logical import LimitBy as Node
 from engine.state import StateSize
@@ -26,7 +26,7 @@ class LimitBy(Plain):
         self._per_query = node.per_query
         self._context = context
         self._node = node
-        self._keys = RowKeys(context, source, node.keys)
+        self._keys = RowKeys(context, source, tuple(quoted(key) for key in node.keys))
         self._passed = np.zeros(self._keys.table.capacity, np.int64)
         self._whole = Whole()
         self._budget = Budget(context.start)

@@ -99,6 +99,7 @@ class SessionAggregate:
         self._ended: dict[int, _Bounds] = {}
         self._changed: set[int] = set()
         self._ticks = Ticks(context.start.instant_ms, node.emit.interval_ms)
+        self._repeat = node.emit.repeat
         self._timeouts = Timeouts(node.emit.timeout_ms)
         self._whole = Whole()
         self._budget = Budget(context.start)
@@ -170,7 +171,8 @@ class SessionAggregate:
             self._slots.setdefault(number, []).append(slot)
         accumulators = self._cells.accumulators
         accumulators.merge(slots, accumulators.lanes(partials.partials))
-        self._changed.update(slots.tolist())
+        if self._policy.send == "changed":
+            self._changed.update(slots.tolist())
         if not self._new:
             self._new = True
             self._ticks.wanted_from(batch.instant_ms)
@@ -209,9 +211,7 @@ class SessionAggregate:
     def _send(self, slots: Int64s, instant_ms: int) -> list[Batch]:
         if not len(slots):
             return []
-        bounds = {s.number: _Bounds(s.start, self._sessions.shown_end(s), 0) for s in self._open()}
-        bounds.update(self._ended)
-        of = [bounds[number] for number in self._cells.cell[slots].tolist()]
+        of = [self._bounds_of(number) for number in self._cells.cell[slots].tolist()]
         rows = WindowRows(
             self._cells.key[slots],
             np.array([b.start for b in of], np.int64),
@@ -221,6 +221,14 @@ class SessionAggregate:
             np.array([b.append for b in of], np.int64),
         )
         return self._output.send(rows, self._cells.keys, self._cells.accumulators, instant_ms)
+
+    def _bounds_of(self, number: int) -> _Bounds:
+        """The bounds of a session that ended, or of an open one as it is shown now."""
+        ended = self._ended.get(number)
+        if ended is not None:
+            return ended
+        session = self._sessions.numbered[number]
+        return _Bounds(session.start, self._sessions.shown_end(session), 0)
 
     def _forget(self) -> None:
         """Ended sessions were sent."""
@@ -236,7 +244,8 @@ class SessionAggregate:
         if self._past:
             return []
         made = self._time_out(instant_ms)
-        if self._policy.at != "tick" or not self._new or not self._ticks.passed(instant_ms):
+        wanted = self._new or self._repeat
+        if self._policy.at != "tick" or not wanted or not self._ticks.passed(instant_ms):
             return made
         return made + self._show(instant_ms)
 
@@ -300,7 +309,7 @@ class SessionAggregate:
         if self._past:
             return None
         due: list[int] = []
-        if self._policy.at == "tick" and self._new:
+        if self._policy.at == "tick" and (self._new or self._repeat):
             due.append(self._ticks.next_ms)
         timeout = self._timeouts.due_ms()
         if timeout is not None:

@@ -72,6 +72,7 @@ class WindowAggregate:
         self._marks = Watermarks(panes.floor, delay)
         self._sent = np.full(1, BEGINNING, np.int64)  # windows up to this one are gone
         self._ticks = Ticks(context.start.instant_ms, node.emit.interval_ms)
+        self._repeat = node.emit.repeat
         self._timeouts = Timeouts(node.emit.timeout_ms)
         self._changed = Changed()
         self._whole = Whole()
@@ -279,7 +280,8 @@ class WindowAggregate:
                 self._marks.track(np.full(len(every), self._source.now(instant_ms)), every)
             made += self._close(self._marks.apply(), instant_ms)
         made += self._time_out(instant_ms)
-        if self._policy.at != "tick" or not self._new or not self._ticks.passed(instant_ms):
+        wanted = self._new or self._repeat
+        if self._policy.at != "tick" or not wanted or not self._ticks.passed(instant_ms):
             return made
         self._new = False
         slots = self._cells.table.slots()
@@ -353,7 +355,7 @@ class WindowAggregate:
         if self._past:
             return None
         due: list[int] = []
-        if self._policy.at == "tick" and self._new:
+        if self._policy.at == "tick" and (self._new or self._repeat):
             due.append(self._ticks.next_ms)
         timeout = self._timeouts.due_ms()
         if timeout is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from engine.errors import Code, SqlError
+from engine.functions.table import Arg
 from engine.protocol import Definition
 from engine.sql.relations import Facts, Field, Relation
 
@@ -33,6 +34,7 @@ class Budget:
     sources: int = 0
     reads: int = 0
     sites: dict[int, int] = field(default_factory=dict)
+    subqueries: dict[tuple[object, ...], tuple[exp.Expr, Arg]] = field(default_factory=dict)
 
     def site(self, node: exp.Expr) -> int:
         """A number of a call in the text: the same wherever an alias repeats it."""

@@ -243,11 +243,12 @@ def check_definition(definition: Definition) -> Definition:
     seen: set[str] = set()
     for column in definition.columns:
         check_name(column.name)
-        if column.name in seen:
-            raise SqlError(f"column {column.name} is declared twice", Code.DUPLICATE_COLUMN)
+        if column.name.lower() in seen:  # stored rows are read without regard to case
+            message = f"column {column.name} is declared twice, or differs only in case"
+            raise SqlError(message, Code.DUPLICATE_COLUMN)
         if column.name in _RESERVED or column.name.startswith("__"):
             raise SqlError(f"column name {column.name} is reserved", Code.BAD_ARGUMENTS)
-        seen.add(column.name)
+        seen.add(column.name.lower())
     _check_mode(definition)
     bound = bind_columns(definition)
     columns = tuple(

@@ -10,6 +10,7 @@ from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
 from sqlglot.tokens import TokenType as T
 
 from engine.errors import Code, SqlError
+from engine.functions.registry import normalized
 from engine.sql.nodes import Call, ColumnsMatching, Duration, JsonPath, MapLiteral, TypeName
 
 # Written unit -> unit of the short form. Here alone the case matters: m minute, M month.
@@ -31,6 +32,8 @@ UNITS = {
     for name in names.split()
 }
 _ENDS = frozenset((T.COMMA, T.R_PAREN, T.R_BRACKET))
+# Operators that are functions too: and(a, b), like(s, p).
+_OPERATOR_CALLS = frozenset((T.AND, T.OR, T.NOT, T.LIKE, T.ILIKE))
 _SHORT_INTERVAL = re.compile(r"(\d+)(ns|us|ms|s|m|h|d|w|M|q|y)")
 _TEXT_INTERVAL = re.compile(r"\s*(-?\d+)\s*([A-Za-z]+)\s*")
 
@@ -340,9 +343,11 @@ class ExpressionParser(parser.Parser):
     # -- calls --------------------------------------------------------------------------------
 
     def _parse_function_call(self, *_: Any, **__: Any) -> exp.Expr | None:
-        if self._next.token_type != T.L_PAREN or self._curr.token_type != T.VAR:
+        if self._next.token_type != T.L_PAREN:
             return None
-        name = self._curr.text.lower()
+        if self._curr.token_type != T.VAR and self._curr.token_type not in _OPERATOR_CALLS:
+            return None
+        name = normalized(self._curr.text)
         self._advance(2)
         if name == "cast":
             return self._parse_cast_call()

@@ -15,7 +15,10 @@ def explain(plan: lg.BoundedQuery | lg.StreamingQuery) -> list[str]:
             columns = ", ".join(table.columns)
             lines.append(f"  Read {table.stream_name} (historical): {columns}")
         return lines
-    lines: list[str] = []
+    lines = [
+        f"Subquery {lookup.token.strip('{}')}, once: {_tables(lookup.query)}"
+        for lookup in plan.lookups
+    ]
     _walk(plan.root, 0, lines)
     return lines
 
@@ -44,6 +47,10 @@ def title(node: lg.Node) -> str:
 
 def _columns(schema: lg.Schema) -> str:
     return ", ".join(c.name for c in schema)
+
+
+def _tables(query: lg.BoundedQuery) -> str:
+    return ", ".join(t.stream_name for t in query.tables) or "no stream"
 
 
 def _span(span: lg.Span | None) -> str:
@@ -85,7 +92,7 @@ def _aggregate(node: lg.Aggregate) -> str:
 _TITLES: dict[type, Callable[..., str]] = {
     lg.Scan: _scan,
     lg.RandomScan: lambda n: f"Random {n.stream_name} at {n.eps:g} rows/s: {_columns(n.schema)}",
-    lg.BoundedScan: lambda n: f"Read once: {', '.join(t.stream_name for t in n.query.tables)}",
+    lg.BoundedScan: lambda n: f"Read once: {_tables(n.query)}",
     lg.Project: _project,
     lg.Window: _window,
     lg.Aggregate: _aggregate,

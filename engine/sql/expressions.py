@@ -48,6 +48,8 @@ _INTERVAL_FUNCTIONS = {
     "us": "to_microseconds",
 }
 SQL_CHARS_MAX = 1 << 20  # of one bound expression
+CHAIN_MAX = 64  # operands of a chain that is bound from left to right
+_ASSOCIATIVE = frozenset(("+", "*", "||"))
 _UNIT_FUNCTIONS = ("date_diff", "date_add", "date_sub", "date_trunc", "age", "timestamp_add")
 
 
@@ -74,8 +76,8 @@ class Scope(Protocol):
         """A number of this call in the statement."""
         ...
 
-    def subquery(self, query: exp.Expr, *, single: bool) -> Arg:
-        """SQL of a bounded subquery: one value (`single`) or the list for IN."""
+    def subquery(self, query: exp.Expr, probe: Arg | None = None) -> Arg:
+        """SQL of a bounded subquery: its only value, or the set that IN looks `probe` up in."""
         ...
 
 
@@ -145,6 +147,9 @@ class Binder:
             rights.append(cast("exp.Expr", here.args["expression"]))
             here = cast("exp.Expr", here.this)
         symbol = BINARY[type(node)]
+        if symbol in _ASSOCIATIVE and len(rights) >= CHAIN_MAX:
+            operands = [self.bind(here), *(self.bind(right) for right in reversed(rights))]
+            return _balanced(symbol, operands)
         result = self.bind(here)
         for right in reversed(rights):
             result = operators.binary(symbol, result, self.bind(right))
@@ -228,6 +233,19 @@ class Binder:
         return Arg(body.sql, body.type, lambda_names=tuple(names))
 
 
+def _balanced(symbol: str, operands: list[Arg]) -> Arg:
+    """A long chain as a tree of logarithmic depth: DuckDB refuses expressions 1000 deep.
+
+    Long chains of integers are 64 bits wide either way, and texts the same; only sums of floats
+    may be rounded otherwise.
+    """
+    while len(operands) > 1:
+        pairs = zip(operands[::2], operands[1::2], strict=False)
+        odd = operands[len(operands) // 2 * 2 :]
+        operands = [operators.binary(symbol, a, b) for a, b in pairs] + odd
+    return operands[0]
+
+
 def _count(least: int, most: int) -> str:
     if least == most:
         return str(least)
@@ -307,7 +325,7 @@ def _duration(binder: Binder, node: exp.Expr) -> Arg:
 
 
 def _subquery(binder: Binder, node: exp.Expr) -> Arg:
-    return binder.scope.subquery(cast("exp.Expr", node.this), single=True)
+    return binder.scope.subquery(cast("exp.Expr", node.this))
 
 
 def _columns_matching(binder: Binder, node: exp.Expr) -> Arg:

@@ -81,8 +81,8 @@ def bind_in(binder: Binder, node: exp.Expr) -> Arg:
     query = child(node, "query")
     if query is not None:
         inner = query.this if isinstance(query, exp.Subquery) else query
-        found = binder.scope.subquery(cast("exp.Expr", inner), single=False)
-        return Arg(f"({wrapped(this.sql)} IN {found.sql})", lifted(BOOL, (this,)))
+        held = binder.scope.subquery(cast("exp.Expr", inner), this)
+        return Arg(f"({operators.probed(this, held)} IN {held.sql})", lifted(BOOL, (this,)))
     nodes = list(node.expressions)
     if child(node, "field") is not None:  # x in (a, b) without list, or x in array
         held = binder.bind(cast("exp.Expr", node.args["field"]))

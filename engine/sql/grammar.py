@@ -99,6 +99,10 @@ class QueryParser(ExpressionParser):
             distinct = not every and bool(self._match(T.DISTINCT))
             right = self.require(self._query_term(), "SELECT")
             left = kind(this=left, expression=right, distinct=distinct)
+            # SETTINGS at the end are those of the whole, though they follow the last SELECT.
+            if isinstance(right, exp.Select) and right.args.get("settings"):
+                left.set("settings", right.args["settings"])
+                right.set("settings", None)
         if isinstance(left, exp.SetOperation):
             self._tail_clauses(left)
         return left

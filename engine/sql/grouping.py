@@ -29,9 +29,8 @@ class GroupScope(ColumnScope):
     """Scope above the grouping: select list, HAVING and ORDER BY of an aggregated SELECT."""
 
     def __init__(self, below: ColumnScope, *, streaming: bool) -> None:
-        super().__init__(below.names, below.context)
+        super().__init__(below.names, below.context, streaming=streaming)
         self.below = below
-        self.streaming = streaming
         self.keys: list[Named] = []
         self.window_columns: list[Column] = []
         self.aggregates: list[AggregateUse] = []
@@ -186,7 +185,8 @@ class GroupScope(ColumnScope):
                     break
             else:
                 name = f"__p{len(self.partials)}"
-                self.partials.append(PartialUse(name, sql, template.type, template.merge, by))
+                use = PartialUse(name, sql, template.type, template.merge, by, template.keep)
+                self.partials.append(use)
                 names.append(name)
         return names
 

@@ -9,7 +9,7 @@ from engine.protocol import Definition
 from engine.sql.context import Context, Item
 from engine.sql.definitions import bind_columns
 from engine.sql.logical import BoundedQuery, Column
-from engine.sql.lower_bounded import lower_bounded
+from engine.sql.lower_bounded import lower_bounded, tables_in
 from engine.sql.names import use
 from engine.sql.relations import Field, Inline, is_bounded, quoted
 from engine.sql.select import aligned, bind_query, values_rows
@@ -84,7 +84,7 @@ def _values(statement: Insert, targets: tuple[Column, ...], context: Context) ->
     names = tuple(c.name for c in targets)
     rows = [list(row) for row in statement.values]
     sql, columns = values_rows(rows, names, targets, context)
-    return BoundedQuery(sql, (), columns)
+    return BoundedQuery(sql, tables_in(sql, context.facts), columns)
 
 
 def _select(statement: Insert, targets: tuple[Column, ...], context: Context) -> BoundedQuery:

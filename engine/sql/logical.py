@@ -176,7 +176,9 @@ class Partial:
     """One accumulator: `sql` aggregates the rows of a batch, `merge` folds that into the slot.
 
     `sql` may use every column of the Aggregate's input and `__row` (arrival number in the batch).
-    A NULL partial means "no value in this batch" and leaves the slot as it is.
+    A NULL partial means "no value in this batch" and leaves the slot as it is. `keep`: of a
+    "concat" list only so many values are needed, the smallest ones, or the largest when negative
+    (0 = all, in order of arrival); others may be dropped at any merge, and the order is free.
     """
 
     name: str
@@ -184,6 +186,7 @@ class Partial:
     type: DataType
     merge: Merge
     by: str = ""
+    keep: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,11 +331,26 @@ class BoundedQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """A bounded subquery in an expression of a streaming plan, evaluated once at its start.
+
+    `token` (`{lookup_0}`, ...) stands in fragments for its answer: one value when `single`, else
+    the right side of IN. `element`: SQL of a value of the set made from its token `{value}`.
+    """
+
+    token: str
+    query: BoundedQuery
+    single: bool
+    element: str = "{value}"
+
+
+@dataclass(frozen=True, slots=True)
 class StreamingQuery:
-    """An unbounded query: the root of its plan."""
+    """An unbounded query: the root of its plan, and the subqueries in its expressions."""
 
     root: Node
     settings: dict[str, str] = field(default_factory=dict)
+    lookups: tuple[Lookup, ...] = ()
 
     @property
     def schema(self) -> Schema:

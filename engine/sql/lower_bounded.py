@@ -39,9 +39,13 @@ def lower_bounded(item: Item, facts: Facts) -> BoundedQuery:
     names = unique_names(item.fields)
     columns = tuple(Column(n, f.type) for n, f in zip(names, item.fields, strict=True))
     sql = _outer(item, names)
+    return BoundedQuery(sql, tables_in(sql, facts), columns)
+
+
+def tables_in(sql: str, facts: Facts) -> tuple[TableScan, ...]:
+    """The streams that a statement reads."""
     named = set(_ALIAS.findall(sql))
-    tables = tuple(scan_of(read) for read in facts.reads if read.alias in named)
-    return BoundedQuery(sql, tables, columns)
+    return tuple(scan_of(read) for read in facts.reads if read.alias in named)
 
 
 def scan_of(read: Read) -> TableScan:
@@ -168,9 +172,12 @@ def _limited_by(relation: Selected, body: str) -> str:
     rule = relation.limit_by
     assert rule is not None
     keys = ", ".join(quoted(k) for k in rule.keys)
-    order = f" ORDER BY {', '.join(relation.order)}" if relation.order else ""
-    number = f"row_number() OVER (PARTITION BY {keys}{order})"
-    return f"SELECT * FROM ({body}) AS __b QUALIFY {number} <= {rule.count}"
+    # Without ORDER BY the first rows are those that came first, and rows stay in their order.
+    numbered = f"SELECT *, row_number() OVER () AS __rn FROM ({body}) AS __b"
+    order = ", ".join((*relation.order, "__rn"))
+    number = f"row_number() OVER (PARTITION BY {keys} ORDER BY {order})"
+    kept = f"SELECT * FROM ({numbered}) AS __n QUALIFY {number} <= {rule.count} ORDER BY __rn"
+    return f"SELECT * EXCLUDE (__rn) FROM ({kept}) AS __k"
 
 
 def _grouped(relation: Selected, grouping: Grouping) -> str:

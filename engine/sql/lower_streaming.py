@@ -43,7 +43,7 @@ def lower_streaming(item: Item, facts: Facts, settings: dict[str, str]) -> lg.St
     )
     lowering = _Lowering(facts, settings)
     root = lowering.project(cast("Relation", item.relation), columns)
-    return lg.StreamingQuery(root, dict(settings))
+    return lg.StreamingQuery(root, dict(settings), tuple(facts.lookups))
 
 
 class _Lowering:
@@ -165,7 +165,7 @@ class _Lowering:
         emit = relation.emit
         assert emit is not None, "a streaming aggregation has a policy"
         partials = tuple(
-            lg.Partial(p.name, p.sql, p.type, cast("lg.Merge", p.merge), p.by)
+            lg.Partial(p.name, p.sql, p.type, cast("lg.Merge", p.merge), p.by, p.keep)
             for p in grouping.partials
         )
         schema = [lg.Column(k.name, k.type) for k in grouping.keys]

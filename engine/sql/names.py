@@ -102,9 +102,10 @@ class ColumnScope:
     holds an aggregate.
     """
 
-    def __init__(self, names: Names, context: Context) -> None:
+    def __init__(self, names: Names, context: Context, *, streaming: bool = False) -> None:
         self.names = names
         self.context = context
+        self.streaming = streaming  # subqueries are answered once, apart from the rows
         self._open: list[str] = []
 
     def intercept(self, node: exp.Expr, binder: Binder) -> Arg | None:
@@ -178,11 +179,11 @@ class ColumnScope:
         """A number of this call in the statement."""
         return self.context.budget.site(node)
 
-    def subquery(self, query: exp.Expr, *, single: bool) -> Arg:
-        """A bounded subquery of a bounded query."""
+    def subquery(self, query: exp.Expr, probe: Arg | None = None) -> Arg:
+        """A bounded subquery: its only value, or with `probe` the set that IN looks it up in."""
         from engine.sql.subqueries import bind_subquery
 
-        return bind_subquery(query, self.context, single=single)
+        return bind_subquery(query, self.context, probe, streaming=self.streaming)
 
     def origin(self, node: exp.Column) -> tuple[Read, str] | None:
         """The stream column that a column or alias is a plain copy of."""

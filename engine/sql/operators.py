@@ -192,8 +192,9 @@ def _wrapping(symbol: str, left: Arg, right: Arg, result: DataType, sql: str) ->
 
 
 def can_try(sql: str) -> bool:
-    """Whether TRY may stand around it: DuckDB refuses TRY over error(), which strict casts use."""
-    return "error(" not in sql
+    """Whether TRY may stand around it: DuckDB refuses TRY over error(), which strict casts use,
+    and over subqueries."""
+    return "error(" not in sql and "(SELECT " not in sql
 
 
 def attempt(sql: str) -> str:
@@ -327,6 +328,11 @@ def compare(symbol: str, left: Arg, right: Arg) -> Arg:
     return Arg(sql, lifted(BOOL, (left, right)))
 
 
+def probed(arg: Arg, held: Arg) -> str:
+    """SQL of what IN looks up in a set of values of the type of `held`."""
+    return wrapped(_comparable(*matched(Arg(arg.sql, arg.type), Arg(held.sql, held.type))))
+
+
 def matched(left: Arg, right: Arg) -> tuple[Arg, Arg]:
     """Both sides in types that can be compared; SqlError 43 or 53 if there are none."""
     if _is_text_literal(right) and not _is_text(left.type):
@@ -372,6 +378,11 @@ def moment_literal(nanos: int) -> Arg:
 
 
 def _comparable_types(a: DataType, b: DataType) -> bool:
+    if a.is_nested and a.name == b.name:
+        pairs = zip(a.args, b.args, strict=False)
+        return len(a.args) == len(b.args) and all(
+            _comparable_types(x.inner, y.inner) for x, y in pairs
+        )
     if "nothing" in (a.name, b.name) or a.name == b.name:
         return True
     if _is_text(a) and _is_text(b):

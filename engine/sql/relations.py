@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from engine.errors import Code, SqlError
 from engine.functions.table import BoundAggregate
 from engine.protocol import Definition
-from engine.sql.logical import Column, EmitSpec, Named, WindowSpec
+from engine.sql.logical import Column, EmitSpec, Lookup, Named, WindowSpec
 from engine.types import DataType
 
 # Tokens that are replaced in finished SQL: no literal and no name of a user may spell one.
@@ -34,9 +34,9 @@ def internal_name(name: str, taken: set[str]) -> str:
     if "{" in name:
         for token in TOKENS:
             name = name.replace(token, "(" + token[1:])
-    while name in taken:
+    while name.lower() in taken:  # DuckDB does not tell upper from lower case
         name += "_"
-    taken.add(name)
+    taken.add(name.lower())
     return name
 
 
@@ -174,6 +174,7 @@ class PartialUse:
     type: DataType
     merge: str
     by: str = ""
+    keep: int = 0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -274,3 +275,4 @@ class Facts:
     group_by: list[str] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     views: list[str] = field(default_factory=list)
+    lookups: list[Lookup] = field(default_factory=list)

@@ -134,6 +134,8 @@ def _integer(node: exp.Expr) -> int | None:
     return None
 
 
+_DAY_MS = 86_400_000
+_DAYS_BACK = {"today": 1, "yesterday": 2}
 _WRAPPERS = ("to_datetime", "to_datetime64", "to_time", "parse_datetime", "to_date")
 
 
@@ -147,7 +149,10 @@ def _time(node: exp.Expr) -> Bounds | None:
             return None if nanos is None else Bounds(time_ms=nanos // 1_000_000)
         case Call() if text_of(node) in ("now", "now64"):
             return Bounds(relative_ms=0)
-        case Call() if text_of(node) == "today" or text_of(node) in _WRAPPERS:
+        case Call() if text_of(node) in _DAYS_BACK:
+            # The beginning of a day is not known yet; the condition drops the rows before it.
+            return Bounds(relative_ms=-_DAYS_BACK[text_of(node)] * _DAY_MS)
+        case Call() if text_of(node) in _WRAPPERS:
             held = node.expressions[0] if node.expressions else None
             return _time(held) if held is not None else None
         case exp.Sub() | exp.Add():

@@ -90,8 +90,8 @@ class SelectBinder:
             if isinstance(node, exp.Alias)
         }
         self.names = Names(item.fields, aliases)
-        self.below = ColumnScope(self.names, context)
         self.bounded = is_bounded(item.relation)
+        self.below = ColumnScope(self.names, context, streaming=not self.bounded)
         self.outputs = expand_list(list(select.expressions), self.names, context)
         if not self.outputs:
             raise SqlError("the SELECT gives no columns", Code.BAD_ARGUMENTS)

@@ -60,7 +60,12 @@ def bind_source(node: Source, context: Context) -> Item:
     else:
         item = _named(this.name, context)
         alias = alias or this.name
-    return Item(item.relation, tuple(replace(f, source=alias) for f in item.fields))
+    return Item(item.relation, tuple(_sourced(field, alias) for field in item.fields))
+
+
+def _sourced(field: Field, source: str) -> Field:
+    """As `replace(field, source=source)`, which takes four times as long and runs per column."""
+    return Field(field.name, field.type, field.sql, source, field.star, field.origin, field.uses)
 
 
 def _inner_name(call: Call) -> str:
@@ -140,7 +145,7 @@ def _alias_fields(definition: Definition, fields: list[Field], context: Context)
         if not column.alias or column.expression is None:
             continue
         scope = ColumnScope(Names((*fields, *found), {}), context)
-        before = {r: set(r.used) for f in fields for r, _ in f.uses}
+        before = {r: set(r.used) for r in {r for f in fields for r, _ in f.uses}}
         bound = Binder(scope).bind(column.expression)
         uses = tuple((r, name) for r, held in before.items() for name in sorted(r.used - held))
         for read, held in before.items():

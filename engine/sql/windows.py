@@ -11,6 +11,7 @@ from engine.functions.render import unzoned, zoned
 from engine.sql.logical import Span, WindowSpec
 from engine.sql.nodes import Call, Duration, SessionRange, text_of
 from engine.sql.times import FIXED_NS, MONTHS, positive
+from engine.type_parser import known_zone
 from engine.types import DataType, duckdb_type
 
 WINDOWS = frozenset(("tumble", "hop", "session"))
@@ -59,6 +60,8 @@ def window_arguments(call: Call) -> WindowArguments:
             spans.append(positive(span, f"the interval of {name}"))
         elif isinstance(node, exp.Literal) and node.is_string and spans:
             zone = node.name
+            if not known_zone(zone):
+                raise SqlError(f"unknown time zone '{zone[:60]}'", Code.BAD_ARGUMENTS)
         elif time is None and not spans:
             time = node
         else:

@@ -56,7 +56,8 @@ class Sessions:
         self._start_inclusive = spec.start_inclusive
         self._end_inclusive = spec.end_inclusive
         self._next = 0
-        self.open: dict[int, Session] = {}
+        self.open: dict[int, Session] = {}  # by substream
+        self.numbered: dict[int, Session] = {}  # the same by number
         self._marks: dict[int, int] = {}
 
     def shown_end(self, session: Session) -> int:
@@ -69,61 +70,58 @@ class Sessions:
         starts = [True] * len(batch.times) if batch.starts is None else batch.starts.tolist()
         ends = [False] * len(batch.times) if batch.ends is None else batch.ends.tolist()
         marks, sessions = self._marks, self.open
-        rows = zip(
-            batch.times.tolist(), batch.substreams.tolist(), batch.appends.tolist(), strict=True
-        )
-        for at, (time, substream, append) in enumerate(rows):
+        idle, longest, delay = self._idle, self._longest, self._delay
+        # One pass over Python numbers: the loop is the whole cost, so what is usual comes first.
+        for at, (time, substream) in enumerate(
+            zip(batch.times.tolist(), batch.substreams.tolist(), strict=True)
+        ):
             mark = marks.get(substream)
-            if mark is None or time - self._delay > mark:
-                marks[substream] = time - self._delay
+            if mark is None or time - delay > mark:
+                marks[substream] = time - delay
             elif check_late and time < mark:
                 made.late += 1
                 continue
             session = sessions.get(substream)
             if session is not None:
-                end = self._end_of(session, time, ends[at])
-                if end is None:
-                    self._join(session, time)
+                within = time < session.last + idle and time < session.first + longest
+                if within and (not ends[at] or self._end_inclusive):
+                    if time > session.last:
+                        session.last = time
+                    if not session.begun:
+                        session.begun, session.start = True, time
                     made.rows.append(at)
                     made.sessions.append(session.number)
+                if within and not ends[at]:
                     continue
-                if ends[at] and end == time + self._tick and self._joins_at_end(session, time):
-                    self._join(session, time)
-                    made.rows.append(at)
-                    made.sessions.append(session.number)
-                made.ended.append((session, end, append))
-                del sessions[substream]
+                made.ended.append((session, self._end_of(session, time, within=within), at))
+                self._closed(substream)
             if starts[at]:
                 opened = self._opened(time, substream)
                 if self._start_inclusive:
                     made.rows.append(at)
                     made.sessions.append(opened.number)
+        appends = batch.appends
+        made.ended = [(session, end, int(appends[at])) for session, end, at in made.ended]
         return made
 
-    def _end_of(self, session: Session, time: int, ends: bool) -> int | None:
+    def _end_of(self, session: Session, time: int, *, within: bool) -> int:
         """The end that this row puts to the session; the size test comes before the idle test."""
+        if within:
+            return time + self._tick if self._end_inclusive else time
         if time >= session.first + self._longest:
             return session.first + self._longest
-        if time >= session.last + self._idle:
-            return session.last + self._idle
-        if ends:
-            return time + self._tick if self._end_inclusive else time
-        return None
+        return session.last + self._idle
 
-    def _joins_at_end(self, session: Session, time: int) -> bool:
-        """Whether the row that ends the session belongs to it."""
-        within = time < session.first + self._longest and time < session.last + self._idle
-        return within and self._end_inclusive
-
-    def _join(self, session: Session, time: int) -> None:
-        session.last = max(session.last, time)
-        if not session.begun:
-            session.begun, session.start = True, time
+    def _closed(self, substream: int) -> Session | None:
+        session = self.open.pop(substream, None)
+        if session is not None:
+            del self.numbered[session.number]
+        return session
 
     def _opened(self, time: int, substream: int) -> Session:
         session = Session(self._next, time, time, time, self._start_inclusive, substream)
         self._next += 1
-        self.open[substream] = session
+        self.open[substream] = self.numbered[session.number] = session
         return session
 
     def idle_end(self, session: Session) -> int:
@@ -135,7 +133,7 @@ class Sessions:
         row came for long enough; rows before their ends are late then."""
         ended: list[tuple[Session, int, int]] = []
         for substream in substreams:
-            session = self.open.pop(substream, None)
+            session = self._closed(substream)
             if session is not None:
                 end = self.idle_end(session) if idle else self.shown_end(session)
                 self._marks[substream] = max(self._marks.get(substream, end), end)

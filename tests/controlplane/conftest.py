@@ -16,6 +16,7 @@ import uvicorn
 
 from controlplane.app import Application, Outside
 from controlplane.auth import Principal
+from controlplane.connection import http_protocol
 from controlplane.db.session import open_store, store_url
 from controlplane.settings import Settings
 from engine.clock import SystemClock
@@ -140,6 +141,7 @@ async def listening(app: Application) -> AsyncIterator[str]:
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         app.front,  # type: ignore[arg-type]
+        http=http_protocol(app.settings),
         log_config=None, access_log=False, lifespan="off", ws="none", loop="none",
         timeout_graceful_shutdown=1,
     )  # fmt: skip

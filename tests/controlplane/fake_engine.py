@@ -45,6 +45,9 @@ from engine.protocol import (
 HEADER = (ResultColumn("cid", "string"), ResultColumn("speed", "float32"))
 
 
+STATEMENTS = ("SELECT", "CREATE", "DROP", "INSERT", "SHOW", "DESCRIBE", "EXPLAIN")
+
+
 class FakeQuery:
     """A running query whose items the test pushes."""
 
@@ -157,7 +160,7 @@ class FakeEngine:
     async def analyze(self, sql: str) -> Analysis:
         self._check()
         words = sql.split()
-        if not words or words[0].upper() not in ("SELECT", "CREATE", "DROP", "INSERT", "SHOW"):
+        if not words or words[0].upper() not in STATEMENTS:
             raise SqlError("Syntax error at position 1.", Code.SYNTAX_ERROR)
         if "missing" in words:
             raise NotFound("Stream 'missing' does not exist.")

@@ -63,7 +63,7 @@ async def test_statistics(lite: Plane) -> None:
     for missing in RANGES:
         given = {name: value for name, value in RANGES.items() if name != missing}
         assert (await lite.client.get(path, params=given)).status_code == 400
-    for bad in ("", "x", "-1h", "99w"):
+    for bad in ("", "x", "-1h", "0s"):
         answer = await lite.client.get(path, params={**RANGES, "metrics_time_range": bad})
         assert answer.status_code == 400, bad
 

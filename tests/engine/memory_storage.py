@@ -60,6 +60,9 @@ class MemoryStorage:
     def view(self, stream_id: str) -> MemoryView:
         return MemoryView(len(self.streams.get(stream_id, ())))
 
+    def count_read(self, stream_id: str, rows: int, nbytes: int) -> None:
+        """Rates are not kept here."""
+
     def sn_at(self, stream_id: str, time_ms: int) -> int:
         for sn, part in enumerate(self.streams.get(stream_id, ())):
             times = part.rows.column(TP_TIME).view(pa.int64()).to_numpy()

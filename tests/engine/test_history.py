@@ -179,7 +179,7 @@ def check_crash(left: Path, point: str, number: int) -> None:
     assert read_values(storage, "b") == list(range((number + 1) * 15)), point
     for i in range(number + 1):
         assert values(storage, f"only-{i}") == [i], point
-        assert storage.known(f"only-{i}", f"k{i}"), point
+        assert storage.known(f"only-{i}", f"k{i}") is not None, point
     assert not storage.degraded("a") and storage.counters()["log_lost_commits"] == 0
     # It goes on from here: numbers, sealing, another start.
     receipt = storage.append(append("a", 9999)).result(20)
@@ -273,6 +273,29 @@ def test_without_a_ttl_nothing_is_removed(tmp_path: Path) -> None:
     storage.close()
 
 
+def test_expired_rows_go_though_their_stream_is_too_quiet_to_be_sealed(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path)
+    fill(storage, "s", 0, 10)
+    fill(storage, "kept", 0, 1)
+    storage.set_ttl("s", "_tp_time >= make_timestamp_ms(15000)")
+    storage.expire_now()
+    assert values(storage, "s") == list(range(15, 30))
+    assert values(storage, "kept") == [0, 1, 2]
+    storage.close()
+
+
+def test_a_ttl_that_cannot_be_applied_does_not_keep_the_others(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path)
+    fill(storage, "bad", 0, 1)
+    fill(storage, "good", 0, 1)
+    storage.set_ttl("bad", "this is ( no SQL")
+    storage.set_ttl("good", "false")
+    storage.expire_now()
+    assert values(storage, "bad") == [0, 1, 2] and values(storage, "good") == []
+    assert storage.counters()["history_errors"] == 1
+    storage.close()
+
+
 def test_expired_rows_go_file_by_file(tmp_path: Path) -> None:
     storage = open_storage(tmp_path, bounds(compact_files=99))
     for i in range(3):
@@ -309,7 +332,7 @@ def test_a_damaged_manifest_is_replaced_by_its_copy(tmp_path: Path) -> None:
     manifest.write_bytes(manifest.read_bytes().replace(b'"rows":31', b'"rows":99'))
     again = open_storage(tmp_path)
     assert values(again, "s") == list(range(31))
-    assert again.view("s").row_count == 31 and again.known("s", "k")
+    assert again.view("s").row_count == 31 and again.known("s", "k") is not None
     again.close()
 
 

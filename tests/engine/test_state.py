@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from engine.sql.logical import Partial
-from engine.state import Accumulators
+from engine.state import Accumulators, sort_key
 from engine.types import BOOL, FLOAT64, INT64, INT128, STRING, array, arrow_type, decimal
 
 FOUR = np.arange(4)
@@ -88,3 +88,29 @@ def test_a_captured_list_does_not_change_later() -> None:
     before = found.capture(one)
     found.merge(one, found.lanes([pa.array([[2]])]))
     assert found.arrays(before)[0].to_pylist() == [[1]]
+
+
+@pytest.mark.parametrize(
+    ("keep", "expected"), [(2, [1.0, 2.0]), (-2, ["nan", 9.0]), (0, [5.0, 2.0, 9.0, "nan", 1.0])]
+)
+def test_a_list_of_the_best_keeps_no_more_than_is_needed(keep: int, expected: list[object]) -> None:
+    found = Accumulators([Partial("p", "", array(FLOAT64), "concat", keep=keep)])
+    found.grow(1)
+    for batch in ([5.0, 2.0], [9.0, NAN], [1.0]):
+        column = pa.array([batch], arrow_type(array(FLOAT64)))
+        found.merge(np.arange(1), found.lanes([column]))
+    (held,) = found.arrays(found.capture(np.arange(1)))[0].to_pylist()
+    best = sorted(held, key=sort_key, reverse=keep < 0)[: abs(keep)] if keep else held
+    assert ["nan" if v != v else v for v in best] == expected
+    assert not keep or len(held) < 2 * abs(keep) + 1
+
+
+def test_the_state_of_min_k_does_not_grow() -> None:
+    found = Accumulators([Partial("p", "", array(INT64), "concat", keep=3)])
+    found.grow(1)
+    sizes: set[int] = set()
+    for at in range(100):
+        column = pa.array([[at, at + 1, at + 2]], arrow_type(array(INT64)))
+        found.merge(np.arange(1), found.lanes([column]))
+        sizes.add(found.nbytes)
+    assert len(sizes) <= 2

@@ -144,7 +144,7 @@ def test_ids_outlive_restart_and_sealing(tmp_path: Path) -> None:
     for _ in range(2):
         storage = open_storage(tmp_path)
         for number, name in enumerate(("sealed", "hot")):
-            assert storage.known("s", name)
+            assert storage.known("s", name) is not None
             receipt = storage.append(append("s", 9, id=name)).result(20).appends[0]
             assert receipt.duplicates == {0} and receipt.sn.tolist() == [number]
         assert values(storage, "s") == [0, 1]

@@ -322,7 +322,8 @@ async def test_waiting_jobs_run_in_order(tmp_path: Path) -> None:
 async def test_a_warm_worker_answers_at_once(pool: WorkerPool) -> None:
     await table_of(pool, one("SELECT 1 AS n"))
     best = 1.0
-    for number in range(5):
+    for number in range(20):  # the best of many: the suite shares the machine
+        await asyncio.sleep(0.02)
         started = time.monotonic()
         await table_of(pool, one(f"SELECT {number} AS n"))
         best = min(best, time.monotonic() - started)

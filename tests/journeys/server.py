@@ -36,6 +36,10 @@ def new_key() -> str:
     return "".join(secrets.choice(alphabet) for _ in range(60))
 
 
+# Every server of this test process, so that a failed test leaves none behind.
+STARTED: set[Server] = set()
+
+
 class Server:
     """One server process tree over one data folder; may be started again after a kill."""
 
@@ -85,6 +89,7 @@ class Server:
         command = Path(sys.executable).with_name("tailrace")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("TAILRACE_")}
         environment |= {"TAILRACE_BOOTSTRAP_API_KEY": self.key, **self.environment}
+        STARTED.add(self)
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [

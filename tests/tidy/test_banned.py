@@ -61,11 +61,12 @@ BROAD_HANDLERS: dict[str, int] = {
     "connectors/runner.py": 1,  # one source's failure is its status, not the process's
     "controlplane/commands/ingest.py": 1,  # the reader thread's error is raised by the main thread
     "controlplane/front.py": 1,  # the last frame: everything becomes an error body
+    "engine/bounded.py": 1,  # whatever a bounded query raises is its reader's last frame
     "engine/flow.py": 4,  # one query's failure is not the others'
     "engine/host.py": 1,  # a request's failure is that request's answer
-    "engine/ingestor.py": 1,  # one bad body must not end the decoding thread
+    "engine/ingestor.py": 2,  # one bad body must not end the decoding thread
     "engine/log/commitlog.py": 1,  # one listener's error is not the others'
-    "engine/log/writer.py": 3,  # the only writer must outlive any action
+    "engine/log/writer.py": 4,  # the only writer must outlive any action
     "engine/maintenance.py": 1,  # background work is tried again after a while
     "engine/running.py": 5,  # one query's failure is not the others'
     "engine/storage.py": 1,  # one listener's error is not the others'

@@ -279,3 +279,17 @@ def test_what_duckdb_gives_back_is_stored_as_declared() -> None:
         table = session.query(f"SELECT CAST({zero_sql(t)} AS {duckdb_type(t)}) AS v")
         assert table["v"].type == arrow_type(t)
         assert table["v"].to_pylist() == [row["v"]], json.dumps(name)
+
+
+def test_random_defaults_differ_by_row_and_append() -> None:
+    s = schema(("i", "int8"), ("r", "uint64", "hash(__row, CAST({seed} AS UBIGINT))"))
+    decoder = Decoder(s, Session, seed=7)
+    bodies = [b'{"i":1}\n{"i":2}', b'{"i":3}']
+    values = [
+        row["r"]
+        for body in bodies
+        for row in decoder.decode([("streaming", body)], NOW).rows.to_pylist()
+    ]
+    assert len(set(values)) == 3
+    again = Decoder(s, Session, seed=8).decode([("streaming", bodies[0])], NOW).rows.to_pylist()
+    assert again[0]["r"] != values[0]

@@ -45,6 +45,52 @@ def test_a_full_disk_refuses_and_goes_on_when_there_is_room(tmp_path: Path) -> N
     assert book.values("a") == live.values("a") == [0, 3]
 
 
+def test_a_segment_that_finds_no_room_for_its_footer_is_closed_later(tmp_path: Path) -> None:
+    class FooterFails(FaultyFiles):
+        full = False
+
+        def write(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+            if self.full and bytes(data)[-8:] == b"TRFOOTER":
+                raise OSError(errno.ENOSPC, "no room")
+            return super().write(fd, data, offset)
+
+    fs, clock = FooterFails(), ManualClock()
+    log = open_log(tmp_path, live := Book(), fs=fs, clock=clock)
+    fs.full = True
+    stored = 0
+    with pytest.raises(StorageFull) as refused:
+        for stored in range(100):
+            put(log, append("a", stored, 100))
+    assert "disk is full" in refused.value.message and not log.sync_failed
+    fs.full = False
+    clock.advance(2000)
+    put(log, append("a", 500, 100))
+    log.close()
+    open_log(tmp_path, book := Book()).close()
+    assert book.values("a") == live.values("a")
+    assert len(book.values("a")) == (stored + 1) * 100
+
+
+def test_a_fault_after_the_sync_is_answered_and_stops_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log(tmp_path, Book())
+    put(log, append("a", 0))
+
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("engine.log.sequence.Sequencer.confirm", broken)
+    with pytest.raises(StorageFull):
+        put(log, append("a", 1))
+    monkeypatch.undo()
+    with pytest.raises(StorageFull):
+        put(log, append("a", 2))
+    log.close()
+    open_log(tmp_path, book := Book()).close()
+    assert book.values("a") == [0, 1] and book.numbers("a") == [0, 1]
+
+
 def test_a_full_disk_still_takes_what_makes_room(tmp_path: Path) -> None:
     fs, clock = FaultyFiles(), ManualClock()
     bounds = LogSettings(segment_bytes=16_384, free_stop_bytes=1 << 30)

@@ -16,6 +16,7 @@ from engine.log.settings import LogSettings
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
+ALL = frozenset(("a", "b", "c", "busy", "quiet"))
 
 
 def table(folder: Path, kept_min: int = 3, fs: FileSystem | None = None) -> IdTable:
@@ -27,8 +28,8 @@ def add(ids: IdTable, stream_id: str, first: int, count: int, instant_ms: int) -
         ids.add(stream_id, id_key(stream_id, str(sn)), sn, instant_ms)
 
 
-def checkpoint(ids: IdTable, now_ms: int) -> bytes:
-    ids.freeze()
+def checkpoint(ids: IdTable, now_ms: int, alive: frozenset[str] = ALL) -> bytes:
+    ids.freeze(alive)
     data = ids.write(now_ms)
     ids.adopt()
     return data
@@ -84,17 +85,27 @@ def test_ids_of_a_dropped_stream_go(tmp_path: Path) -> None:
     ids = table(tmp_path)
     add(ids, "a", 0, 10, 0)
     checkpoint(ids, 0)
-    ids.drop("a")
     add(ids, "b", 0, 10, 0)
-    checkpoint(ids, 0)
+    checkpoint(ids, 0, frozenset(("b",)))
     assert numbers(ids, "a", 10) == [None] * 10 and numbers(ids, "b", 10) == list(range(10))
+
+
+def test_a_large_file_of_a_dropped_stream_goes_when_it_is_old(tmp_path: Path) -> None:
+    ids = table(tmp_path)
+    add(ids, "a", 0, 1000, 0)
+    checkpoint(ids, 0)
+    (old,) = tmp_path.iterdir()
+    for day in range(1, 4):
+        add(ids, "b", day * 10, 10, day * DAY)
+        checkpoint(ids, day * DAY, frozenset(("b",)))
+    assert not old.exists() and numbers(ids, "b", 40)[10:] == list(range(10, 40))
 
 
 def test_a_checkpoint_that_fails_forgets_nothing(tmp_path: Path) -> None:
     fs = FaultyFiles()
     ids = table(tmp_path, fs=fs)
     add(ids, "a", 0, 10, 0)
-    ids.freeze()
+    ids.freeze(ALL)
     fs.sync_error = errno.EIO
     with pytest.raises(OSError, match="EIO"):
         ids.write(0)
@@ -112,7 +123,7 @@ def test_a_file_written_for_a_checkpoint_that_never_came_is_removed(tmp_path: Pa
     add(ids, "a", 0, 100, 0)
     data = checkpoint(ids, 0)
     add(ids, "a", 100, 10, 0)
-    ids.freeze()
+    ids.freeze(ALL)
     ids.write(0)
     assert len(list(tmp_path.iterdir())) == 2
     again = table(tmp_path)

@@ -1,0 +1,34 @@
+"""What refuses to be dropped says by name who uses it, also when the user has its name here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable
+from typing import Final, TypeVar
+
+from controlplane.auth import Principal
+from controlplane.db.repository import Directory
+from engine.errors import Code, UserError
+
+OWNER: Final = re.compile(r"source:([0-9a-f-]{36})")
+
+T = TypeVar("T")
+
+
+class Uses:
+    """Names the owners that the engine knows by id only."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def named(self, principal: Principal, answer: Awaitable[T]) -> T:
+        """The answer; its refusal (code 630) with the names of sources in place of their ids."""
+        try:
+            return await answer
+        except UserError as error:
+            if error.code != Code.HAVE_DEPENDENT_OBJECTS:
+                raise
+            rows = await self._directory.sources(principal.workspace_id).list("name")
+            names = {row.id: f"source {row.name}" for row in rows}
+            text = OWNER.sub(lambda found: names.get(found[1], found[0]), error.message)
+            raise type(error)(text, error.code, error.system) from None

@@ -1,0 +1,233 @@
+"""What one request, stream or fault does to the others: nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from engine import bounded
+from engine.clock import SystemClock
+from engine.config import EngineSettings
+from engine.errors import (
+    Code,
+    EngineUnavailable,
+    IngestError,
+    NotFound,
+    QueryFailed,
+    SqlError,
+)
+from engine.host import ClientConnection
+from engine.local import LocalEngine
+from engine.protocol import Caller, ColumnDef, Definition, IngestAck, IngestRequest, QueryRequest
+from engine.remote import RemoteEngine
+
+ME = Caller("u1", "alice")
+
+
+async def opened(tmp_path: Path) -> LocalEngine:
+    return await LocalEngine.open(tmp_path / "ws", EngineSettings(), SystemClock())
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[LocalEngine]:
+    """The engine over an empty folder."""
+    made = await opened(tmp_path)
+    yield made
+    await asyncio.wait_for(made.close(), 20)
+
+
+async def create(engine: LocalEngine, name: str) -> Definition:
+    columns = (ColumnDef("device", "string"), ColumnDef("speed", "float32"))
+    return await engine.create(Definition("", name, "stream", columns), ME)
+
+
+async def ingest(engine: LocalEngine, name: str) -> IngestAck:
+    body = json.dumps({"columns": ["device", "speed"], "data": [["a", 1.0]]}).encode()
+    return await engine.ingest(IngestRequest(name, "compact"), body)
+
+
+async def test_a_dropped_stream_fails_no_writer_of_another(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both wait in one group; one stream goes between decoding and the commit."""
+    gone = await create(engine, "gone")
+    await create(engine, "kept")
+    decode = engine._ingestor._decode
+
+    def decode_then_drop(members: list[Any]) -> Any:
+        found = decode(members)
+        if members[0].stream == "gone":
+            engine._storage.drop_stream(gone.id)
+        return found
+
+    monkeypatch.setattr(engine._ingestor, "_decode", decode_then_drop)
+    outcomes = await asyncio.gather(
+        ingest(engine, "gone"), ingest(engine, "kept"), return_exceptions=True
+    )
+    assert isinstance(outcomes[0], NotFound)
+    assert outcomes[1] == IngestAck(1, 0)
+
+
+async def test_an_id_that_is_known_is_answered_whatever_the_body(engine: LocalEngine) -> None:
+    await create(engine, "s")
+    request = IngestRequest("s", "compact", "k")
+    good = b'{"columns": ["device"], "data": [["a"]]}'
+    assert await engine.ingest(request, good) == IngestAck(1, 0)
+    assert (await engine.ingest(request, b"no JSON at all")) == IngestAck(0, 0, duplicate=True)
+    with pytest.raises(IngestError):
+        await engine.ingest(IngestRequest("s", "compact", "other"), b"no JSON at all")
+
+
+async def test_a_body_that_breaks_the_decoder_fails_no_other(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create(engine, "s")
+    decode = engine._ingestor._decode
+
+    def broken(members: list[Any]) -> Any:
+        if any(b"poison" in member.body for member in members):
+            raise ValueError("a fault of the decoder")
+        return decode(members)
+
+    monkeypatch.setattr(engine._ingestor, "_decode", broken)
+    body = b'{"columns": ["device"], "data": [["poison"]]}'
+    outcomes = await asyncio.gather(
+        engine.ingest(IngestRequest("s", "compact"), body),
+        ingest(engine, "s"),
+        return_exceptions=True,
+    )
+    assert isinstance(outcomes[0], IngestError) and outcomes[1] == IngestAck(1, 0)
+
+
+async def test_rows_that_come_while_it_closes_are_refused(engine: LocalEngine) -> None:
+    await create(engine, "s")
+    await asyncio.to_thread(engine._ingestor.close)
+    with pytest.raises(EngineUnavailable):
+        await asyncio.wait_for(ingest(engine, "s"), 5)
+
+
+async def test_a_query_withdrawn_while_it_starts_does_not_run(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create(engine, "s")
+    start, gate, done = engine._flow.start, threading.Event(), threading.Event()
+
+    def slow(*arguments: Any) -> None:
+        gate.wait(10)
+        start(*arguments)
+        done.set()
+
+    monkeypatch.setattr(engine._flow, "start", slow)
+    running = asyncio.ensure_future(engine.run(QueryRequest("q", "SELECT * FROM s")))
+    await asyncio.sleep(0.2)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    gate.set()
+    await asyncio.to_thread(done.wait, 10)
+    async with asyncio.timeout(10):
+        while engine._flow.running:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_bounded_query_cancelled_at_once_ends(engine: LocalEngine) -> None:
+    await create(engine, "s")
+    query = await engine.run(QueryRequest("q", "SELECT * FROM table(s)"))
+    await query.cancel()
+    async with asyncio.timeout(10):
+        items = [item async for item in query.items()]
+    assert [getattr(item, "status", "rows") for item in items] == ["canceled"]
+    assert (await engine.info()).running_queries == 0
+
+
+async def test_a_bounded_query_that_meets_a_fault_ends(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create(engine, "s")
+
+    def broken(_: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("engine.worker_process._pack", broken)
+    query = await engine.run(QueryRequest("q", "SELECT 1"))
+    async with asyncio.timeout(10):
+        items = [item async for item in query.items()]
+    assert [getattr(item, "status", "rows") for item in items] == ["failed"]
+
+
+async def test_a_refused_query_keeps_no_files(engine: LocalEngine) -> None:
+    await create(engine, "a")
+    await create(engine, "b")
+    await ingest(engine, "a")
+    await asyncio.to_thread(engine._storage.seal_now)
+    planned = await engine._plan("SELECT * FROM table(a) AS x JOIN table(b) AS y USING (device)")
+    await engine.drop("b")
+    with pytest.raises(SqlError):
+        await engine._runner.start(QueryRequest("q", ""), planned)
+    assert not engine._storage._history._leases
+
+
+async def test_a_change_counts_though_its_snapshot_cannot_be_written(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(engine._catalog, "save", full)
+    watcher = engine.watch()
+    assert (await anext(watcher)).definitions == ()
+    made = await create(engine, "s")
+    assert (await asyncio.wait_for(anext(watcher), 5)).definitions == (made,)
+
+
+async def test_an_insert_does_not_take_the_memory_of_the_process(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create(engine, "s")
+    monkeypatch.setattr(bounded, "FETCHED_BYTES_MAX", 1 << 20)
+    wide = "INSERT INTO s SELECT repeat('x', 100000), 1 FROM numbers(100)"
+    with pytest.raises(QueryFailed) as refused:
+        await engine.run(QueryRequest("q", wide))
+    assert refused.value.code == Code.MEMORY_LIMIT
+
+
+async def test_a_reader_that_leaves_is_forgotten(engine: LocalEngine, tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    loop = asyncio.get_running_loop()
+    server = await loop.create_unix_server(lambda: ClientConnection(engine).wire, path)
+    remote = await RemoteEngine.connect(path)
+    await create(engine, "s")
+    query = await remote.run(QueryRequest("q", "SELECT * FROM s"))
+    items = query.items()
+    await ingest(engine, "s")
+    await anext(items)
+    await items.aclose()  # type: ignore[attr-defined]
+    async with asyncio.timeout(5):
+        while remote._queries or (await remote.info()).running_queries:
+            await asyncio.sleep(0.01)
+    await remote.close()
+    server.close()
+
+
+async def test_damage_is_shown_by_definitions_and_stats(tmp_path: Path) -> None:
+    engine = await opened(tmp_path)
+    await create(engine, "s")
+    await ingest(engine, "s")
+    await ingest(engine, "s")
+    await engine.close()
+    (segment,) = (tmp_path / "ws" / "log").glob("*.seg")
+    data = bytearray(segment.read_bytes())
+    middle = data.index(b"TRF1", data.index(b"TRF1") + 1) + 40  # the frame of the first row
+    data[middle] ^= 1
+    segment.write_bytes(bytes(data))
+    engine = await opened(tmp_path)
+    (shown,) = (await engine.definitions()).definitions
+    assert shown.degraded == ((0, 0),) == (await engine.stats("s")).degraded
+    await engine.close()

@@ -1,0 +1,110 @@
+"""The reader's side of a continuous query: batching policy, order, ends, bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import cast
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from engine.clock import SystemClock
+from engine.config import EngineSettings
+from engine.encode import JsonEncoder
+from engine.protocol import Analysis, QueryCounters, QueryEnd, QueryOpened, QueryRequest, Rows
+from engine.query import Context, Notifier, Shared, StreamingResult
+from engine.types import DataType
+
+SETTINGS = EngineSettings(subscriber_bytes_max=4_096)
+OPENED = QueryOpened("q", "streaming", (), Analysis("", "", ""))
+
+
+class Control:
+    """Runs nothing."""
+
+    def stop(self, query_id: str) -> None: ...
+
+    def counters(self, query_id: str) -> QueryCounters:
+        return QueryCounters()
+
+    def wake(self, query_id: str) -> None: ...
+
+
+class Gated:
+    """An encoder whose first call waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.gate = threading.Event()
+        self._inner = JsonEncoder([("n", DataType("int64"))])
+
+    def encode_chunks(self, batch: pa.RecordBatch, bytes_max: int) -> Iterator[tuple[int, bytes]]:
+        self.entered.set()
+        self.gate.wait(10)
+        return self._inner.encode_chunks(batch, bytes_max)
+
+
+def result(encoder: Gated, **policy: int) -> StreamingResult:
+    """A query whose output a test writes."""
+    context = Context(
+        Shared(), Control(), Notifier(asyncio.get_running_loop()), SETTINGS, SystemClock()
+    )
+    request = QueryRequest("q", "", **policy)  # type: ignore[arg-type]
+    return StreamingResult(OPENED, request, cast("JsonEncoder", encoder), context)
+
+
+def numbers(*values: int) -> pa.RecordBatch:
+    """Rows of one column."""
+    return pa.record_batch({"n": pa.array(values, pa.int64())})
+
+
+async def taken(query: StreamingResult) -> tuple[list[int], QueryEnd]:
+    """All rows up to the end."""
+    found: list[int] = []
+    async for item in query.items():
+        if isinstance(item, QueryEnd):
+            return found, item
+        found += [row[0] for row in msgspec.json.decode(item.payload, type=list[list[int]])]
+    raise AssertionError("no end")
+
+
+async def test_rows_under_way_when_a_query_ends_reach_its_reader() -> None:
+    encoder = Gated()
+    query = result(encoder, batch_ms=1)
+    query.rows(numbers(1, 2))
+    await asyncio.to_thread(encoder.entered.wait, 10)  # the timer's flush has taken them
+    ending = asyncio.create_task(asyncio.to_thread(query.end, None))
+    await asyncio.sleep(0.05)
+    encoder.gate.set()
+    await ending
+    rows, end = await asyncio.wait_for(taken(query), 10)
+    assert (rows, end.status) == ([1, 2], "finished")
+
+
+async def test_a_full_batch_does_not_overtake_one_that_was_due() -> None:
+    encoder = Gated()
+    query = result(encoder, batch_ms=1, batch_count=3)
+    query.rows(numbers(1, 2))
+    await asyncio.to_thread(encoder.entered.wait, 10)
+    adding = asyncio.create_task(asyncio.to_thread(query.rows, numbers(3, 4, 5)))
+    await asyncio.sleep(0.05)
+    encoder.gate.set()
+    await adding
+    await asyncio.to_thread(query.end, None)
+    rows, _ = await asyncio.wait_for(taken(query), 10)
+    assert rows == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("count", [0, 100_000])
+async def test_rows_that_wait_for_their_time_are_bounded_in_bytes(count: int) -> None:
+    encoder = Gated()
+    encoder.gate.set()
+    query = result(encoder, batch_ms=60_000, batch_count=count)
+    for _ in range(20):
+        query.rows(numbers(*range(200)))
+    assert not query.ready()  # they wait for the reader, and the query is told so
+    item = await asyncio.wait_for(anext(aiter(query.items())), 10)
+    assert isinstance(item, Rows)

@@ -1,0 +1,11 @@
+-- `(start, end)`: neither of the rows at the borders belongs to the session.
+create stream s (v int32, t datetime64(3)) settings event_time_column = 't';
+
+-- query
+select group_array(v) from session(s, t, 10s, 60s, (v > 10, v < 0))
+group by window_start, window_end;
+
+insert into s (v, t) values (11, '2020-02-02 20:00:01')(5, '2020-02-02 20:00:02')
+  (6, '2020-02-02 20:00:03')(-1, '2020-02-02 20:00:04');
+-- rows
+--   [[5, 6]]

@@ -1,0 +1,15 @@
+-- The watermark of a hop is the newest time rounded down to the slide; a window closes at its end.
+create stream s (v int32, t datetime64(3)) settings event_time_column = 't';
+
+-- query
+select window_start, sum(v) from hop(s, 2s, 4s) group by window_start;
+
+insert into s (v, t) values (1, '2020-02-02 20:00:00');
+insert into s (v, t) values (2, '2020-02-02 20:00:01.999');
+-- no rows
+insert into s (v, t) values (4, '2020-02-02 20:00:02');
+-- rows
+--   ["2020-02-02 19:59:58.000", 3]
+insert into s (v, t) values (8, '2020-02-02 20:00:05.999');
+-- rows
+--   ["2020-02-02 20:00:00.000", 7]

@@ -1,0 +1,15 @@
+-- A row older than the watermark is dropped silently.
+create stream s (v int32, t datetime64(3)) settings event_time_column = 't';
+
+-- query
+select window_start, sum(v) from tumble(s, 5s) group by window_start;
+
+insert into s (v, t) values (1, '2020-02-02 20:00:01');
+insert into s (v, t) values (2, '2020-02-02 20:00:06');
+-- rows
+--   ["2020-02-02 20:00:00.000", 1]
+
+insert into s (v, t) values (100, '2020-02-02 20:00:04');
+insert into s (v, t) values (4, '2020-02-02 20:00:11');
+-- rows
+--   ["2020-02-02 20:00:05.000", 2]

@@ -1,0 +1,96 @@
+"""The real engine in virtual time: nothing runs but when told, so fixtures need no sleeps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from engine.clock import ManualClock
+from engine.local import LocalEngine
+from engine.protocol import Caller, QueryEnd, QueryRequest, RunningQuery
+from engine.workers import WorkerPool
+
+ME = Caller("u1", "alice")
+# Steps and turns of the loop after which everything must be at rest.
+_STEPS_MAX = 10_000
+_TURNS = 12
+
+
+class SharedPool:
+    """One pool of workers for many engines: starting a worker takes longer than a fixture."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self.run = pool.run
+
+    async def start(self) -> None:
+        """It runs already."""
+
+    async def close(self) -> None:
+        """Others use it."""
+
+
+class VirtualEngine(LocalEngine):
+    """An engine whose flow has no thread; its clock must be a ManualClock."""
+
+    def _begin(self) -> None:
+        self._catalog.save()
+
+    async def settle(self) -> None:
+        """Run until nothing waits at this instant, and readers have what came."""
+        for _ in range(_STEPS_MAX):
+            if not self._flow.step():
+                break
+        else:
+            raise AssertionError("the flow does not come to rest")
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+
+    async def wait(self, milliseconds: int) -> None:
+        """Let time pass; timers run one after the other at their own instants."""
+        clock = self._clock
+        assert isinstance(clock, ManualClock)
+        end = clock.now_ms() + milliseconds
+        await self.settle()
+        while (due := self._flow.next_timer_ms()) is not None and due <= end:
+            clock.advance(max(0, due - clock.now_ms()))
+            await self.settle()
+        clock.advance(end - clock.now_ms())
+        await self.settle()
+
+    async def statement(self, sql: str) -> Reader:
+        """Start a statement; raises what it is refused with."""
+        request = QueryRequest(id=self._clock.uuid4(), sql=sql, caller=ME)
+        return Reader(await self.run(request))
+
+
+class Reader:
+    """Takes all items of a query as they come."""
+
+    def __init__(self, query: RunningQuery) -> None:
+        self.opened = query.opened
+        self.end: QueryEnd | None = None
+        self._query = query
+        self._rows: list[list[Any]] = []
+        self._task = asyncio.create_task(self._take())
+
+    async def _take(self) -> None:
+        async for item in self._query.items():
+            if isinstance(item, QueryEnd):
+                self.end = item
+            else:
+                self._rows += json.loads(item.payload)
+
+    async def finished(self) -> None:
+        """Wait for the end."""
+        await asyncio.wait_for(self._task, 30)
+
+    def rows(self) -> list[list[Any]]:
+        """The rows since the last call."""
+        found, self._rows = self._rows, []
+        return found
+
+    async def close(self) -> None:
+        """Stop the query."""
+        await self._query.cancel()
+        await self.finished()
