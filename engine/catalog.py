@@ -8,6 +8,7 @@ the engine restarts.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from pathlib import Path
@@ -18,6 +19,8 @@ import msgspec
 from engine.errors import AlreadyExists, Code, NotFound, UserError
 from engine.log.records import Commit, Note
 from engine.protocol import Definition, Snapshot
+
+log = logging.getLogger("tailrace.engine")
 
 NOTE_KIND = "catalog"
 # Definitions of one workspace; bounds the snapshot that travels with each change.
@@ -156,9 +159,19 @@ class Catalog:
             self._state.uses.pop(change.owner, None)
 
     def save(self) -> None:
-        """Write the file durably. Blocks for two syncs: call it from a worker thread."""
+        """Write the file durably. Blocks for two syncs: call it from a worker thread.
+
+        A disk that is full or broken is logged and no error: the log has every change, and the
+        next change or start writes the file again.
+        """
         with self._lock:
             data = msgspec.json.encode(self._state)
+        try:
+            self._replace(data)
+        except OSError as error:
+            log.error("the snapshot of the catalog cannot be written: %s", error.strerror)
+
+    def _replace(self, data: bytes) -> None:
         fresh = self._path.with_suffix(".new")
         with fresh.open("wb") as file:
             file.write(data)

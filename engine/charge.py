@@ -5,10 +5,13 @@ A supervisor reads it to charge a hang or a death to a query. Imports no Arrow, 
 
 from __future__ import annotations
 
+import logging
 import mmap
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger("tailrace.engine")
 
 SLOTS = 4  # one per executor thread that may come
 _ID_BYTES_MAX = 240
@@ -31,10 +34,10 @@ class ChargeTable:
         self._map: mmap.mmap | None = None
         self._at = slot * _SLOT_BYTES
         if path is not None:
-            size = SLOTS * _SLOT_BYTES
-            with path.open("w+b") as file:
-                file.truncate(size)
-                self._map = mmap.mmap(file.fileno(), size)
+            try:
+                self._map = _mapped(path, SLOTS * _SLOT_BYTES)
+            except OSError as error:  # a full disk: better no table than no engine
+                log.error("the charge table cannot be written: %s", error.strerror)
 
     def begin(self, query_id: str, monotonic_seconds: float) -> None:
         """A step of this query begins."""
@@ -55,6 +58,15 @@ class ChargeTable:
         if self._map is not None:
             self._map.close()
             self._map = None
+
+
+def _mapped(path: Path, size: int) -> mmap.mmap:
+    """A file of zeros, mapped. Written, not only cut to size: a store into a page that finds no
+    block on the disk would kill the process."""
+    with path.open("w+b") as file:
+        file.write(bytes(size))
+        file.flush()
+        return mmap.mmap(file.fileno(), size)
 
 
 def read_charges(path: Path) -> list[Charge]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import Callable
 from typing import Final
@@ -14,13 +13,11 @@ from engine.catalog import NOTE_KIND, Catalog, Change, encode_change
 from engine.clock import Clock
 from engine.errors import NotFound, StorageFull, TailraceError, UserError
 from engine.log.records import Note, Outcome
-from engine.log.sequence import drop_note
+from engine.log.sequence import drop_note, truncate_note
 from engine.protocol import Alteration, Caller, Definition
 from engine.storage import Storage
 
-log = logging.getLogger("tailrace.engine")
-
-NAME_RULE: Final = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,63}$|^_tp_metric_[A-Za-z0-9_]{1,53}$")
+NAME_RULE: Final = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,63}$|^_tp_metric_[A-Za-z0-9_]{1,64}$")
 # Names the server keeps for itself; see docs/streams.md.
 RESERVED_NAMES: Final = frozenset({"table", "tumble", "hop", "session", "changelog", "dedup"})
 
@@ -121,6 +118,15 @@ class Ddl:
             await self._commit(Change("drop", id=old.id), gone=old.id)
             return old
 
+    async def truncate(self, name: str) -> None:
+        """Remove all rows that a stream has now; its numbers and its readers go on."""
+        async with self._lock:
+            stream = self._catalog.require(name)
+            if stream.kind != "stream":
+                kind = stream.kind.replace("_", " ")
+                raise UserError(f"'{name}' is a {kind}; only streams hold rows to remove.")
+            await self._store([truncate_note(stream.id)])
+
     async def hold(self, owner: str, names: tuple[str, ...]) -> None:
         """Record what an owner uses; unknown names are refused."""
         async with self._lock:
@@ -150,27 +156,26 @@ class Ddl:
         reason = self._storage.refusal()
         if reason and any(change.kind == "put" for change in changes):
             raise StorageFull(reason)  # the log itself lets notes pass, since DROP makes room
+        notes = [Note(NOTE_KIND, encode_change(change)) for change in changes]
+        if gone:
+            notes.append(drop_note(gone))
+        await self._store(notes)
+        await asyncio.to_thread(self._catalog.save)
+        for callback in self._changed:
+            callback(changes[0].definition)
+
+    async def _store(self, notes: list[Note]) -> None:
+        """One commit of these notes; returns when it is durable and applied."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
 
         def done(outcome: Outcome) -> None:
             loop.call_soon_threadsafe(_settle, future, outcome)
 
-        notes = [Note(NOTE_KIND, encode_change(change)) for change in changes]
-        if gone:
-            notes.append(drop_note(gone))
         self._storage.submit(notes, done)
         outcome = await future
         if isinstance(outcome, TailraceError):
             raise outcome
-        try:
-            await asyncio.to_thread(self._catalog.save)
-        except OSError as error:
-            # The change is durable in the log; the file is a copy that the next change or the next
-            # start writes again.
-            log.error("the snapshot of the catalog cannot be written: %s", error.strerror)
-        for callback in self._changed:
-            callback(changes[0].definition)
 
 
 def _settle(future: asyncio.Future[Outcome], outcome: Outcome) -> None:

@@ -142,11 +142,11 @@ class RemoteEngine:
     def _send(self, method: str, arguments: Any, body: bytes) -> tuple[int, asyncio.Future[Any]]:
         if self._connection is None:
             raise EngineUnavailable("The engine is starting; try again in a moment.")
+        meta = wire.encode_meta((method, arguments))
         request = self._next
         self._next += 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[request] = (method, future)
-        meta = wire.encode_meta((method, arguments))
         self._connection.send(request, wire.REQUEST, meta, body)
         return request, future
 

@@ -8,8 +8,10 @@ import msgspec
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.routes import HTTPRoute
 
 from controlplane.auth import Authenticator, Principal, permit
+from controlplane.problems import FRAMEWORK_MESSAGES, Problem
 from engine.protocol import Caller
 
 # Key of the ASGI scope under which the outermost application leaves the workspace's name.
@@ -46,13 +48,24 @@ class Guard:
         """Litestar's guard: raises a Problem or leaves the Principal in the scope."""
         operation = getattr(handler, "operation_id", None)
         scope: Any = connection.scope
-        if operation in self._public or scope["method"] == "OPTIONS":
+        if scope["method"] == "OPTIONS":
+            raise _no_options(connection)
+        if operation in self._public:
             return
         headers = dict(connection.scope["headers"])
         workspace = scope.get(WORKSPACE_KEY, DEFAULT_WORKSPACE)
         principal = await self._authenticator.authenticate(headers, workspace)
         permit(principal, operation)
         connection.scope["user"] = principal
+
+
+def _no_options(connection: ASGIConnection[Any, Any, Any, Any]) -> Problem:
+    """405 with all methods of the address: the framework's own answer names one handler's only."""
+    template = connection.scope["path_template"]
+    routes = [route for route in connection.app.routes if isinstance(route, HTTPRoute)]
+    methods = {m for route in routes if route.path_format == template for m in route.methods}
+    allow = ", ".join(sorted(methods - {"OPTIONS"}))
+    return Problem(405, FRAMEWORK_MESSAGES[405], {"Allow": allow})
 
 
 def provide_principal(request: Request[Any, Any, Any]) -> Principal:

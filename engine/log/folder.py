@@ -52,6 +52,11 @@ def open_folder(path: Path, fs: FileSystem | None = None) -> FolderLock:
     except UserError:
         os.close(fd)
         raise
+    except OSError as error:
+        os.close(fd)
+        raise UserError(
+            f"The data folder cannot be used ({error.strerror}); choose another or mend its rights."
+        ) from error
     return FolderLock(path, fd)
 
 

@@ -228,7 +228,7 @@ class LogWriter:
         if not draft.empty:
             try:
                 self._confirm(draft, commit)
-            except Exception:  # noqa: BLE001 - the only writer must outlive any action
+            except Exception:  # noqa: BLE001 - whatever it is, the log must stop  # noqa: BLE001 - the only writer must outlive any action
                 # It is durable but nothing here knows of it: going on would give its position and
                 # its numbers again. The next start reads it.
                 _log.exception("a commit that is durable cannot be taken over")

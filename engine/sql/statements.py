@@ -83,6 +83,15 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
+class Truncate:
+    """TRUNCATE STREAM name: all rows that it has now go."""
+
+    name: str
+    if_exists: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Alter:
     """ALTER STREAM name MODIFY TTL | SETTING | COMMENT; None = not changed."""
 
@@ -168,6 +177,7 @@ Statement = (
     | CreateView
     | Drop
     | Rename
+    | Truncate
     | Alter
     | Insert
     | Show

@@ -39,6 +39,8 @@ def test_bad_settings(tmp_path: Path) -> None:
     refused(serve(data, TAILRACE_PROT="1"), "TAILRACE_PROT")
     refused(serve(data, TAILRACE_BOOTSTRAP_API_KEY="short"), "60")
     refused(serve(data, f"--config={tmp_path}/none.toml"), "cannot be read")
+    refused(serve(data, "--port=abc"), "port")
+    refused(serve(data, "--port=99999"), "port")
     assert not data.exists()
 
 

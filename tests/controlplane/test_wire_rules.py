@@ -54,10 +54,13 @@ def test_numbers_beyond_64_bits_in_properties_are_400() -> None:
     assert caught.value.code == 400
 
 
-async def test_options_names_the_methods(lite: Plane) -> None:
-    answer = await lite.client.options(f"{API}/streams")
-    assert answer.status_code == 204
-    assert "POST" in answer.headers["Allow"]
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("streams", "GET, POST"), ("streams/iot", "DELETE, GET, PATCH"), ("streams/x/ingest", "POST")],
+)
+async def test_options_names_the_methods(lite: Plane, path: str, methods: str) -> None:
+    answer = await lite.client.options(f"{API}/{path}")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, methods)
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/docs"])

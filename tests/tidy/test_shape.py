@@ -105,3 +105,9 @@ def test_init_files_are_empty() -> None:
 def test_every_file_has_postponed_annotations() -> None:
     line = "from __future__ import annotations"
     assert [s.path for s in sources() if s.text.strip() and line not in s.text] == []
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """pytest imports them by file name: two of one name cannot be collected together."""
+    names = [s.path.rsplit("/", 1)[-1] for s in sources() if "/test_" in s.path]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

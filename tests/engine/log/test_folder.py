@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from log_support import FaultyFiles
 
 from engine.errors import UserError
 from engine.log.folder import open_folder
@@ -66,3 +68,11 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="cannot be used"):
         open_folder(tmp_path / "file")
+
+
+def test_a_folder_that_cannot_take_its_version_is_refused(tmp_path: Path) -> None:
+    fs = FaultyFiles()
+    fs.write_error = errno.ENOSPC
+    with pytest.raises(UserError, match="cannot be used") as refused:
+        open_folder(tmp_path / "new", fs)
+    assert str(tmp_path) not in refused.value.message

@@ -177,14 +177,23 @@ async def test_a_refused_query_keeps_no_files(engine: LocalEngine) -> None:
 async def test_a_change_counts_though_its_snapshot_cannot_be_written(
     engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full() -> NoReturn:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(engine._catalog, "save", full)
+    monkeypatch.setattr(engine._catalog, "_path", Path("/dev/full/catalog.json"))
     watcher = engine.watch()
     assert (await anext(watcher)).definitions == ()
     made = await create(engine, "s")
     assert (await asyncio.wait_for(anext(watcher), 5)).definitions == (made,)
+
+
+async def test_a_disk_without_room_for_copies_still_opens(tmp_path: Path) -> None:
+    engine = await opened(tmp_path)
+    await create(engine, "s")
+    await engine.close()
+    (tmp_path / "ws" / "catalog.new").mkdir()  # neither the snapshot nor the charge table
+    (tmp_path / "ws" / "charge").unlink(missing_ok=True)
+    (tmp_path / "ws" / "charge").symlink_to("/dev/full")
+    engine = await opened(tmp_path)
+    assert [d.name for d in (await engine.definitions()).definitions] == ["s"]
+    await engine.close()
 
 
 async def test_an_insert_does_not_take_the_memory_of_the_process(
