@@ -13,7 +13,7 @@ from engine.catalog import NOTE_KIND, Catalog, Change, encode_change
 from engine.clock import Clock
 from engine.errors import NotFound, StorageFull, TailraceError, UserError
 from engine.log.records import Note, Outcome
-from engine.log.sequence import drop_note, truncate_note
+from engine.log.sequence import drop_note
 from engine.protocol import Alteration, Caller, Definition
 from engine.storage import Storage
 
@@ -117,15 +117,6 @@ class Ddl:
                 self._catalog.check_unused(name, "drop")
             await self._commit(Change("drop", id=old.id), gone=old.id)
             return old
-
-    async def truncate(self, name: str) -> None:
-        """Remove all rows that a stream has now; its numbers and its readers go on."""
-        async with self._lock:
-            stream = self._catalog.require(name)
-            if stream.kind != "stream":
-                kind = stream.kind.replace("_", " ")
-                raise UserError(f"'{name}' is a {kind}; only streams hold rows to remove.")
-            await self._store([truncate_note(stream.id)])
 
     async def hold(self, owner: str, names: tuple[str, ...]) -> None:
         """Record what an owner uses; unknown names are refused."""

@@ -20,6 +20,8 @@ _LATER = [
     "SUBSCRIBE",
     "UNSUBSCRIBE",
     "RECOVER",
+    "TRUNCATE",
+    "DELETE",
     "SYSTEM",
     "ATTACH",
     "DETACH",
@@ -86,8 +88,6 @@ class StatementParser(QueryParser):
             "CREATE": self._create,
             "DROP": self._drop,
             "RENAME": self._rename,
-            "TRUNCATE": self._truncate,
-            "DELETE": self._delete,
             "ALTER": self._alter,
             "INSERT": self._insert,
             "SHOW": self._show,
@@ -276,18 +276,6 @@ class StatementParser(QueryParser):
         name = self._object("the stream's name")
         self.expect("TO")
         return st.Rename(name, self._object("the new name"), bool(if_exists), self._text())
-
-    def _truncate(self) -> st.Truncate:
-        self.expect("STREAM")
-        if_exists = self.word("IF", "EXISTS")
-        return st.Truncate(self._object("the stream's name"), bool(if_exists), self._text())
-
-    def _delete(self) -> st.Statement:
-        self.fail(
-            "DELETE FROM is not supported: TRUNCATE STREAM removes all rows of a stream, "
-            "a TTL removes old ones",
-            Code.NOT_IMPLEMENTED,
-        )
 
     def _alter(self) -> st.Alter:
         if self.word("VIEW"):

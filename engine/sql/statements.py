@@ -83,15 +83,6 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
-class Truncate:
-    """TRUNCATE STREAM name: all rows that it has now go."""
-
-    name: str
-    if_exists: bool = False
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Alter:
     """ALTER STREAM name MODIFY TTL | SETTING | COMMENT; None = not changed."""
 
@@ -177,7 +168,6 @@ Statement = (
     | CreateView
     | Drop
     | Rename
-    | Truncate
     | Alter
     | Insert
     | Show
