@@ -123,6 +123,9 @@ class Worker:
         self._spare: Session | None = self._new_session()
         limits.give_back_memory()
         self._idle_bytes = limits.resident_bytes()
+        # The limit counts from here for every job: counted from what a job left behind, the limits
+        # of later jobs would creep upwards.
+        self._idle_space_bytes = limits.address_space_bytes()
 
     def _new_session(self) -> Session:
         return Session(
@@ -134,13 +137,17 @@ class Worker:
     def serve(self) -> None:
         """Announce readiness, run a job, again."""
         while True:
-            ready = WorkerReady(self._idle_bytes, limits.resident_bytes())
+            ready = WorkerReady(
+                kept_bytes=limits.resident_bytes() - self._idle_bytes,
+                kept_space_bytes=limits.address_space_bytes() - self._idle_space_bytes,
+            )
             self._channel.send(worker_wire.READY, msgspec.msgpack.encode(ready))
             # Made while nobody waits, if so: a new instance takes 20 ms.
             self._spare = self._spare or self._new_session()
             job, descriptor = self._channel.next_job()
             # The hot rows are shared memory of the engine: they do not count as the query's own.
-            limits.limit_address_space(self._options.memory_bytes + job.hot_bytes)
+            space = self._idle_space_bytes + self._options.memory_bytes + job.hot_bytes
+            limits.set_address_space(space)
             kind, body = self._attempt(job, descriptor)
             self._channel.watch(None)
             self._channel.send(kind, body)

@@ -61,10 +61,13 @@ class WireJob(msgspec.Struct, frozen=True, array_like=True):
 
 
 class WorkerReady(msgspec.Struct, frozen=True, array_like=True):
-    """A worker that waits for a job; `idle_bytes` at its start, `resident_bytes` now."""
+    """A worker that waits for a job: what earlier jobs left allocated in it, in bytes.
 
-    idle_bytes: int
-    resident_bytes: int
+    `kept_bytes` of physical memory and `kept_space_bytes` of address space, above its start.
+    """
+
+    kept_bytes: int
+    kept_space_bytes: int
 
 
 class JobDone(msgspec.Struct, frozen=True, array_like=True):

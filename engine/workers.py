@@ -28,6 +28,8 @@ SURPLUS_IDLE_SECONDS: Final = 30.0
 # what allocators keep would count against the next query.
 JOBS_PER_WORKER_MAX: Final = 1_000
 KEPT_BYTES_MAX: Final = 256 << 20
+# ... or when the address space it keeps is over this part of what one query may take.
+KEPT_SPACE_SHARE: Final = 4
 # Workers that die before they are ready, in a row, before the pool gives up on waiting jobs.
 FAILED_STARTS_MAX: Final = 3
 
@@ -194,8 +196,10 @@ class WorkerPool:
         """After a job, whatever its end: use the worker again if it is as good as new."""
         usable = execution is not None and await execution.settle()
         self._busy.discard(worker)
-        kept_bytes = worker.ready.resident_bytes - worker.ready.idle_bytes
-        good = worker.jobs < JOBS_PER_WORKER_MAX and kept_bytes < KEPT_BYTES_MAX
+        ready = worker.ready
+        space_max = self._settings.worker_memory_bytes // KEPT_SPACE_SHARE
+        kept_little = ready.kept_bytes < KEPT_BYTES_MAX and ready.kept_space_bytes < space_max
+        good = worker.jobs < JOBS_PER_WORKER_MAX and kept_little
         if usable and good and not self._closed:
             self._offer(worker)
             return
