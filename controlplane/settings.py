@@ -158,7 +158,7 @@ ENGINE_DESCRIPTIONS: Final[dict[str, str]] = {
     "subscriber_stall_ms": "A reader that takes nothing for this long is ended with code 429.",
     "running_queries_max": "Running ad-hoc queries in a workspace; one more is 429, code 202.",
     "bounded_query_ms_max": "A bounded query is killed beyond this (code 159).",
-    "sql_bytes_max": "Text of one statement; more is 400.",
+    "sql_bytes_max": "Text of one statement; more is 400. At most 1 MiB.",
     "worker_memory_bytes": "Memory of a query worker above its idle size.",
     "workers_max": "Bounded queries that run side by side; more wait.",
     "workers_queue_max": "Bounded queries that wait for a worker; one more gets code 202.",

@@ -3,25 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable
-from typing import Final
+import logging
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
 
 from engine.catalog import NOTE_KIND, Catalog, Change, encode_change
 from engine.clock import Clock
-from engine.errors import NotFound, StorageFull, TailraceError, UserError
+from engine.errors import Code, NotFound, SqlError, StorageFull, TailraceError, UserError
 from engine.log.records import Note, Outcome
-from engine.log.sequence import drop_note
+from engine.log.sequence import drop_note, truncate_note
+from engine.naming import NAME_RULE
 from engine.protocol import Alteration, Caller, Definition
 from engine.storage import Storage
 
-NAME_RULE: Final = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,63}$|^_tp_metric_[A-Za-z0-9_]{1,64}$")
 # Names the server keeps for itself; see docs/streams.md.
 RESERVED_NAMES: Final = frozenset({"table", "tumble", "hop", "session", "changelog", "dedup"})
 
+_log = logging.getLogger("tailrace.engine")
 _ALTERABLE = ("description", "logstore_retention_bytes", "logstore_retention_ms", "ttl_expression")
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def whole(
+    change: Callable[Concatenate[Ddl, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Ddl, P], Coroutine[Any, Any, T]]:
+    """A change that has begun goes on to its end when whoever asked for it goes away."""
+
+    @wraps(change)
+    async def run(self: Ddl, *args: P.args, **kwargs: P.kwargs) -> T:
+        task = asyncio.ensure_future(change(self, *args, **kwargs))
+        self.under_way.add(task)
+        task.add_done_callback(self.under_way.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_unheard)
+            raise
+
+    return run
+
+
+def _unheard(task: asyncio.Future[Any]) -> None:
+    """Log the failure of a change that nobody waits for any more."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.warning("a change of the catalog failed after its client was gone: %s", error)
 
 
 class Ddl:
@@ -40,12 +71,25 @@ class Ddl:
         self._clock = clock
         self._check = check
         self._lock = asyncio.Lock()
+        # Bounded by the requests under way: each holds one.
+        self.under_way: set[asyncio.Future[Any]] = set()
         self._changed: list[Callable[[Definition | None], None]] = []
+        self._dropped: list[Callable[[Definition], None]] = []
 
     def on_change(self, callback: Callable[[Definition | None], None]) -> None:
         """Call `callback` on the loop after each durable change, with what was put, if anything."""
         self._changed.append(callback)
 
+    def on_drop(self, callback: Callable[[Definition], None]) -> None:
+        """Call `callback` on the loop after each durable drop, with what is gone."""
+        self._dropped.append(callback)
+
+    async def settle(self) -> None:
+        """Wait until the changes under way have ended; how they end is told to their callers."""
+        if self.under_way:
+            await asyncio.wait(self.under_way)
+
+    @whole
     async def create(
         self, definition: Definition, caller: Caller, *, replace: bool = False
     ) -> Definition:
@@ -70,6 +114,7 @@ class Ddl:
             await self._commit(Change("put", definition=made))
             return made
 
+    @whole
     async def alter(
         self, name: str, change: Alteration, caller: Caller, settings: dict[str, str] | None = None
     ) -> Definition:
@@ -90,6 +135,7 @@ class Ddl:
             await self._commit(Change("put", definition=changed))
             return changed
 
+    @whole
     async def rename(self, name: str, to: str, caller: Caller) -> Definition:
         """Give a stream another name; refused while a view or an owner uses the old one."""
         check_name(to)
@@ -104,6 +150,7 @@ class Ddl:
             await self._commit(Change("put", definition=changed))
             return changed
 
+    @whole
     async def drop(self, name: str, kind: str = "", *, force: bool = False) -> Definition:
         """Drop a definition; rows go after the change is durable."""
         async with self._lock:
@@ -116,8 +163,25 @@ class Ddl:
             if not force:
                 self._catalog.check_unused(name, "drop")
             await self._commit(Change("drop", id=old.id), gone=old.id)
+            for callback in self._dropped:
+                callback(old)
             return old
 
+    @whole
+    async def truncate(self, name: str) -> Definition:
+        """Remove all rows that a stream has now; its numbers go on. Durable when it returns."""
+        async with self._lock:
+            found = self._catalog.require(name)
+            if found.kind != "stream":
+                raise SqlError(
+                    f"'{name}' is a {found.kind.replace('_', ' ')} and holds no rows: TRUNCATE "
+                    "STREAM is for streams.",
+                    Code.NOT_IMPLEMENTED,
+                )
+            await self._store([truncate_note(found.id)])
+            return found
+
+    @whole
     async def hold(self, owner: str, names: tuple[str, ...]) -> None:
         """Record what an owner uses; unknown names are refused."""
         async with self._lock:
@@ -126,6 +190,7 @@ class Ddl:
             if self._catalog.uses().get(owner, ()) != names:
                 await self._commit(Change("uses", owner=owner, names=names))
 
+    @whole
     async def reconcile(self, owners: dict[str, tuple[str, ...]]) -> None:
         """Make the held uses exactly these; unknown names are left out, nothing is dropped."""
         async with self._lock:
@@ -176,7 +241,7 @@ def _settle(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
 
 def check_name(name: str) -> None:
     """Raise UserError 36 with the rule when a name cannot be used."""
-    if not NAME_RULE.match(name):
+    if not NAME_RULE.fullmatch(name):
         raise UserError(
             f"The name '{name[:80]}' is not allowed: begin with a letter, then letters, digits or "
             "_, at most 64 characters."

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+
+from engine.watchdog import Watchdog
 
 # DuckDB warns on every Arrow result of a prepared statement that a copy is made; the copy is
 # measured and cheaper than planning anew (benchmarks/RESULTS.md).
@@ -42,10 +45,16 @@ class Session:
     """One DuckDB instance in memory, closed to files, network and settings; for one thread.
 
     `directories`: folders that scans may read (query workers only); set before the lock.
+    `seconds_max` bounds what runs under `limited`.
     """
 
     def __init__(
-        self, *, memory_bytes: int = 1 << 30, threads: int = 1, directories: tuple[str, ...] = ()
+        self,
+        *,
+        memory_bytes: int = 1 << 30,
+        threads: int = 1,
+        directories: tuple[str, ...] = (),
+        seconds_max: float = 0.0,
     ) -> None:
         self._connection = duckdb.connect(
             ":memory:",
@@ -61,6 +70,7 @@ class Session:
             },
         )
         self._names = 0
+        self._watchdog = Watchdog(self.interrupt, seconds_max) if seconds_max else None
         run = self._connection.execute
         run("SET TimeZone='UTC'")
         run("SET preserve_insertion_order=true")
@@ -120,12 +130,18 @@ class Session:
         """Forget a registered object."""
         self._connection.unregister(name)
 
+    def limited(self) -> AbstractContextManager[None]:
+        """What runs inside is interrupted (InterruptException) after the session's limit."""
+        return self._watchdog.guard() if self._watchdog else nullcontext()
+
     def interrupt(self) -> None:
         """Stop what runs, from another thread; polled by DuckDB between vectors."""
         self._connection.interrupt()
 
     def close(self) -> None:
         """Close the instance."""
+        if self._watchdog is not None:
+            self._watchdog.close()
         self._connection.close()
 
 

@@ -16,6 +16,8 @@ from engine.parquet import read_columns, read_schema
 
 _BATCH_ROWS = 65_536
 _MEMORY_BYTES = 256 << 20
+# A batch of this takes milliseconds; a hang would keep rows from being sealed.
+_BATCH_SECONDS_MAX = 10.0
 
 
 class KeepFilter:
@@ -29,7 +31,7 @@ class KeepFilter:
         self._sql = keep_sql.replace("{now_ms}", str(now_ms))
         tree = sqlglot.parse_one(self._sql, dialect="duckdb")
         self._names = {column.parts[0].name for column in tree.find_all(exp.Column)}
-        self._session = Session(memory_bytes=_MEMORY_BYTES)
+        self._session = Session(memory_bytes=_MEMORY_BYTES, seconds_max=_BATCH_SECONDS_MAX)
 
     def count(self, path: Path) -> int:
         """How many rows of a file are kept; reads only the columns that the predicate names."""
@@ -46,6 +48,10 @@ class KeepFilter:
             for mask in self._masks(iter([batch])):
                 yield batch.filter(mask)
 
+    def mask(self, batch: pa.RecordBatch) -> pa.Array:
+        """Which rows are kept, by booleans; InterruptException when that takes too long."""
+        return next(self._masks(iter([batch])))
+
     def _columns(self, schema: pa.Schema) -> list[str]:
         return [n for n in schema.names if n in self._names] or [TP_SN]
 
@@ -61,7 +67,9 @@ class KeepFilter:
                             f" FROM {names['rows']}"
                         ),
                     )
-                yield step.run(rows=batch).column("keep").combine_chunks()
+                with self._session.limited():
+                    mask = step.run(rows=batch).column("keep").combine_chunks()
+                yield mask
         finally:
             if step is not None:
                 step.close()

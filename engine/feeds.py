@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa
 
 from engine.batch import StreamSlice
+from engine.expiry import KeepFilter
 from engine.log.records import Commit, cut_slice, merge_slices
 from engine.sharing import Chunk, SharedChain
 from engine.steps import SourceStart
@@ -15,6 +18,11 @@ from engine.steps import SourceStart
 
 class Reader(Protocol):
     """The past of a stream in slices that never split an append."""
+
+    @property
+    def next_sn(self) -> int:
+        """The first number that it has not returned yet."""
+        ...
 
     def __iter__(self) -> Iterator[StreamSlice]: ...
 
@@ -69,6 +77,10 @@ class Storage(Protocol):
         """The first append with a row at or after an event time."""
         ...
 
+    def keep_sql(self, stream_id: str) -> str:
+        """The condition of rows that its TTL has not let go; '' without a TTL."""
+        ...
+
     def count_read(self, stream_id: str, rows: int, nbytes: int) -> None:
         """A query read this much of a stream."""
         ...
@@ -77,7 +89,16 @@ class Storage(Protocol):
 class Feed:
     """One scan of a running query. `next_sn` is the first append it has not read."""
 
-    def __init__(self, source: int, chain: SharedChain, start: SourceStart) -> None:
+    def __init__(
+        self,
+        source: int,
+        chain: SharedChain,
+        start: SourceStart,
+        keep: Callable[[], KeepFilter] | None = None,
+    ) -> None:
+        """`keep` makes the filter of what lies before the query was accepted (`past_filter`)."""
+        self._make_filter = keep
+        self._filter: KeepFilter | None = None
         self.source = source
         self.chain = chain
         self.stream_id = chain.key.stream_id
@@ -120,11 +141,26 @@ class Feed:
         if self._reader is None:
             self._reader = storage.read(self.stream_id, self.next_sn)
         for part in self._reader:
-            self._slice = cut_slice(part, self.next_sn)
+            self._slice = self._unexpired(cut_slice(part, self.next_sn))
             if self._slice is not None:
                 return self._slice
+        self.next_sn = max(self.next_sn, self._reader.next_sn)  # the last may have expired
         self.stop_reading()
         return None
+
+    def _unexpired(self, part: StreamSlice | None) -> StreamSlice | None:
+        """The slice without rows of the past that the TTL has let go, but not removed yet."""
+        if part is None or self._make_filter is None or part.sn[0] >= self.accepted_sn:
+            return part
+        if self._filter is None:
+            self._filter = self._make_filter()
+        kept: list[StreamSlice] = []
+        for each in split_at(part, self.accepted_sn):
+            if each.sn[0] >= self.accepted_sn:
+                kept.append(each)
+            elif (left := filter_slice(each, self._filter.mask(each.rows))) is not None:
+                kept.append(left)
+        return merge_slices(kept) if kept else None
 
     def stop_reading(self) -> None:
         """Give back the reader's files."""
@@ -132,6 +168,36 @@ class Feed:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+        if self._filter is not None:
+            self._filter.close()
+            self._filter = None
+
+
+def past_filter(
+    storage: Storage, stream_id: str, instant_ms: int
+) -> Callable[[], KeepFilter] | None:
+    """What makes the filter of a stream's expired rows at an instant; None without a TTL."""
+    sql = storage.keep_sql(stream_id)
+    return partial(KeepFilter, sql, instant_ms) if sql else None
+
+
+def filter_slice(part: StreamSlice, mask: pa.Array) -> StreamSlice | None:
+    """The rows of a slice for which `mask` holds; appends of which none is left are left out."""
+    rows = part.rows.filter(mask)
+    if rows.num_rows == part.rows.num_rows:
+        return part
+    if rows.num_rows == 0:
+        return None
+    before = np.concatenate(([0], np.cumsum(mask.to_numpy(zero_copy_only=False))))
+    borders = before[part.borders]
+    left = np.flatnonzero(np.diff(borders))
+    return StreamSlice(
+        part.stream_id,
+        rows,
+        np.append(borders[left], rows.num_rows),
+        part.sn[left],
+        part.append_time_ms[left],
+    )
 
 
 def pieces(part: StreamSlice, rows_max: int, bytes_max: int) -> Iterator[tuple[StreamSlice, bool]]:

@@ -6,9 +6,6 @@ import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass
-from pathlib import Path
 
 from engine.batch import StreamSlice
 from engine.charge import ChargeTable
@@ -16,13 +13,14 @@ from engine.clock import Clock
 from engine.duck import Session
 from engine.errors import (
     AlreadyExists,
-    EngineUnavailable,
     NotFound,
     TailraceError,
     UserError,
 )
 from engine.failures import failure_of
-from engine.feeds import Feed, Storage, coalesced, pieces, split_at
+from engine.feeds import Feed, Storage, coalesced, past_filter, pieces, split_at
+from engine.flow_settings import FlowSettings
+from engine.handover import Handover
 from engine.log.records import Commit
 from engine.lookups import Lookups, resolved
 from engine.operators.bounded import BoundedRows
@@ -33,7 +31,7 @@ from engine.protocol import Pipeline, QueryCounters
 from engine.running import Output, Running
 from engine.sharing import Chains, Chunk
 from engine.sql.logical import Scan, StreamingQuery
-from engine.starting import Answers, Leaves, Starting, source_starts
+from engine.starting import Answers, Gone, Leaves, Starting, source_starts
 from engine.steps import StartRecord
 
 # A step shorter than this is followed by no rest: rows that come alone go on at once.
@@ -41,30 +39,6 @@ _REST_SECONDS_MIN = 0.005
 # After a fault of the flow itself: long enough not to burn a core, short enough to go on soon.
 _FAULT_SECONDS = 0.5
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class FlowSettings:
-    """Bounds of a flow, each with its reason."""
-
-    # Rows of one step: below it calls into DuckDB dominate, above it latency grows.
-    batch_rows_max: int = 10_000
-    # Bytes of one step: rows may be wide, and readers many.
-    batch_bytes_max: int = 2 << 20
-    # The same over the own past of a query that hands most rows on: what one step makes is held
-    # for a reader that stands still.
-    replay_bytes_max: int = 256 << 10
-    # Commits that wait; beyond them live rows are let go and queries read them from storage.
-    pending_rows_max: int = 500_000
-    # A step is followed by a rest of its own length, up to this, so that rows gather into larger
-    # batches when steps are dear; not when a full batch waits already.
-    rest_ms_max: float = 50.0
-    # State of one query; beyond it the query fails with code 241.
-    state_bytes_max: int = 1 << 30
-    # Counters of ended queries that can still be asked for.
-    ended_max: int = 4_096
-    # The table that names the query at work (`engine.charge`); None = none is kept.
-    charge_path: Path | None = None
 
 
 class Flow:
@@ -91,7 +65,8 @@ class Flow:
         self._ready = threading.Condition()
         self._commits: deque[Commit] = deque()
         self._pending_rows = 0
-        self._calls: deque[Callable[[], None]] = deque()
+        self._calls = Handover()
+        self._gone = Gone()
         self._queries: dict[str, Running] = {}
         self._ended: OrderedDict[str, QueryCounters] = OrderedDict()
         self._readers: dict[str, dict[str, Running]] = {}  # by stream, then by query
@@ -149,6 +124,20 @@ class Flow:
                 self._stopping = True
                 self._ready.notify()
 
+    def end_readers(self, stream_id: str, error: TailraceError) -> None:
+        """A stream is gone: end every query that reads it with `error`; does not wait for it."""
+
+        def end() -> None:
+            self._gone.add(stream_id, error)
+            for query in self._readers.get(stream_id, {}).values():
+                query.finish(error)
+
+        if self._thread is None:
+            return end()
+        self._calls.put(end)
+        with self._ready:
+            self._ready.notify()
+
     def wake(self, query_id: str = "") -> None:
         """The output of a query is ready again; without an id: look at the clock anew."""
         query = self._queries.get(query_id)
@@ -183,6 +172,7 @@ class Flow:
             self._ready.notify()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
+        self._calls.close()
         self._subscription.close()
         for query in list(self._queries.values()):
             query.over = True
@@ -207,24 +197,22 @@ class Flow:
         """Run on the flow thread and wait; directly when there is none."""
         if self._thread is None or threading.current_thread() is self._thread:
             return action()
-        future: Future[None] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(action())
-            except Exception as error:  # noqa: BLE001 - handed to the caller
-                future.set_exception(error)
-
+        answer = self._calls.put(action)
         with self._ready:
-            if self._closed:
-                raise EngineUnavailable("The engine is stopping.")
-            self._calls.append(run)
             self._ready.notify()
-        future.result()
+        answer.result()
 
     # -- flow thread: life of queries ---------------------------------------------------------
 
     def _start(self, starting: Starting) -> None:
+        self._charge.begin(starting.record.query_id, self._clock.monotonic())
+        try:
+            self._build(starting)
+        finally:
+            self._charge.clear()
+
+    def _build(self, starting: Starting) -> None:
+        self._gone.check(starting.plan)
         leaves = Leaves(self._session, self._chains, starting)
         self._lookups.acquire(starting.tables)
         try:
@@ -247,7 +235,8 @@ class Flow:
         shared, own = iter(leaves.chains), iter(leaves.sources)
         for at, chain in enumerate(built.chains):
             if isinstance(chain.scan, Scan):
-                feeds.append(Feed(at, next(shared), next(starts)))
+                keep = past_filter(self._storage, chain.scan.stream_id, starting.start.instant_ms)
+                feeds.append(Feed(at, next(shared), next(starts), keep))
             else:
                 generators[at] = next(own)
         query = Running(
@@ -346,7 +335,6 @@ class Flow:
         """Run once through everything that waits; whether there is more to do at once."""
         instant_ms = self._now()
         with self._ready:
-            calls, self._calls = self._calls, deque()
             commits, self._commits = list(self._commits), deque()
             self._pending_rows = 0
             lost, self._lost = self._lost, False
@@ -357,8 +345,7 @@ class Flow:
                 self._live(Chunk(piece, instant_ms, continues=continues))
         if lost:
             self._all_behind()
-        for call in calls:
-            call()
+        self._calls.run()
         for query in list(self._behind.values()):
             self._catch_up(query, instant_ms)
         self._generate(instant_ms)
@@ -412,11 +399,14 @@ class Flow:
                 return
             if feed.live or query.graph.leaves[feed.source].ended:
                 continue
+            self._charge.begin(query.id, self._clock.monotonic())
             try:
                 part = feed.read(self._storage)
             except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
                 query.fail(error)
                 return
+            finally:
+                self._charge.clear()
             if part is None:
                 feed.live = True
                 self._past_done(query, feed, instant_ms)
@@ -450,7 +440,9 @@ class Flow:
     def _past_done(self, query: Running, feed: Feed, instant_ms: int) -> None:
         leaf = query.graph.leaves[feed.source]
         if not query.over and not leaf.ended and not leaf.past_done:
+            self._charge.begin(query.id, self._clock.monotonic())
             query.backfilled(feed.source, instant_ms)
+            self._charge.clear()
 
     def _generate(self, instant_ms: int) -> None:
         """Rows of generators and bounded sources, one batch each per step."""
@@ -462,11 +454,12 @@ class Flow:
                 if not ended:
                     self._charge.begin(query.id, self._clock.monotonic())
                     query.generate(at, instant_ms, self._settings.batch_rows_max)
-                    self._charge.clear()
                 if generator.ended or ended:
+                    self._charge.begin(query.id, self._clock.monotonic())
                     query.end_source(at, instant_ms)
                     query.generators.pop(at).close()
                     query.after(instant_ms)
+                self._charge.clear()
             if not query.behind:
                 self._behind.pop(query.id, None)
 

@@ -18,7 +18,7 @@ from engine import wire
 from engine.clock import SystemClock
 from engine.config import EngineSettings
 from engine.errors import EngineUnavailable, TailraceError
-from engine.limits import die_with_parent, limit_address_space, tune_gc
+from engine.limits import die_with_parent, few_arenas, limit_address_space, tune_gc
 from engine.local import LocalEngine
 from engine.protocol import IngestAck, QueryEnd, RunningQuery, Snapshot
 
@@ -213,6 +213,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     die_with_parent()
+    few_arenas()
     settings = msgspec.json.decode(options.settings, type=EngineSettings)
     limit_address_space(settings.engine_memory_bytes)
     try:

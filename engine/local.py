@@ -24,7 +24,8 @@ from engine.errors import (
     Overloaded,
     TailraceError,
 )
-from engine.flow import Flow, FlowSettings
+from engine.flow import Flow
+from engine.flow_settings import FlowSettings
 from engine.ingest.decoder import Decoder, IngestLimits
 from engine.ingestor import Answer, Ingestor
 from engine.log.folder import FolderLock, open_folder
@@ -57,6 +58,8 @@ from engine.workers import WorkerPool
 log = logging.getLogger("tailrace.engine")
 
 VERSION: Final = "0.1.0"
+# The default expressions of one decoded batch; all writers wait for them.
+DEFAULTS_SECONDS_MAX: Final = 5.0
 # How often readers are checked for having stopped to take.
 STALL_CHECK_SECONDS: Final = 1.0
 STOPPING: Final = QueryEnd("canceled", Code.ENGINE_RESTARTED, "server stopping")
@@ -78,7 +81,7 @@ class LocalEngine:
         self._clock = clock
         self._catalog = catalog
         self._storage = storage
-        self._planner = Planner(catalog.get, self._all)
+        self._planner = Planner(catalog.get, self._all, settings.sql_bytes_max)
         # One thread: binding is Python, so a second would only make both slower.
         self._planning = ThreadPoolExecutor(1, thread_name_prefix="plan")
         self._pool = WorkerPool(settings, clock, storage.history_folder)
@@ -106,6 +109,7 @@ class LocalEngine:
         self._lock: FolderLock | None = None
         self._stalls: asyncio.Task[None] | None = None
         self._ddl.on_change(self._changed)
+        self._ddl.on_drop(self._ended)
 
     @classmethod
     async def open(cls, folder: Path, settings: EngineSettings, clock: Clock) -> LocalEngine:
@@ -185,7 +189,7 @@ class LocalEngine:
     def _decoding_session(self) -> duck.Session:
         """The one session of the decoding thread: an instance per stream costs 5 MB each."""
         if self._session is None:
-            self._session = duck.Session()
+            self._session = duck.Session(seconds_max=DEFAULTS_SECONDS_MAX)
         return self._session
 
     # -- queries ----------------------------------------------------------------------------
@@ -319,6 +323,11 @@ class LocalEngine:
             self._tell_ttl(definition)
         self._tell_watchers()
 
+    def _ended(self, gone: Definition) -> None:
+        """Tails do not wait for ever on a stream that is gone."""
+        error = NotFound(f"stream {gone.name} was dropped", Code.UNKNOWN_STREAM)
+        self._flow.end_readers(gone.id, error)
+
     def _tell_watchers(self) -> None:
         for changed in self._watchers:
             changed.set()
@@ -349,7 +358,10 @@ class LocalEngine:
         if self._stalls is not None:
             self._stalls.cancel()
         await self._pool.close()
+        await self._ddl.settle()
         await asyncio.to_thread(self._ingestor.close)
+        if self._session is not None:
+            self._session.close()
         await asyncio.to_thread(self._flow.close)
         await asyncio.to_thread(self._storage.close)
         self._planning.shutdown(wait=False)

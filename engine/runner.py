@@ -65,6 +65,7 @@ class Runner:
             st.CreateView: self._create,
             st.Drop: self._drop,
             st.Rename: self._rename,
+            st.Truncate: self._truncate,
             st.Alter: self._alter,
             st.Insert: self._insert,
             st.Use: self._use,
@@ -198,7 +199,16 @@ class Runner:
         await self._parts.ddl.drop(statement.name, statement.kind, force=statement.force)
 
     async def _rename(self, request: QueryRequest, planned: Planned, statement: st.Rename) -> None:
+        if statement.if_exists and self._parts.catalog.get(statement.name) is None:
+            return
         await self._parts.ddl.rename(statement.name, statement.to, request.caller)
+
+    async def _truncate(
+        self, request: QueryRequest, planned: Planned, statement: st.Truncate
+    ) -> None:
+        if statement.if_exists and self._parts.catalog.get(statement.name) is None:
+            return
+        await self._parts.ddl.truncate(statement.name)
 
     async def _alter(self, request: QueryRequest, planned: Planned, statement: st.Alter) -> None:
         settings = dict(statement.settings)

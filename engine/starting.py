@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 
 from engine.duck import Session
-from engine.errors import Code, SqlError
+from engine.errors import Code, SqlError, TailraceError
 from engine.feeds import Storage
 from engine.operators.bounded import BoundedRows
 from engine.operators.operator import Context, Start
@@ -27,6 +29,8 @@ from engine.sql.logical import (
 from engine.steps import SourceStart, StartRecord
 
 Answers = Mapping[BoundedQuery, pa.Table]
+# Drops that a start under way may have missed; a start takes seconds at most.
+_GONE_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,28 @@ def source_starts(
 ) -> tuple[SourceStart, ...]:
     """The start of every scan, in their order in the plan. May block on the disk."""
     return tuple(_source_start(storage, scan, instant_ms) for scan in scans(plan.root))
+
+
+class Gone:
+    """Streams that were dropped while their readers' engine runs; for the flow thread.
+
+    A drop ends those who read by then; whoever planned before it and starts later is refused here.
+    """
+
+    def __init__(self) -> None:
+        self._errors: OrderedDict[str, TailraceError] = OrderedDict()
+
+    def add(self, stream_id: str, error: TailraceError) -> None:
+        """A stream is gone; its readers end with `error`. Ids are never given again."""
+        self._errors[stream_id] = error
+        while len(self._errors) > _GONE_MAX:
+            self._errors.popitem(last=False)
+
+    def check(self, plan: StreamingQuery) -> None:
+        """Raise the error of a stream of the plan that is gone."""
+        for scan in scans(plan.root):
+            if scan.stream_id in self._errors:
+                raise self._errors[scan.stream_id]
 
 
 def _source_start(storage: Storage, scan: Scan, instant_ms: int) -> SourceStart:

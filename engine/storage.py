@@ -181,6 +181,11 @@ class Storage:
             else:
                 self._keep_sql.pop(stream_id, None)
 
+    def keep_sql(self, stream_id: str) -> str:
+        """What `set_ttl` said of a stream; '' = nothing."""
+        with self._lock:
+            return self._keep_sql.get(stream_id, "")
+
     # -- reading
 
     def listen(self, callback: Listener) -> Subscription:

@@ -10,7 +10,8 @@ from engine.clock import ManualClock
 from engine.duck import Session
 from engine.errors import TailraceError
 from engine.feeds import Storage
-from engine.flow import Flow, FlowSettings
+from engine.flow import Flow
+from engine.flow_settings import FlowSettings
 from engine.sql.logical import StreamingQuery
 from engine.starting import Answers
 

@@ -127,6 +127,7 @@ class StreamMetricsHistory(msgspec.Struct, frozen=True, kw_only=True):
 class StreamStatsResponse(msgspec.Struct, frozen=True, kw_only=True):
     """Measured values; the event times are absent while the stream is empty."""
 
+    degraded: list[tuple[int, int]] | msgspec.UnsetType = msgspec.UNSET
     earliest_event: str | msgspec.UnsetType = msgspec.UNSET
     historical_data_bytes: int
     history: list[StreamMetricsHistory] | msgspec.UnsetType = msgspec.UNSET
@@ -344,6 +345,7 @@ def to_stats(stats: StreamStats, history_days: int | None) -> StreamStatsRespons
     ]
     earliest, latest = stats.earliest_event_ms, stats.latest_event_ms
     return StreamStatsResponse(
+        degraded=list(stats.degraded) or unset,
         earliest_event=unset if earliest is None else rfc3339(earliest),
         historical_data_bytes=stats.historical_data_bytes,
         history=unset if history_days is None else history,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -10,14 +9,14 @@ from typing import Final
 from connectors.duration import seconds
 from controlplane import problems
 from engine.errors import Code, NotFound, UserError
+from engine.naming import NAME_RULE
 
-NAME: Final = re.compile(r"(?:[A-Za-z]|_tp_metric_[A-Za-z0-9_])[A-Za-z0-9_]{0,63}")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def check_name(name: str, kind: str) -> None:
     """400 unless `name` follows the contract's rule."""
-    if not NAME.fullmatch(name) or len(name) > 64 + len("_tp_metric_"):
+    if not NAME_RULE.fullmatch(name):
         raise problems.bad_request(
             f"The {kind} name '{name[:80]}' must begin with a letter and hold letters, digits and "
             "underscores only, at most 64."

@@ -180,16 +180,26 @@ class Completer:
             else:
                 arrays.append(parts[name].values if name in parts else done[name])
         batch = pa.RecordBatch.from_arrays(arrays, schema=plan.schema)
+        with self._open().limited():
+            table = self._run(plan, batch)
+        return {name: _whole(table, name) for name in plan.outputs}
+
+    def _run(self, plan: _Plan, batch: pa.RecordBatch) -> pa.Table:
+        columns = " or ".join(f"'{name}'" for name in plan.outputs)
         try:
-            table = plan.step.run(src=batch)
+            return plan.step.run(src=batch)
+        except duck.InterruptException:
+            raise IngestError(
+                f"column {columns} took too long to compute for {batch.num_rows} rows; send fewer "
+                "rows at a time or make its expression cheaper",
+                Code.TIMEOUT,
+            ) from None
         except duck.Error as error:
             row = self._bad_row(plan, batch)
-            columns = " or ".join(f"'{name}'" for name in plan.outputs)
             raise IngestError(
                 f"row {row + 1}: cannot compute column {columns}: {_first_line(error)}",
                 Code.TYPE_MISMATCH,
             ) from None
-        return {name: _whole(table, name) for name in plan.outputs}
 
     def _bad_row(self, plan: _Plan, batch: pa.RecordBatch) -> int:
         """The first row that fails, by halving: at most 17 runs more for an append of the limit."""

@@ -68,6 +68,38 @@ def picked(layers: tuple[Layer, ...], source: pa.Schema) -> list[int] | None:
     return list(names.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A layer whose rows are those of its source: columns passed as they are, columns computed.
+
+    `passed`: output position to source position; `read`: source positions that the rest may name.
+    """
+
+    passed: dict[int, int]
+    computed: tuple[Named, ...]
+    read: tuple[int, ...]
+
+
+def split(layers: tuple[Layer, ...], source: pa.Schema) -> Split | None:
+    """How one layer without a filter splits; None when nothing is passed or rows may change."""
+    if len(layers) != 1 or layers[0].where:
+        return None
+    passed: dict[int, int] = {}
+    computed: list[Named] = []
+    for at, column in enumerate(layers[0].columns):
+        found = picked((Layer((column,), ""),), source)
+        if found is None:
+            computed.append(column)
+        else:
+            passed[at] = found[0]
+    text = " ".join(column.sql for column in computed).lower()
+    if not passed or "unnest" in text:
+        return None
+    # A name inside of a longer one or of a text is read for nothing, which does no harm.
+    named = [at for at, name in enumerate(source.names) if quoted(name)[1:-1].lower() in text]
+    return Split(passed, tuple(computed), tuple(named or [0]))
+
+
 class Project(Plain):
     """A chain of filters and projections; row order and borders are kept.
 
@@ -81,7 +113,12 @@ class Project(Plain):
         self._borders = borders
         self._pick = picked(layers, source)
         self._statement: BorderedStatement | None = None
-        if self._pick is None:
+        # Columns that stay as they are need no way through DuckDB and back (most of q1's time).
+        self._split = split(layers, source) if self._pick is None else None
+        if self._split is not None:
+            self._statement = self._computed(context, source, self._split)
+            self.schema = _joined(self._split, source, layers[0], self._statement.schema)
+        elif self._pick is None:
             self._statement = BorderedStatement(
                 context.session,
                 source,
@@ -97,6 +134,8 @@ class Project(Plain):
 
     def push(self, port: int, batch: Batch) -> list[Batch]:
         """Filter and project."""
+        if self._split is not None:
+            return [self._side_by_side(batch, self._split)]
         if self._statement is not None:
             return [self._statement.run(batch, borders=self._borders)]
         assert self._pick is not None
@@ -104,7 +143,45 @@ class Project(Plain):
         rows = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
         return [rebatched(batch, rows, batch.borders)]
 
+    def _computed(self, context: Context, source: pa.Schema, parts: Split) -> BorderedStatement:
+        layers = (Layer(parts.computed, ""),)
+        return BorderedStatement(
+            context.session,
+            pa.schema([source.field(at) for at in parts.read]),
+            lambda table, passed: chain_sql(layers, table, passed),
+            tokens=chain_tokens(layers),
+            seed=context.start.seed,
+        )
+
+    def _side_by_side(self, batch: Batch, parts: Split) -> Batch:
+        """Rows stay where they are, so passed columns and borders are those of the batch."""
+        assert self._statement is not None
+        rows = batch.rows
+        narrow = pa.RecordBatch.from_arrays(
+            [rows.column(at) for at in parts.read],
+            schema=pa.schema([rows.schema.field(at) for at in parts.read]),
+        )
+        made = self._statement.run(rebatched(batch, narrow, batch.borders), borders=False).rows
+        computed = iter(made.columns)
+        arrays = [
+            rows.column(parts.passed[at]) if at in parts.passed else next(computed)
+            for at in range(len(self.schema))
+        ]
+        whole = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+        return rebatched(batch, whole, batch.borders)
+
     def close(self) -> None:
         """Free the plan."""
         if self._statement is not None:
             self._statement.close()
+
+
+def _joined(parts: Split, source: pa.Schema, layer: Layer, computed: pa.Schema) -> pa.Schema:
+    rest = iter(computed)
+    fields = [
+        pa.field(column.name, source.field(parts.passed[at]).type)
+        if at in parts.passed
+        else next(rest)
+        for at, column in enumerate(layer.columns)
+    ]
+    return pa.schema(fields)

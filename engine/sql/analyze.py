@@ -13,6 +13,7 @@ _TYPES: dict[type, str] = {
     st.CreateView: "CREATE",
     st.Drop: "DROP",
     st.Rename: "RENAME",
+    st.Truncate: "TRUNCATE",
     st.Alter: "ALTER",
     st.Insert: "INSERT",
     st.Show: "SHOW",

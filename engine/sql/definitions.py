@@ -20,7 +20,7 @@ from engine.sql.names import ColumnScope, Names, holds_aggregate
 from engine.sql.relations import Facts, Field, quoted
 from engine.sql.settings import STREAM_SETTINGS, check_settings, number_setting
 from engine.sql.statements import parse_expression
-from engine.type_parser import parse_type
+from engine.type_parser import known_zone, parse_type
 from engine.types import (
     DATETIME64_3_UTC,
     DataType,
@@ -240,6 +240,9 @@ def check_definition(definition: Definition) -> Definition:
     if len(definition.columns) > COLUMNS_MAX:
         raise SqlError(f"a stream has at most {COLUMNS_MAX} columns", Code.BAD_ARGUMENTS)
     check_name(definition.name)
+    if not known_zone(definition.event_time_timezone):
+        zone = definition.event_time_timezone[:60]
+        raise SqlError(f"event_time_timezone: unknown time zone '{zone}'", Code.BAD_ARGUMENTS)
     seen: set[str] = set()
     for column in definition.columns:
         check_name(column.name)

@@ -20,7 +20,6 @@ _LATER = [
     "SUBSCRIBE",
     "UNSUBSCRIBE",
     "RECOVER",
-    "TRUNCATE",
     "DELETE",
     "SYSTEM",
     "ATTACH",
@@ -88,6 +87,7 @@ class StatementParser(QueryParser):
             "CREATE": self._create,
             "DROP": self._drop,
             "RENAME": self._rename,
+            "TRUNCATE": self._truncate,
             "ALTER": self._alter,
             "INSERT": self._insert,
             "SHOW": self._show,
@@ -276,6 +276,11 @@ class StatementParser(QueryParser):
         name = self._object("the stream's name")
         self.expect("TO")
         return st.Rename(name, self._object("the new name"), bool(if_exists), self._text())
+
+    def _truncate(self) -> st.Truncate:
+        self.expect("STREAM")
+        if_exists = self.word("IF", "EXISTS")
+        return st.Truncate(self._object("the stream's name"), bool(if_exists), self._text())
 
     def _alter(self) -> st.Alter:
         if self.word("VIEW"):

@@ -71,7 +71,9 @@ class Planner:
         self,
         catalog: Callable[[str], Definition | None],
         definitions: Callable[[], Iterable[Definition]] = tuple,
+        sql_bytes_max: int = st.SQL_BYTES_MAX,
     ) -> None:
+        self._sql_bytes_max = sql_bytes_max
         self._catalog = catalog
         self._definitions = definitions
 
@@ -81,6 +83,10 @@ class Planner:
         Takes milliseconds for usual statements and up to about a second for the longest ones that
         are allowed: call it off the event loop.
         """
+        if len(sql.encode("utf-8", "replace")) > self._sql_bytes_max:
+            raise SqlError(
+                f"the statement is longer than {self._sql_bytes_max} bytes (setting sql_bytes_max)"
+            )
         statement = st.parse(sql)
         try:
             return self._plan(statement, sql)

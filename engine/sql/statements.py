@@ -15,7 +15,7 @@ from engine.errors import Code, SqlError
 from engine.protocol import ColumnDef
 from engine.sql.dialect import Tailrace
 
-SQL_BYTES_MAX = 256 * 1024
+SQL_BYTES_MAX = 1 << 20  # whatever the setting sql_bytes_max says
 # Depth of expressions and queries. The binder goes down a few Python frames for each level.
 DEPTH_MAX = 100
 # Nodes of one statement; a statement of 256 KiB of "1,1,1,..." stays below.
@@ -78,6 +78,15 @@ class Rename:
 
     name: str
     to: str
+    if_exists: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """TRUNCATE STREAM name."""
+
+    name: str
     if_exists: bool = False
     text: str = ""
 
@@ -168,6 +177,7 @@ Statement = (
     | CreateView
     | Drop
     | Rename
+    | Truncate
     | Alter
     | Insert
     | Show

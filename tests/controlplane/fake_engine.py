@@ -208,7 +208,8 @@ class FakeEngine:
         rows = len([a for a in self.appends if a[0].stream == name])
         history = (RatePoint(0, 1.0, 2.0, 3.0, 4.0),) if history_days else ()
         event = 1_767_225_600_123 if rows else None
-        return StreamStats(rows, 100, 50, event, event, 1.0, 2.0, 3.0, 4.0, history)
+        lost = ((4, 6),) if rows else ()
+        return StreamStats(rows, 100, 50, event, event, 1.0, 2.0, 3.0, 4.0, history, lost)
 
     async def hold(self, owner: str, names: tuple[str, ...]) -> None:
         self._check()

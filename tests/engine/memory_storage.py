@@ -28,12 +28,15 @@ class MemoryView:
 @dataclass
 class MemoryReader:
     slices: Iterator[StreamSlice]
+    next_sn: int
 
     def __iter__(self) -> Iterator[StreamSlice]:
         return self
 
     def __next__(self) -> StreamSlice:
-        return next(self.slices)
+        part = next(self.slices)
+        self.next_sn = int(part.sn[-1]) + 1
+        return part
 
     def close(self) -> None:
         self.slices = iter(())
@@ -63,6 +66,10 @@ class MemoryStorage:
     def count_read(self, stream_id: str, rows: int, nbytes: int) -> None:
         """Rates are not kept here."""
 
+    def keep_sql(self, stream_id: str) -> str:
+        """Nothing has a TTL here."""
+        return ""
+
     def sn_at(self, stream_id: str, time_ms: int) -> int:
         for sn, part in enumerate(self.streams.get(stream_id, ())):
             times = part.rows.column(TP_TIME).view(pa.int64()).to_numpy()
@@ -72,7 +79,7 @@ class MemoryStorage:
 
     def read(self, stream_id: str, from_sn: int = 0) -> MemoryReader:
         self.reads += 1
-        return MemoryReader(self._slices(stream_id, from_sn))
+        return MemoryReader(self._slices(stream_id, from_sn), from_sn)
 
     def _slices(self, stream_id: str, from_sn: int) -> Iterator[StreamSlice]:
         at = from_sn

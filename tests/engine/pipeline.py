@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from engine.clock import ManualClock
-from engine.flow import FlowSettings
+from engine.flow_settings import FlowSettings
 from engine.protocol import ColumnDef, Definition
 from engine.sql.logical import StreamingQuery
 from engine.sql.planner import Planner

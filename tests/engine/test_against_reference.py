@@ -7,7 +7,7 @@ import datetime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.flow import FlowSettings
+from engine.flow_settings import FlowSettings
 from tests.engine.pipeline import EPOCH, Pipelines
 from tests.engine.reference import Query, Reference, Row
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from engine import flow
 from engine.charge import Charge, ChargeTable, read_charges
-from engine.flow import FlowSettings
+from engine.flow_settings import FlowSettings
 from engine.testing import Collected
 from tests.engine.pipeline import Pipelines
 
@@ -23,6 +27,27 @@ def test_a_step_is_named_while_it_runs_and_only_then(tmp_path: Path) -> None:
 
     made.flow.start("the query", made.plan("select i from s"), Watching(), 0)
     made.insert("s", [(1,)])
+    assert [[c.query_id for c in found] for found in seen] == [["the query"]]
+    assert read_charges(path) == []
+    made.close()
+
+
+def test_a_query_is_named_while_it_is_prepared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its constants are computed then, which may hang as well."""
+    path = tmp_path / "charges"
+    made = Pipelines(FlowSettings(charge_path=path))
+    made.stream("s", "i int32")
+    seen: list[list[Charge]] = []
+    build = flow.build
+
+    def watched(*args: Any) -> Any:
+        seen.append(read_charges(path))
+        return build(*args)
+
+    monkeypatch.setattr(flow, "build", watched)
+    made.flow.start("the query", made.plan("select i from s"), Collected(), 0)
     assert [[c.query_id for c in found] for found in seen] == [["the query"]]
     assert read_charges(path) == []
     made.close()

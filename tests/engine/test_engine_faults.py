@@ -25,7 +25,16 @@ from engine.errors import (
 )
 from engine.host import ClientConnection
 from engine.local import LocalEngine
-from engine.protocol import Caller, ColumnDef, Definition, IngestAck, IngestRequest, QueryRequest
+from engine.protocol import (
+    Caller,
+    ColumnDef,
+    Definition,
+    IngestAck,
+    IngestRequest,
+    QueryEnd,
+    QueryRequest,
+    Rows,
+)
 from engine.remote import RemoteEngine
 
 ME = Caller("u1", "alice")
@@ -240,3 +249,81 @@ async def test_damage_is_shown_by_definitions_and_stats(tmp_path: Path) -> None:
     (shown,) = (await engine.definitions()).definitions
     assert shown.degraded == ((0, 0),) == (await engine.stats("s")).degraded
     await engine.close()
+
+
+async def test_a_drop_ends_the_tails_of_the_stream(engine: LocalEngine) -> None:
+    """The last frame says why; a tail of another stream goes on."""
+    await create(engine, "gone")
+    await create(engine, "kept")
+    tail = await engine.run(QueryRequest("q1", "select device from gone", ME))
+    joined = "select device from kept union all select device from gone"
+    both = await engine.run(QueryRequest("q2", joined, ME))
+    other = await engine.run(QueryRequest("q3", "select device from kept", ME))
+    await engine.drop("gone")
+    for query in (tail, both):
+        items = [item async for item in query.items()]
+        assert items[-1] == QueryEnd("failed", 60, "stream gone was dropped")
+    await ingest(engine, "kept")
+    assert isinstance(await anext(other.items()), Rows)
+
+
+async def test_a_query_that_was_planned_before_a_drop_is_refused(engine: LocalEngine) -> None:
+    await create(engine, "gone")
+    start = engine._flow.start
+
+    def drop_then_start(*args: Any) -> None:
+        asyncio.run_coroutine_threadsafe(engine.drop("gone"), loop).result(10)
+        start(*args)
+
+    loop = asyncio.get_running_loop()
+    engine._flow.start = drop_then_start  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(NotFound, match="stream gone was dropped"):
+        await engine.run(QueryRequest("q1", "select device from gone", ME))
+
+
+async def test_a_truncated_stream_is_empty_after_a_restart(tmp_path: Path) -> None:
+    engine = await opened(tmp_path)
+    await create(engine, "s")
+    await ingest(engine, "s")
+    ended = await engine.run(QueryRequest("t", "truncate stream s", ME, allow=("ddl",)))
+    assert [item async for item in ended.items()][-1] == QueryEnd("finished")
+    await engine.close()
+    again = await opened(tmp_path)
+    try:
+        found = await again.run(QueryRequest("q", "select count() from table(s)", ME))
+        rows = [item async for item in found.items() if isinstance(item, Rows)]
+        assert [json.loads(r.payload) for r in rows] == [[[0]]]
+    finally:
+        await again.close()
+
+
+async def test_a_change_goes_on_when_its_client_goes_away(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The catalog's copy and its watchers hear of what the log holds."""
+    heard: list[str] = []
+    engine._ddl.on_change(lambda definition: heard.append(definition.name if definition else ""))
+    store = engine._ddl._store
+    begun = asyncio.Event()
+
+    async def slow(notes: Any) -> None:
+        begun.set()
+        await asyncio.sleep(0.05)
+        await store(notes)
+
+    monkeypatch.setattr(engine._ddl, "_store", slow)
+    asked = asyncio.ensure_future(create(engine, "s"))
+    await begun.wait()
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    await engine.close()
+    assert heard == ["s"]
+
+
+async def test_a_call_that_waits_is_answered_when_the_flow_ends(engine: LocalEngine) -> None:
+    """Nobody waits for ever on a thread that is gone."""
+    await create(engine, "s")
+    await asyncio.to_thread(engine._flow.close)
+    with pytest.raises(EngineUnavailable):
+        await asyncio.wait_for(engine.run(QueryRequest("q", "select * from s", ME)), 5)

@@ -10,7 +10,8 @@ import pytest
 from engine.clock import SystemClock
 from engine.duck import Session
 from engine.errors import AlreadyExists, NotFound, TailraceError
-from engine.flow import Flow, FlowSettings
+from engine.flow import Flow
+from engine.flow_settings import FlowSettings
 from engine.testing import Collected
 from tests.engine.pipeline import Pipelines, at
 

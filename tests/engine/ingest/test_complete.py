@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 from decimal import Decimal
 
 import pyarrow as pa
@@ -149,6 +150,22 @@ def test_closed_decoders_leave_nothing_in_a_shared_session() -> None:
         assert session.query(count)["n"].to_pylist() != [0]
         d.close()
     assert session.query(count)["n"].to_pylist() == [0]
+
+
+def test_an_expression_that_takes_too_long_refuses_its_body() -> None:
+    """It is interrupted; the next body of another shape is decoded."""
+    slow = 'list_sum(list_transform(range(400000 + "a"), lambda x: x % 7))'
+    s = schema(("a", "int64"), ("b", "int64", f"CAST({slow} AS BIGINT)"))
+    session = Session(seconds_max=1)
+    d = Decoder(s, lambda: session)
+    began = time.monotonic()
+    many = b'{"a":1}' * 50_000
+    decoded = d.decode([("streaming", many)], NOW)
+    assert decoded.errors[0].code == 159
+    assert "column 'b' took too long" in decoded.errors[0].message
+    assert time.monotonic() - began < 20
+    assert d.decode([("streaming", b'{"a":1,"b":2}')], NOW).rows["b"].to_pylist() == [2]
+    session.close()
 
 
 def test_a_failing_expression_refuses_its_body_alone() -> None:

@@ -45,6 +45,30 @@ def test_array_join_keeps_the_borders_of_appends(pipelines: Pipelines) -> None:
     assert output.all() == [(2,), (6,)]
 
 
+def test_passed_and_computed_columns_stay_side_by_side(pipelines: Pipelines) -> None:
+    output = pipelines.query('select k as first, i * 2 as twice, i as "i""2", \'x\', k from s')
+    pipelines.insert("s", [(1, "a")], [(2, "b"), (3, "c")])
+    assert output.all() == [
+        ("a", 2, 1, "x", "a"),
+        ("b", 4, 2, "x", "b"),
+        ("c", 6, 3, "x", "c"),
+    ]
+
+
+def test_a_passed_column_repeats_beside_an_array_join(pipelines: Pipelines) -> None:
+    output = pipelines.query("select k, array_join([i, i + 1]) as j from s")
+    pipelines.insert("s", [(1, "a"), (5, "b")])
+    assert output.all() == [("a", 1), ("a", 2), ("b", 5), ("b", 6)]
+
+
+def test_appends_keep_their_borders_beside_computed_columns(pipelines: Pipelines) -> None:
+    output = pipelines.query(
+        "select count(), max(j) from (select k, -i as j from s) emit on update"
+    )
+    pipelines.insert("s", [(1, "a")], [(2, "a"), (3, "b")])
+    assert output.all() == [(1, -1), (3, -1)]
+
+
 def test_now_is_the_instant_of_the_step(pipelines: Pipelines) -> None:
     output = pipelines.query("select to_unix_timestamp(now()), '{now_ms}' from s")
     pipelines.advance(5_000)

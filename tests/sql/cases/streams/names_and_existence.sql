@@ -11,3 +11,6 @@ rename stream nothing to other;
 drop stream s;
 -- error 60
 select * from table(s);
+-- error 36
+create stream z (a int32) settings event_time_timezone = 'Mars/Base';
+create stream z (a int32) settings event_time_timezone = 'Europe/Berlin';

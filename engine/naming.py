@@ -1,0 +1,9 @@
+"""The rule for names of streams, views, sources and sinks; light, for both processes."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+# The prefix is that of the official Go client's metrics helper (contract, section 1).
+NAME_RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}|_tp_metric_[A-Za-z0-9_]{1,64}")
