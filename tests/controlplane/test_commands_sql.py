@@ -125,7 +125,9 @@ def test_bad_duration_is_a_usage_error(server: StandIn) -> None:
 def test_ctrl_c_cancels_on_the_server(server: StandIn) -> None:
     server.hold_open = threading.Event()
     server.events = [head(COLUMNS, streaming=True), ("", ROWS), ("hold", None), tail("canceled")]
-    code = "from controlplane.commands.sql import sql; sql()"
+    # A suite that runs in the background hands an ignored SIGINT down to its children.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "from controlplane.commands.sql import sql; sql()"
     with subprocess.Popen(
         [sys.executable, "-c", code, "select 1", "--url", server.url],
         stdout=subprocess.PIPE,
