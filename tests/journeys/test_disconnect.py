@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.workers import KEPT_BYTES_MAX
 from tests.journeys.server import Server
 from tests.journeys.strict_sse import Answer
 from tests.journeys.waiting import wait_until
@@ -12,6 +13,7 @@ CYCLES = 300
 CYCLES_FULL = 10_000
 WARM_UP = 60
 GROWTH_BYTES_MAX = 20 << 20
+WORKER = "engine.worker_main"
 QUERIES = (
     "select n from visits",
     "select n * {k} as m from visits where n > {k}",
@@ -58,8 +60,12 @@ def test_many_readers_leave_nothing(visits: Server, full: bool) -> None:
     come_and_go(visits, CYCLES_FULL if full else CYCLES)
     wait_until(lambda: not visits.running(), 5, "the end of the readers")
     lasting = [process for process in visits.family() if process.pid in before]
-    growth = {p.cmdline()[2:4][-1]: p.memory_info().rss - before[p.pid] for p in lasting}
-    print({name: f"{size / (1 << 20):.1f} MiB" for name, size in growth.items()})
-    assert sum(growth.values()) <= GROWTH_BYTES_MAX
+    growth = {process: process.memory_info().rss - before[process.pid] for process in lasting}
+    print({p.cmdline()[2:4][-1]: f"{size / (1 << 20):.1f} MiB" for p, size in growth.items()})
+    # A query worker may have been a spare that met its first query only after the first look: it
+    # has a bound of its own, after which the pool replaces it.
+    workers = {process for process in lasting if WORKER in process.cmdline()}
+    assert sum(size for p, size in growth.items() if p not in workers) <= GROWTH_BYTES_MAX
+    assert all(growth[process] <= KEPT_BYTES_MAX for process in workers)
     for process in lasting:
         assert process.num_fds() <= handles[process.pid] + 5, process.cmdline()
