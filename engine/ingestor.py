@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import pyarrow as pa
@@ -21,7 +21,7 @@ from engine.errors import (
     TailraceError,
     UserError,
 )
-from engine.ingest.decoder import Decoded
+from engine.ingest.book import DecoderBook, StreamDecoder
 from engine.log.records import Append, Done, Outcome, Record
 from engine.protocol import Definition, IngestAck, IngestFormat, IngestRequest
 
@@ -32,26 +32,11 @@ log = logging.getLogger("tailrace.ingest")
 GROUPS_IN_FLIGHT_MAX: Final = 2
 # Bytes decoded at once: bounds the latency of those who wait behind a large group.
 GROUP_BYTES_MAX: Final = 8 << 20
-# Compiled decoders kept; streams beyond it compile again when they are written.
-DECODERS_MAX: Final = 1_000
+# Bodies of different streams are decoded together up to this size: their rows then share buffers,
+# and those of a large body shall not stay in memory for the sake of a small one.
+JOINED_BYTES_MAX: Final = 64 << 10
 
 Answer = Callable[[IngestAck | TailraceError], None]
-
-
-class StreamDecoder(Protocol):
-    """What decodes the bodies of one stream (`engine.ingest.decoder.Decoder`)."""
-
-    def decode(self, requests: Sequence[tuple[IngestFormat, bytes]], instant_ms: int) -> Decoded:
-        """Rows of all good bodies, one append each, and the errors of the others."""
-        ...
-
-    def complete(self, table: pa.Table, instant_ms: int) -> pa.RecordBatch:
-        """All stored columns for rows that have some of them."""
-        ...
-
-    def close(self) -> None:
-        """Give back its prepared defaults."""
-        ...
 
 
 class Sink(Protocol):
@@ -75,6 +60,22 @@ class _Waiting:
     answer: Answer
     table: pa.Table | None = None  # rows of an INSERT instead of a body
 
+    @property
+    def size(self) -> int:
+        """Bytes that it holds while it waits."""
+        return len(self.body) if self.table is None else self.table.nbytes
+
+
+@dataclass(slots=True)
+class _Run:
+    """Consecutive bodies for one stream, or one INSERT; what became of it once it is decoded."""
+
+    definition: Definition
+    decoder: StreamDecoder
+    members: list[_Waiting]
+    append: Append | None = None
+    accepted: list[_Waiting] = field(default_factory=list[_Waiting])
+
 
 class Ingestor:
     """Owns the decoding thread. `submit` and the answers belong to the loop's thread."""
@@ -83,13 +84,13 @@ class Ingestor:
         self,
         catalog: Catalog,
         sink: Sink,
-        make_decoder: Callable[[Definition], StreamDecoder],
+        decoders: DecoderBook,
         clock: Clock,
         pending_bytes_max: int,
     ) -> None:
         self._catalog = catalog
         self._sink = sink
-        self._make_decoder = make_decoder
+        self._decoders = decoders
         self._clock = clock
         self._pending_bytes_max = pending_bytes_max
         self._loop = asyncio.get_running_loop()
@@ -98,7 +99,6 @@ class Ingestor:
         self._pending_bytes = 0
         self._in_flight = 0
         self._stopping = False
-        self._decoders: dict[str, tuple[Definition, StreamDecoder]] = {}
         self._answers_lock = threading.Lock()
         self._answers: list[tuple[Answer, IngestAck | TailraceError]] = []
         self._thread = threading.Thread(target=self._main, name="ingest", daemon=True)
@@ -158,7 +158,7 @@ class Ingestor:
     def _take(self) -> list[_Waiting]:
         taken = 0
         for count, waiting in enumerate(self._pending):
-            size = len(waiting.body) if waiting.table is None else waiting.table.nbytes
+            size = waiting.size
             taken += size
             if taken > GROUP_BYTES_MAX and count:
                 group = self._pending[:count]
@@ -170,31 +170,51 @@ class Ingestor:
         return group
 
     def _store(self, group: list[_Waiting]) -> None:
-        records: list[Append] = []
-        stored: list[list[_Waiting]] = []
+        runs: list[_Run] = []
         for members in _runs(group):
             try:
-                record, accepted = self._decode(members)
-            except TailraceError as error:
-                self._answer_all([(waiting.answer, error) for waiting in members])
-                continue
-            except Exception as error:
-                if len(members) > 1:  # one of them is at fault: the others shall not suffer
-                    for waiting in members:
-                        self._store([waiting])
-                    continue
-                name = members[0].stream
-                log.exception("decoding for stream %s failed", name)
-                refusal = IngestError(
-                    f"The body for stream '{name}' cannot be decoded ({type(error).__name__})."
-                )
-                self._answer_all([(waiting.answer, refusal) for waiting in members])
-                continue
-            if record is not None:
-                records.append(record)
-                stored.append(accepted)
-        if records:
-            self._submit(records, stored)
+                runs.append(self._run(members))
+            except Exception as error:  # noqa: BLE001 - `_refuse` logs it; the thread goes on
+                self._refuse(members, error)
+        for joined in _joined(runs):
+            self._fill(joined)
+        stored = [(run.append, run.accepted) for run in runs if run.append is not None]
+        if stored:
+            self._submit([append for append, _ in stored], [members for _, members in stored])
+
+    def _run(self, members: list[_Waiting]) -> _Run:
+        """Whose bodies these are; raises NotFound or UserError."""
+        name = members[0].stream
+        definition = self._catalog.get(name)
+        if definition is None:
+            raise NotFound(f"A stream named '{name}' does not exist.")
+        if definition.kind != "stream":
+            raise UserError(f"'{name}' is a {definition.kind.replace('_', ' ')}: not writable.")
+        return _Run(definition, self._decoders.of(definition), members)
+
+    def _fill(self, runs: list[_Run]) -> None:
+        """Decode runs of one decoder; whoever is refused is answered here."""
+        waiting = [member for run in runs for member in run.members]
+        try:
+            self._decode(runs, waiting)
+        except Exception as error:  # noqa: BLE001 - `_refuse` logs it; the thread goes on
+            for run in runs:
+                run.append = None
+            if isinstance(error, TailraceError) or len(waiting) == 1:
+                self._refuse(waiting, error)
+                return
+            for member in waiting:  # one of them is at fault: the others shall not suffer
+                self._store([member])
+
+    def _refuse(self, members: list[_Waiting], error: Exception) -> None:
+        """Answer with the error; one that nobody foresaw is logged and named by its type."""
+        if not isinstance(error, TailraceError):
+            name = members[0].stream
+            log.error("decoding for stream %s failed", name, exc_info=error)
+            error = IngestError(
+                f"The body for stream '{name}' cannot be decoded ({type(error).__name__})."
+            )
+        self._answer_all([(waiting.answer, error) for waiting in members])
 
     def _submit(self, records: list[Append], stored: list[list[_Waiting]]) -> None:
         with self._condition:
@@ -211,50 +231,53 @@ class Ingestor:
             log.exception("a group of bodies cannot be handed to the log")
             done(TailraceError(f"The rows cannot be stored ({type(error).__name__})."))
 
-    def _decode(self, members: list[_Waiting]) -> tuple[Append | None, list[_Waiting]]:
-        name = members[0].stream
-        definition = self._catalog.get(name)
-        if definition is None:
-            raise NotFound(f"A stream named '{name}' does not exist.")
-        if definition.kind != "stream":
-            raise UserError(f"'{name}' is a {definition.kind.replace('_', ' ')}: not writable.")
-        decoder = self._decoder(definition)
+    def _decode(self, runs: list[_Run], waiting: list[_Waiting]) -> None:
+        """One call for all bodies; each run takes its own appends out of the rows."""
         now = self._clock.now_ms()
-        table = members[0].table
+        decoder = runs[0].decoder
+        table = waiting[0].table
         if table is not None:
+            run = runs[0]
             rows = decoder.complete(table, now)
-            return Append.single(definition.id, rows, members[0].idempotency_id), members
-        requests: list[tuple[IngestFormat, bytes]] = [(w.format, w.body) for w in members]
-        decoded = decoder.decode(requests, now)
-        accepted = members
-        if decoded.errors:
-            for i, error in decoded.errors.items():
-                known = self._known(definition, members[i])
-                self._answer_all([(members[i].answer, known or error)])
-            accepted = [w for i, w in enumerate(members) if i not in decoded.errors]
-            if not accepted:
-                return None, []
-        ids = tuple((i, w.idempotency_id) for i, w in enumerate(accepted) if w.idempotency_id)
-        return Append(definition.id, decoded.rows, decoded.borders, ids), accepted
+            run.append = Append.single(run.definition.id, rows, waiting[0].idempotency_id)
+            run.accepted = run.members
+            return
+        decoded = decoder.decode([(w.format, w.body) for w in waiting], now)
+        first = done = 0
+        for run in runs:
+            run.accepted = self._accepted(run, first, decoded.errors)
+            first += len(run.members)
+            count = len(run.accepted)
+            if count:
+                rows, borders = decoded.rows, decoded.borders
+                if len(runs) > 1:
+                    borders = borders[done : done + count + 1]
+                    rows = rows.slice(borders[0], borders[-1] - borders[0])
+                    borders = borders - borders[0]
+                ids = [(i, w.idempotency_id) for i, w in enumerate(run.accepted)]
+                named = tuple((i, key) for i, key in ids if key)
+                run.append = Append(run.definition.id, rows, borders, named)
+            done += count
+
+    def _accepted(self, run: _Run, first: int, errors: dict[int, UserError]) -> list[_Waiting]:
+        """The members whose bodies are good; the others, numbered from `first`, are answered."""
+        if not errors:
+            return run.members
+        accepted: list[_Waiting] = []
+        for index, waiting in enumerate(run.members, first):
+            error = errors.get(index)
+            if error is None:
+                accepted.append(waiting)
+            else:
+                known = self._known(run.definition, waiting)
+                self._answer_all([(waiting.answer, known or error)])
+        return accepted
 
     def _known(self, definition: Definition, waiting: _Waiting) -> IngestAck | None:
         """The answer to a body that is not fit but whose id was stored: the id decides alone."""
         key = waiting.idempotency_id
         sn = self._sink.known(definition.id, key) if key else None
         return None if sn is None else IngestAck(0, sn, duplicate=True)
-
-    def _decoder(self, definition: Definition) -> StreamDecoder:
-        known = self._decoders.get(definition.id)
-        if known is not None and known[0] is definition:
-            return known[1]
-        if known is not None:
-            known[1].close()
-        elif len(self._decoders) >= DECODERS_MAX:
-            oldest = next(iter(self._decoders))
-            self._decoders.pop(oldest)[1].close()
-        decoder = self._make_decoder(definition)
-        self._decoders[definition.id] = (definition, decoder)
-        return decoder
 
     # -- answers ----------------------------------------------------------------------------
 
@@ -311,3 +334,22 @@ def _runs(group: list[_Waiting]) -> Iterator[list[_Waiting]]:
             yield before
         yield [waiting]
     yield from open_runs.values()
+
+
+def _joined(runs: list[_Run]) -> list[list[_Run]]:
+    """The runs that are decoded in one call: small bodies for streams that share a decoder."""
+    groups: list[list[_Run]] = []
+    small: dict[int, tuple[list[_Run], int]] = {}
+    for run in runs:
+        size = sum(waiting.size for waiting in run.members)
+        key = id(run.decoder)
+        open_group = small.get(key)
+        if run.members[0].table is not None or size > JOINED_BYTES_MAX:
+            groups.append([run])
+        elif open_group is not None and open_group[1] + size <= JOINED_BYTES_MAX:
+            open_group[0].append(run)
+            small[key] = (open_group[0], open_group[1] + size)
+        else:
+            groups.append([run])
+            small[key] = (groups[-1], size)
+    return groups

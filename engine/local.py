@@ -26,6 +26,7 @@ from engine.errors import (
 )
 from engine.flow import Flow
 from engine.flow_settings import FlowSettings
+from engine.ingest.book import DecoderBook
 from engine.ingest.decoder import Decoder, IngestLimits
 from engine.ingestor import Answer, Ingestor
 from engine.log.folder import FolderLock, open_folder
@@ -49,6 +50,7 @@ from engine.protocol import (
 )
 from engine.query import SLOW_CONSUMER, Context, Notifier, Shared, StreamingResult
 from engine.runner import Parts, Runner
+from engine.schema import StoredSchema
 from engine.sql.definitions import check_definition, keep_sql, stored_schema
 from engine.sql.format import format_sql
 from engine.sql.planner import Planned, Planner
@@ -88,7 +90,11 @@ class LocalEngine:
         flow_settings = FlowSettings(charge_path=folder / "charge")
         self._flow = Flow(clock, storage, duck.Session, flow_settings)
         self._ingestor = Ingestor(
-            catalog, storage, self._decoder, clock, settings.ingest_pending_bytes_max
+            catalog,
+            storage,
+            DecoderBook(self._decoder, stored_schema),
+            clock,
+            settings.ingest_pending_bytes_max,
         )
         self._ddl = Ddl(catalog, storage, clock, self._checked)
         parts = Parts(
@@ -181,8 +187,7 @@ class LocalEngine:
         self.submit_ingest(request, body, answer)
         return await future
 
-    def _decoder(self, definition: Definition) -> Decoder:
-        schema = stored_schema(definition)
+    def _decoder(self, schema: StoredSchema) -> Decoder:
         limits = IngestLimits(self._settings.rows_per_request_max)
         return Decoder(schema, self._decoding_session, limits, self._clock.seed())
 

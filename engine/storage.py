@@ -43,9 +43,9 @@ _log = logging.getLogger(__name__)
 
 _IDS = "storage.ids"
 _RATES = "storage.rates"
-# Joins of small hot slices after one commit, about 0.2 ms each: bounds the wait of the next one,
-# and is more than the slices of a commit over a thousand streams need.
-_JOINS_MAX = 32
+# After a commit, one join of small hot slices (0.2 ms) per so many that it brought: the next commit
+# waits for it. 32 slices need one join and a little, so this keeps up.
+_SLICES_PER_JOIN = 8
 
 
 class Storage:
@@ -463,10 +463,11 @@ class Storage:
         for listener in listeners:
             self._guarded(listener, commit)
         if tidy and not self._open:
-            self._tidy()
+            self._tidy(1 + len(commit.slices))
         elif tidy:
             with contextlib.suppress(EngineUnavailable):  # the log closes
-                self._log.between(self._tidy)  # those who wait for this commit come first
+                joins = 1 + len(commit.slices) // _SLICES_PER_JOIN
+                self._log.between(lambda: self._tidy(joins))  # who waits for this commit is first
         if self._open and self._should_seal():
             self._maintenance.want_seal()
 
@@ -490,11 +491,10 @@ class Storage:
             self._history.truncate(truncation.stream_id, truncation.before_sn)
             self._tails.cut(truncation.stream_id, truncation.before_sn)
 
-    def _tidy(self) -> None:
+    def _tidy(self, joins_max: int) -> None:
         with self._lock:
-            self._tails.tidy(_JOINS_MAX)
+            self._tails.tidy(joins_max)
 
     def _should_seal(self) -> bool:
-        settings = self._settings
-        many = self._hot_commits >= settings.seal_commits
-        return many or self._tails.live_bytes >= settings.seal_bytes
+        bounds, live = self._settings, self._tails.live_bytes
+        return self._hot_commits >= bounds.seal_commits or live >= bounds.seal_bytes

@@ -70,11 +70,10 @@ async def test_a_dropped_stream_fails_no_writer_of_another(
     await create(engine, "kept")
     decode = engine._ingestor._decode
 
-    def decode_then_drop(members: list[Any]) -> Any:
-        found = decode(members)
-        if members[0].stream == "gone":
+    def decode_then_drop(runs: list[Any], members: list[Any]) -> None:
+        decode(runs, members)
+        if any(member.stream == "gone" for member in members):
             engine._storage.drop_stream(gone.id)
-        return found
 
     monkeypatch.setattr(engine._ingestor, "_decode", decode_then_drop)
     outcomes = await asyncio.gather(
@@ -100,10 +99,10 @@ async def test_a_body_that_breaks_the_decoder_fails_no_other(
     await create(engine, "s")
     decode = engine._ingestor._decode
 
-    def broken(members: list[Any]) -> Any:
+    def broken(runs: list[Any], members: list[Any]) -> None:
         if any(b"poison" in member.body for member in members):
             raise ValueError("a fault of the decoder")
-        return decode(members)
+        decode(runs, members)
 
     monkeypatch.setattr(engine._ingestor, "_decode", broken)
     body = b'{"columns": ["device"], "data": [["poison"]]}'

@@ -106,6 +106,34 @@ async def select(engine: Engine, sql: str) -> list[list[Any]]:
     return rows
 
 
+async def test_bodies_for_streams_of_one_schema_do_not_mix(engine: Engine) -> None:
+    """They are decoded together: each stream gets its rows alone, each writer its own answer."""
+    names = [f"s{number}" for number in range(12)]
+    for name in names:
+        await engine.create(stream(name), ME)
+    large = "x" * 40_000  # such bodies are not joined with others
+
+    def one(number: int, turn: int) -> Any:
+        if turn == 2 and number % 3 == 0:
+            return ingest(engine, [["bad", "no number"]], names[number])
+        text = large if turn == 1 and number % 4 == 0 else "small"
+        rows = [[text, number], ["second", number * 100 + turn]]
+        return ingest(engine, rows, names[number], f"id{turn}" if number % 2 else "")
+
+    calls = [one(number, turn) for turn in range(5) for number in range(12)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    for at, outcome in enumerate(outcomes):
+        turn, number = divmod(at, 12)
+        assert isinstance(outcome, IngestError) == (turn == 2 and number % 3 == 0), outcome
+    for number, name in enumerate(names):
+        turns = [turn for turn in range(5) if not (turn == 2 and number % 3 == 0)]
+        sql = f"select speed from table({name}) order by _tp_sn, device desc, speed"
+        expected = [v for turn in turns for v in (number, number * 100 + turn)]
+        assert sorted(v for (v,) in await select(engine, sql)) == sorted(map(float, expected))
+        again = await ingest(engine, [["other", 1]], name, "id0")
+        assert again.duplicate == bool(number % 2)
+
+
 async def test_create_ingest_tail_and_table(engine: Engine) -> None:
     """A tail sees only what comes after it; table() sees all that was acknowledged."""
     made = await engine.create(stream(), ME)

@@ -65,7 +65,7 @@ BROAD_HANDLERS: dict[str, int] = {
     "engine/flow.py": 3,  # one query's failure is not the others'
     "engine/handover.py": 1,  # a failure is handed to its caller
     "engine/host.py": 1,  # a request's failure is that request's answer
-    "engine/ingestor.py": 2,  # one bad body must not end the decoding thread
+    "engine/ingestor.py": 3,  # one bad body must not end the decoding thread
     "engine/log/commitlog.py": 1,  # one listener's error is not the others'
     "engine/log/writer.py": 4,  # the only writer must outlive any action
     "engine/maintenance.py": 1,  # background work is tried again after a while
