@@ -6,6 +6,14 @@ venv=$1
 
 fail() { echo "setup: $1" >&2; exit 1; }
 
+# Without bytecode each start of a server would compile its libraries again where Python may not
+# write beside them: a second of each start.
+compile_bytecode() {
+  "$venv/bin/python" -m compileall -q -j 0 "$("$venv/bin/python" -c \
+    'import sysconfig; print(sysconfig.get_path("purelib"))')" engine controlplane connectors \
+    >/dev/null 2>&1 || true # some libraries carry files for other versions of Python
+}
+
 suitable() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
 find_python() {
@@ -34,6 +42,7 @@ if command -v uv >/dev/null 2>&1; then
   [ -x "$venv/bin/python" ] || uv venv --quiet --python "$python" "$venv"
   uv pip install --quiet --python "$venv/bin/python" --require-hashes -r requirements.lock
   uv pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e .
+  compile_bytecode
   exit
 fi
 
@@ -48,3 +57,4 @@ if [ ! -x "$venv/bin/pip" ]; then
 fi
 "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+compile_bytecode
