@@ -1,7 +1,8 @@
 """Runs one query of `peers.py` in Flink SQL over a CSV file without a head; prints CPU seconds.
 
-For the environment of the peers, not ours: `python peer_flink.py FILE QUERY`. Flink's defaults, two
-slots, results to its blackhole sink.
+For the environment of the peers, not ours: `python peer_flink.py FILE QUERY [count]`. Flink's
+defaults, two slots, results to its blackhole sink. `count` prints the rows of the result instead,
+of windows that are complete at the last event.
 """
 
 from __future__ import annotations
@@ -47,14 +48,34 @@ QUERIES = {
 }
 
 
-def main() -> None:
-    """Run and report."""
-    path, query = sys.argv[1:]
-    columns, sql = QUERIES[query]
-    tables = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
+def opened(path: str, settings: EnvironmentSettings) -> TableEnvironment:
+    """Flink with the file as table `bid`."""
+    tables = TableEnvironment.create(settings)
     tables.get_config().set("parallelism.default", "2")
     options = f"'connector' = 'filesystem', 'path' = '{path}', 'format' = 'csv'"
     tables.execute_sql(f"CREATE TABLE bid ({BID}) WITH ({options})")
+    return tables
+
+
+def count(path: str, query: str) -> None:
+    """Rows of the result over the whole file."""
+    tables = opened(path, EnvironmentSettings.in_batch_mode())
+    _, sql = QUERIES[query]
+    if "window_end" in sql:
+        complete = "HAVING window_end <= (SELECT MAX(date_time) FROM bid)"
+        sql = f"{sql} {complete}"
+    with tables.execute_sql(f"SELECT COUNT(*) FROM ({sql})").collect() as rows:
+        print(json.dumps({"rows": next(iter(rows))[0]}))
+
+
+def main() -> None:
+    """Run and report."""
+    path, query = sys.argv[1:3]
+    if sys.argv[3:] == ["count"]:
+        count(path, query)
+        return
+    columns, sql = QUERIES[query]
+    tables = opened(path, EnvironmentSettings.in_streaming_mode())
     tables.execute_sql(f"CREATE TABLE target ({columns}) WITH ('connector' = 'blackhole')")
     tables.execute_sql(f"INSERT INTO target {sql}").wait()
     own, children = (
