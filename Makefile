@@ -16,6 +16,7 @@ help: ## List these commands
 setup: $(READY) ## Make the environment in .venv (quick when it is up to date)
 
 $(READY): requirements.lock pyproject.toml tools/setup.sh
+	@echo "Making the environment in $(VENV); the first time takes about a minute."
 	@sh tools/setup.sh $(VENV)
 	@touch $@
 

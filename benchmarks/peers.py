@@ -31,7 +31,7 @@ from engine.physical import scans
 from engine.sql.logical import StreamingQuery
 from tests.engine.pipeline import Pipelines
 
-BATCH_ROWS = 10_000
+BLOCK_BYTES = 3 << 19  # about 11,000 bids
 PYTHON = Path(__file__).resolve().parent.parent / ".peers/bin/python"
 SCRIPTS = {
     "Flink": Path(__file__).with_name("peer_flink.py"),
@@ -60,10 +60,11 @@ def needed(plan: StreamingQuery) -> list[str]:
 
 
 def parsed(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
-    """These columns of a file, in batches."""
+    """These columns of a file, in the batches that the reader makes."""
     convert = pyarrow.csv.ConvertOptions(column_types=nexmark.BID_SCHEMA, include_columns=names)
-    with pyarrow.csv.open_csv(path, convert_options=convert) as reader:
-        yield from nexmark.batches(iter(reader), BATCH_ROWS)
+    read = pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES)
+    with pyarrow.csv.open_csv(path, read, convert_options=convert) as reader:
+        yield from reader
 
 
 def ours(path: Path, query: str) -> tuple[float, int]:

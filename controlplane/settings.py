@@ -51,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap_api_key: Annotated[
         str,
         _doc("First admin's API key, 60 characters of A-Za-z0-9_-. Counts only while no user "
-             "exists; empty: one is made and printed once."),
+             "exists; empty: one is made and shown once."),
     ] = ""  # fmt: skip
     bootstrap_password: Annotated[
         str,
@@ -155,6 +155,8 @@ ENGINE_DESCRIPTIONS: Final[dict[str, str]] = {
     "ingest_pending_bytes_max": "Bodies waiting in the engine; more is 429.",
     "rows_per_request_max": "Rows in one ingest request; more is 413.",
     "subscriber_bytes_max": "Result bytes waiting in the engine for one reader.",
+    "waiting_bytes_max": "Result bytes waiting in the engine for all readers together; beyond it "
+    "each gets results in small pieces.",
     "subscriber_stall_ms": "A reader that takes nothing for this long is ended with code 429.",
     "running_queries_max": "Running ad-hoc queries in a workspace; one more is 429, code 202.",
     "bounded_query_ms_max": "A bounded query is killed beyond this (code 159).",

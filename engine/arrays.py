@@ -73,6 +73,13 @@ def numpy_type(kind: pa.DataType) -> np.dtype[Any]:
     return np.dtype(_integer_of(kind).to_pandas_dtype())
 
 
+def enlarged(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """The array with zeros behind it, `size` long."""
+    made = np.zeros(size, array.dtype)
+    made[: len(array)] = array
+    return made
+
+
 def counted(kept: Bools) -> Int64s:
     """How many rows are kept before each row, and before the end."""
     counts = np.zeros(len(kept) + 1, np.int64)

@@ -17,6 +17,9 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # Result bytes waiting for one reader before its query pauses reading: 200 stalled readers of
     # different queries stay within 50 MiB and what one step adds.
     subscriber_bytes_max: int = 256 << 10
+    # Result bytes waiting for all readers together; beyond it each gets results in small pieces, so
+    # that a step adds little to what waits for many readers of different queries.
+    waiting_bytes_max: int = 32 * MIB
     # A reader that takes nothing for this long while rows wait is ended with code 429.
     subscriber_stall_ms: int = 10_000
     # Running ad-hoc queries in the workspace; one more gets code 202.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import pairwise
+from math import isfinite
 from typing import Final
 
 import msgspec
@@ -17,6 +18,8 @@ from engine.zones import to_local
 
 PIECE_BYTES: Final = 512 * 1024  # a reader's line buffer is 1 MiB; half of it leaves room
 BLOCK_ROWS: Final = 16_384  # rows turned into Python values at once
+# Up to so many values a loop of Python is cheaper than the calls into Arrow.
+_FEW_ROWS: Final = 128
 _ROW_BYTES_FIRST: Final = 128.0  # guess of an encoded row before the first was seen
 
 Values = list[object]
@@ -31,7 +34,7 @@ class JsonEncoder:
     """Encodes batches of one schema. Pure, but for the running average of a row's size."""
 
     def __init__(self, schema: Sequence[tuple[str, DataType]]) -> None:
-        self._types = tuple(t for _, t in schema)
+        self._columns = tuple(_Column(t) for _, t in schema)
         self._row_bytes = _ROW_BYTES_FIRST
 
     def encode(self, rows: pa.RecordBatch | pa.Table) -> bytes:
@@ -43,7 +46,8 @@ class JsonEncoder:
     ) -> Iterator[tuple[int, bytes]]:
         """Pieces of (rows, JSON array), each at most `max_bytes` unless it is a single row."""
         for start in range(0, rows.num_rows, BLOCK_ROWS):
-            block = self._rows(rows.slice(start, BLOCK_ROWS))
+            whole = rows.num_rows <= BLOCK_ROWS
+            block = self._rows(rows if whole else rows.slice(start, BLOCK_ROWS))
             at = 0
             while at < len(block):
                 count = max(1, int(max_bytes / self._row_bytes))
@@ -56,9 +60,10 @@ class JsonEncoder:
                 yield count, piece
 
     def _rows(self, rows: pa.RecordBatch | pa.Table) -> list[tuple[object, ...]]:
-        columns: list[Values] = []
-        for column, t in zip(rows.columns, self._types, strict=True):
-            columns.append(json_values(_one_array(column), t))
+        columns = [
+            column.values(_one_array(array))
+            for array, column in zip(rows.columns, self._columns, strict=True)
+        ]
         return list(zip(*columns, strict=True))
 
 
@@ -78,18 +83,29 @@ def event_time_ms(rows: pa.RecordBatch | pa.Table, column: int) -> int:
 
 def json_values(values: pa.Array, t: DataType) -> Values:
     """A column as Python values that msgspec writes as the contract asks. NULL is None."""
-    t = t.inner
-    wanted = arrow_type(t)
-    if values.type != wanted:
-        values = _aligned(values, wanted)
-    if t.is_float:
-        return _floats(values)
-    convert = _BY_FAMILY.get(t.name)
-    if convert is not None:
-        return convert(values, t)
-    if t.is_interval:
-        return _intervals(values, t)
-    return values.to_pylist()
+    return _Column(t).values(values)
+
+
+class _Column:
+    """How the values of one type are made: chosen once, since most batches hold few rows."""
+
+    def __init__(self, t: DataType) -> None:
+        self._type = t = t.inner
+        self._wanted = arrow_type(t)
+        convert = _BY_FAMILY.get(t.name)
+        if t.is_float:
+            convert = _floats
+        elif convert is None and t.is_interval:
+            convert = _intervals
+        self._convert = convert
+
+    def values(self, values: pa.Array) -> Values:
+        """See `json_values`."""
+        if values.type != self._wanted:
+            values = _aligned(values, self._wanted)
+        if self._convert is None:
+            return values.to_pylist()
+        return self._convert(values, self._type)
 
 
 def json_keys(values: pa.Array, t: DataType) -> list[str]:
@@ -114,7 +130,7 @@ def _aligned(values: pa.Array, wanted: pa.DataType) -> pa.Array:
     return values.cast(wanted, safe=False)
 
 
-def _floats(values: pa.Array) -> Values:
+def _floats(values: pa.Array, t: DataType) -> Values:
     """Finite numbers as they are, others as the texts inf, -inf, nan.
 
     A float32 goes through its shortest text: its widened binary value would show more digits.
@@ -123,13 +139,18 @@ def _floats(values: pa.Array) -> Values:
         result = values.cast(pa.string()).cast(pa.float64()).to_pylist()
     else:
         result = values.to_pylist()
+    if len(result) <= _FEW_ROWS:
+        return [v if v is None or isfinite(v) else _not_finite(v) for v in result]
     finite = pc.is_finite(values)
     if pc.all(finite, min_count=0).as_py():
         return result
     for at in np.flatnonzero(~np.asarray(finite.fill_null(True).to_numpy(zero_copy_only=False))):
-        value = result[at]
-        result[at] = "nan" if value != value else "inf" if value > 0 else "-inf"
+        result[at] = _not_finite(result[at])
     return result
+
+
+def _not_finite(value: float) -> str:
+    return "nan" if value != value else "inf" if value > 0 else "-inf"
 
 
 def _dates(values: pa.Array, t: DataType) -> Values:

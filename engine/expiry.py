@@ -11,27 +11,36 @@ from sqlglot import exp
 
 from engine.batch import TP_SN
 from engine.compute import pc
-from engine.duck import Session
+from engine.duck import InterruptException, Session
+from engine.failures import failure_of
 from engine.parquet import read_columns, read_schema
 
 _BATCH_ROWS = 65_536
 _MEMORY_BYTES = 256 << 20
 # A batch of this takes milliseconds; a hang would keep rows from being sealed.
-_BATCH_SECONDS_MAX = 10.0
+BATCH_SECONDS_MAX = 10.0
+
+
+def expiry_failure(error: Exception, seconds_max: float) -> str:
+    """Why a TTL could not be applied, in one sentence for the owner of the stream."""
+    if isinstance(error, InterruptException):
+        return f"The TTL takes longer than {seconds_max:g} seconds for a batch of rows."
+    return f"The TTL cannot be applied: {failure_of(error).message}".splitlines()[0]
 
 
 class KeepFilter:
     """Evaluates `keep_sql`, DuckDB SQL over the stored columns, at one instant.
 
     `{now_ms}` in it stands for the instant in milliseconds. NULL keeps a row: nothing is removed
-    without a reason. For one thread; close it.
+    without a reason. A batch that takes longer than `seconds_max` is interrupted. For one thread;
+    close it.
     """
 
-    def __init__(self, keep_sql: str, now_ms: int) -> None:
+    def __init__(self, keep_sql: str, now_ms: int, seconds_max: float = BATCH_SECONDS_MAX) -> None:
         self._sql = keep_sql.replace("{now_ms}", str(now_ms))
         tree = sqlglot.parse_one(self._sql, dialect="duckdb")
         self._names = {column.parts[0].name for column in tree.find_all(exp.Column)}
-        self._session = Session(memory_bytes=_MEMORY_BYTES, seconds_max=_BATCH_SECONDS_MAX)
+        self._session = Session(memory_bytes=_MEMORY_BYTES, seconds_max=seconds_max)
 
     def count(self, path: Path) -> int:
         """How many rows of a file are kept; reads only the columns that the predicate names."""

@@ -9,10 +9,12 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from engine.backfill import Backfill
 from engine.batch import StreamSlice
 from engine.expiry import KeepFilter
 from engine.log.records import Commit, cut_slice, merge_slices
 from engine.sharing import Chunk, SharedChain
+from engine.sql.logical import Scan
 from engine.steps import SourceStart
 
 
@@ -39,6 +41,11 @@ class View(Protocol):
     @property
     def next_sn(self) -> int:
         """The number of the first append that it does not show."""
+        ...
+
+    @property
+    def hot(self) -> tuple[StreamSlice, ...]:
+        """What is not in history yet, in order."""
         ...
 
     def __enter__(self) -> View: ...
@@ -95,8 +102,10 @@ class Feed:
         chain: SharedChain,
         start: SourceStart,
         keep: Callable[[], KeepFilter] | None = None,
+        backfill: Backfill | None = None,
     ) -> None:
-        """`keep` makes the filter of what lies before the query was accepted (`past_filter`)."""
+        """`keep` makes the filter of what lies before the query was accepted (`past_filter`),
+        `backfill` takes it when it is not read append by append."""
         self._make_filter = keep
         self._filter: KeepFilter | None = None
         self.source = source
@@ -109,6 +118,18 @@ class Feed:
         self.inside = False  # the last append it read goes on: it must not stop here
         self._reader: Reader | None = None
         self._slice: StreamSlice | None = None
+        self._backfill = backfill if start.first_sn < start.accepted_sn else None
+
+    @property
+    def backfilling(self) -> bool:
+        """Whether its past is being sorted or played: no rows now do not mean that there are no
+        more."""
+        return self._backfill is not None
+
+    @property
+    def due_ms(self) -> int | None:
+        """When the next rows of a past that is played are due; None = it may read at once."""
+        return self._backfill.due_ms if self._backfill is not None else None
 
     @property
     def in_past(self) -> bool:
@@ -130,11 +151,45 @@ class Feed:
             return None
         return Chunk(part, chunk.instant_ms, continues=chunk.continues)
 
-    def read(self, storage: Storage) -> StreamSlice | None:
-        """The next slice from its own position; None when it has caught up. Blocks on the disk.
+    def advance(self, chunk: Chunk) -> None:
+        """A chunk of its rows went into the query."""
+        if self._backfill is None:
+            self.next_sn = chunk.next_sn
+        else:
+            self._backfill.taken(chunk.part.rows.num_rows)
+
+    def read(self, storage: Storage, instant_ms: int) -> StreamSlice | None:
+        """The next slice from its own position; None when it has caught up, or when a past that
+        is sorted or played has nothing yet (`backfilling`). Blocks on the disk.
 
         What was left of the last one comes first.
         """
+        if self._backfill is not None:
+            part = self._read_past(self._backfill, storage, instant_ms)
+            if part is not None or self.backfilling:
+                return part
+        return self._read_on(storage)
+
+    def _read_past(
+        self, backfill: Backfill, storage: Storage, instant_ms: int
+    ) -> StreamSlice | None:
+        """What its past gives at an instant; reads at most one slice."""
+        if backfill.wants:
+            if self._reader is None:
+                self._reader = storage.read(self.stream_id, self.next_sn)
+            read = next(self._reader, None)
+            part = self._unexpired(read)
+            if part is not None and part.sn[0] < self.accepted_sn:
+                backfill.add(split_at(part, self.accepted_sn)[0])
+            if read is None or self._reader.next_sn >= self.accepted_sn:
+                backfill.finish()
+                self.stop_reading()
+        if backfill.done:
+            self.next_sn = max(self.next_sn, self.accepted_sn)
+            self._backfill = None
+        return backfill.next(instant_ms)
+
+    def _read_on(self, storage: Storage) -> StreamSlice | None:
         rest = self._slice and cut_slice(self._slice, self.next_sn)
         if rest is not None:
             return rest
@@ -179,6 +234,13 @@ def past_filter(
     """What makes the filter of a stream's expired rows at an instant; None without a TTL."""
     sql = storage.keep_sql(stream_id)
     return partial(KeepFilter, sql, instant_ms) if sql else None
+
+
+def backfill_of(scan: Scan, instant_ms: int) -> Backfill | None:
+    """What takes the past of a scan; None when it is read append by append."""
+    if scan.past.plain:
+        return None
+    return Backfill(scan.past, tuple(c.name for c in scan.schema), instant_ms)
 
 
 def filter_slice(part: StreamSlice, mask: pa.Array) -> StreamSlice | None:

@@ -18,7 +18,7 @@ from engine.errors import (
     UserError,
 )
 from engine.failures import failure_of
-from engine.feeds import Feed, Storage, coalesced, past_filter, pieces, split_at
+from engine.feeds import Feed, Storage, backfill_of, coalesced, past_filter, pieces, split_at
 from engine.flow_settings import FlowSettings
 from engine.handover import Handover
 from engine.log.records import Commit
@@ -26,7 +26,7 @@ from engine.lookups import Lookups, resolved
 from engine.operators.bounded import BoundedRows
 from engine.operators.operator import Context, Start
 from engine.operators.random_stream import RandomRows
-from engine.physical import Built, build
+from engine.physical import Built, build, scans
 from engine.protocol import Pipeline, QueryCounters
 from engine.running import Output, Running
 from engine.sharing import Chains, Chunk
@@ -77,6 +77,8 @@ class Flow:
         self._rest_until = 0.0
         self._thread: threading.Thread | None = None
         self._closed = False
+        # Whether much waits for all readers together: results then come in small pieces.
+        self.pressed: Callable[[], bool] = lambda: False
         self._subscription = storage.listen(self._committed)
 
     # -- any thread ---------------------------------------------------------------------------
@@ -104,7 +106,12 @@ class Flow:
         plan, tables = resolved(plan, answers or {})
         sources = source_starts(self._storage, plan, instant_ms)
         rewinds = any(s.first_sn < s.accepted_sn for s in sources)
-        emit_in_past = plan.settings.get("emit_during_backfill", "0") not in ("0", "false")
+        # A past that is played is seen as it was: results come as they arise.
+        played = any(scan.past.speed for scan in scans(plan.root))
+        emit_in_past = played or plan.settings.get("emit_during_backfill", "0") not in (
+            "0",
+            "false",
+        )
         start = Start(
             instant_ms,
             self._clock.seed(),
@@ -235,8 +242,10 @@ class Flow:
         shared, own = iter(leaves.chains), iter(leaves.sources)
         for at, chain in enumerate(built.chains):
             if isinstance(chain.scan, Scan):
-                keep = past_filter(self._storage, chain.scan.stream_id, starting.start.instant_ms)
-                feeds.append(Feed(at, next(shared), next(starts), keep))
+                instant_ms = starting.start.instant_ms
+                keep = past_filter(self._storage, chain.scan.stream_id, instant_ms)
+                past = backfill_of(chain.scan, instant_ms)
+                feeds.append(Feed(at, next(shared), next(starts), keep, past))
             else:
                 generators[at] = next(own)
         query = Running(
@@ -310,7 +319,7 @@ class Flow:
         """How long there is nothing to do; None = until someone calls."""
         if self._calls or self._stopping or self._lost:
             return 0.0
-        if any(not query.paused for query in self._behind.values()):
+        if self._reads(self._instant_ms):
             return 0.0
         waits: list[float] = []
         if self._commits:
@@ -323,8 +332,13 @@ class Flow:
 
     def next_timer_ms(self) -> int | None:
         """The instant of the next timer of any query that is not paused."""
-        due = [q.due_ms for q in self._queries.values() if q.due_ms is not None and not q.paused]
-        return min(due) if due else None
+        due = [q.due_ms for q in self._queries.values() if not q.paused]
+        due += [q.play_due_ms() for q in self._behind.values() if not q.paused]
+        return min((d for d in due if d is not None), default=None)
+
+    def _reads(self, instant_ms: int) -> bool:
+        """Whether a query has something to read at once."""
+        return any(not q.paused and not q.waits(instant_ms) for q in self._behind.values())
 
     def _now(self) -> int:
         """The instant of the step; it never goes back."""
@@ -352,7 +366,7 @@ class Flow:
         self._timers(instant_ms)
         for query in [q for q in self._queries.values() if q.over]:
             self._forget(query)
-        return any(not query.paused for query in self._behind.values())
+        return self._reads(instant_ms)
 
     def _all_behind(self) -> None:
         """Commits were let go: every scan looks at storage again."""
@@ -371,7 +385,9 @@ class Flow:
                     continue
                 if query.graph.leaves[feed.source].ended:
                     continue
-                if not feed.inside and not self._may_run(query):
+                wide = chunk.nbytes > self._settings.replay_bytes_max and query.hands_on
+                apart = wide and not feed.inside and self.pressed()
+                if apart or (not feed.inside and not self._may_run(query)):
                     feed.live = False
                     self._behind[query.id] = query
                     continue
@@ -383,8 +399,10 @@ class Flow:
 
     def _may_run(self, query: Running) -> bool:
         """Whether the reader keeps up; else the query is paused until it is woken."""
-        if not query.paused and not query.output.ready():
-            query.paused = True
+        if not query.paused:
+            query.paused = True  # before the question: it may be woken before the answer is here
+            if query.output.ready():
+                query.paused = False
         return not query.paused
 
     def _run(self, query: Running, feed: Feed, chunk: Chunk) -> None:
@@ -401,12 +419,14 @@ class Flow:
                 continue
             self._charge.begin(query.id, self._clock.monotonic())
             try:
-                part = feed.read(self._storage)
+                part = feed.read(self._storage, instant_ms)
             except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
                 query.fail(error)
                 return
             finally:
                 self._charge.clear()
+            if part is None and feed.backfilling:
+                continue
             if part is None:
                 feed.live = True
                 self._past_done(query, feed, instant_ms)
@@ -425,9 +445,8 @@ class Flow:
     ) -> bool:
         """Run a slice; False when the reader does not keep up: the feed keeps what is left."""
         backfill = past and not query.emit_in_past
-        work, settings = query.work, self._settings
-        hands_on = work.result_rows * 2 >= work.scanned_rows
-        bytes_max = settings.replay_bytes_max if hands_on else settings.batch_bytes_max
+        settings = self._settings
+        bytes_max = settings.replay_bytes_max if query.hands_on else settings.batch_bytes_max
         for piece, continues in pieces(part, settings.batch_rows_max, bytes_max):
             if query.over or query.graph.leaves[feed.source].ended:
                 break
@@ -468,7 +487,8 @@ class Flow:
         for query in list(self._queries.values()):
             if query.over or query.due_ms is None or query.due_ms > instant_ms:
                 continue
-            if query.id in self._behind or not self._may_run(query):
+            behind = query.id in self._behind and not query.waits(instant_ms)
+            if behind or not self._may_run(query):
                 continue
             if query.graph.due_ms() is None:
                 continue

@@ -21,6 +21,7 @@ from engine.errors import EngineUnavailable, TailraceError
 from engine.limits import die_with_parent, few_arenas, limit_address_space, tune_gc
 from engine.local import LocalEngine
 from engine.protocol import IngestAck, QueryEnd, RunningQuery, Snapshot
+from engine.wakeup import Wakeup
 
 log = logging.getLogger("tailrace.engine")
 
@@ -53,6 +54,10 @@ class ClientConnection:
                 self._engine.submit_ingest(
                     arguments, bytes(payload), partial(self._ingested, request)
                 )
+                return
+            if method == "counters":  # each reader asks once a second: a task would cost more
+                counters = self._engine.counters(arguments)
+                self.wire.send(request, wire.REPLY, wire.encode_meta(counters))
                 return
             task = asyncio.ensure_future(self._handle(request, method, arguments, bytes(payload)))
             self._tasks[request] = task
@@ -107,7 +112,7 @@ class ClientConnection:
             async for item in query.items():
                 if isinstance(item, QueryEnd):
                     self.wire.send(request, wire.END, wire.encode_meta(item))
-                elif await credit.take(len(item.payload)):
+                elif credit.spend(len(item.payload)) or await credit.take(len(item.payload)):
                     meta = wire.encode_meta((item.count, item.last_event_time_ms))
                     self.wire.send(request, wire.ROWS, meta, item.payload)
         finally:
@@ -136,7 +141,7 @@ class _Credit:
     def __init__(self, count: int) -> None:
         self._left = count
         self._gone = False
-        self._more = asyncio.Event()
+        self._more = Wakeup()
 
     def grant(self, count: int) -> None:
         self._left += count
@@ -147,17 +152,19 @@ class _Credit:
         self._gone = True
         self._more.set()
 
+    def spend(self, count: int) -> bool:
+        """Take what can be had without waiting; False when `take` must be asked."""
+        if self._left <= 0 or self._gone:
+            return False
+        self._left -= count
+        return True
+
     async def take(self, count: int) -> bool:
         """Wait until `count` bytes may be sent; False when the reader has left."""
         while self._left <= 0 and not self._gone:
-            self._more.clear()
             await self._more.wait()
         self._left -= count
         return not self._gone
-
-
-async def _counters(engine: LocalEngine, query_id: str) -> Any:
-    return engine.counters(query_id)
 
 
 async def _definitions(engine: LocalEngine, _: None) -> Snapshot:
@@ -166,7 +173,6 @@ async def _definitions(engine: LocalEngine, _: None) -> Snapshot:
 
 _METHODS: dict[str, Any] = {
     "cancel": lambda engine, query_id: engine.cancel(query_id),
-    "counters": _counters,
     "pipeline": lambda engine, query_id: engine.pipeline(query_id),
     "analyze": lambda engine, sql: engine.analyze(sql),
     "format_sql": lambda engine, sql: engine.format_sql(sql),

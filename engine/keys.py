@@ -12,6 +12,7 @@ from engine.arrays import (
     Bools,
     Int64s,
     Lane,
+    enlarged,
     fixed_array,
     fixed_lane,
     is_fixed,
@@ -28,6 +29,10 @@ Encoded = Any  # what `KeyColumn.encode` of the same column made of a batch
 _ARENA_BYTES_MIN = 1024
 _HEAD_BYTES = 16
 _HEAD_POSITIONS = np.arange(_HEAD_BYTES)
+# Of a text of so many bytes, which of its first eight and second eight bytes are its own.
+_OWN = (np.arange(_HEAD_BYTES + 1)[:, None] > _HEAD_POSITIONS) * np.uint8(255)
+_FIRST_MASKS = np.ascontiguousarray(_OWN[:, :8]).view(np.uint64).ravel()
+_SECOND_MASKS = np.ascontiguousarray(_OWN[:, 8:]).view(np.uint64).ravel()
 _OBJECT_BYTES = 96  # a small Python object with its place in a column, as measured
 
 
@@ -85,9 +90,7 @@ class NumberKey:
 
     def grow(self, capacity: int) -> None:
         """Make room."""
-        values = np.zeros(capacity, np.int64)
-        values[: len(self.values)] = self.values
-        self.values = values
+        self.values = enlarged(self.values, capacity)
 
     def store(self, slots: Int64s, keys: Encoded, rows: Int64s) -> None:
         """Keep."""
@@ -130,11 +133,8 @@ class FixedKey:
 
     def grow(self, capacity: int) -> None:
         """Make room."""
-        values = np.zeros(capacity, self._values.dtype)
-        values[: len(self._values)] = self._values
-        valid = np.zeros(capacity, np.bool_)
-        valid[: len(self._valid)] = self._valid
-        self._values, self._valid = values, valid
+        self._values = enlarged(self._values, capacity)
+        self._valid = enlarged(self._valid, capacity)
 
     def store(self, slots: Int64s, keys: Encoded, rows: Int64s) -> None:
         """Keep."""
@@ -170,9 +170,10 @@ class FixedKey:
 
 
 class _Texts:
-    """A batch of texts: bytes, where each begins, how long it is (-1 = NULL), its first bytes."""
+    """A batch of texts: bytes, where each begins, how long it is (-1 = NULL), and its first 16
+    bytes as two numbers, zeros where it is shorter."""
 
-    __slots__ = ("data", "heads", "lengths", "starts")
+    __slots__ = ("data", "first", "lengths", "second", "starts")
 
     def __init__(self, array: pa.Array) -> None:
         _, offsets, data = array.buffers()
@@ -182,10 +183,14 @@ class _Texts:
         self.lengths = np.diff(at)
         held = b"" if data is None else memoryview(data)[: int(at[-1])]
         self.data: Bytes = np.frombuffer(bytes(held) + bytes(_HEAD_BYTES), np.uint8)
-        heads = np.lib.stride_tricks.sliding_window_view(self.data, _HEAD_BYTES)[self.starts]
-        heads = heads * (self.lengths[:, None] > _HEAD_POSITIONS)
-        self.heads: Heads = heads.view(np.uint64)
+        # Eight bytes from any position on.
+        words: Heads = np.ndarray(len(self.data) - 7, np.uint64, self.data, 0, (1,))
         valid = validity(array)
+        if valid is not None:
+            self.lengths[~valid] = 0  # whatever bytes stand there
+        sizes = np.minimum(self.lengths, _HEAD_BYTES)
+        self.first: Heads = words[self.starts] & _FIRST_MASKS[sizes]
+        self.second: Heads = words[self.starts + 8] & _SECOND_MASKS[sizes]
         if valid is not None:
             self.lengths[~valid] = -1
 
@@ -207,7 +212,8 @@ class TextKey:
         self._arena = np.zeros(_ARENA_BYTES_MIN, np.uint8)
         self._end = 0
         self._used = 0
-        self._heads: Heads = np.zeros((0, 2), np.uint64)
+        self._first: Heads = np.zeros(0, np.uint64)
+        self._second: Heads = np.zeros(0, np.uint64)
         self._starts = np.zeros(0, np.int64)
         self._lengths = np.zeros(0, np.int32)
 
@@ -217,21 +223,18 @@ class TextKey:
 
     def grow(self, capacity: int) -> None:
         """Make room."""
-        count = len(self._starts)
-        heads = np.zeros((capacity, 2), np.uint64)
-        heads[:count] = self._heads
-        starts = np.zeros(capacity, np.int64)
-        starts[:count] = self._starts
-        lengths = np.zeros(capacity, np.int32)
-        lengths[:count] = self._lengths
-        self._heads, self._starts, self._lengths = heads, starts, lengths
+        self._first = enlarged(self._first, capacity)
+        self._second = enlarged(self._second, capacity)
+        self._starts = enlarged(self._starts, capacity)
+        self._lengths = enlarged(self._lengths, capacity)
 
     def store(self, slots: Int64s, keys: Encoded, rows: Int64s) -> None:
         """Keep; long texts go to the end of the arena."""
         texts = cast(_Texts, keys)
         lengths = texts.lengths[rows]
         self._lengths[slots] = lengths
-        self._heads[slots] = texts.heads[rows]
+        self._first[slots] = texts.first[rows]
+        self._second[slots] = texts.second[rows]
         long = lengths > _HEAD_BYTES
         if not long.any():
             return
@@ -248,8 +251,9 @@ class TextKey:
         """Compare lengths and first bytes, then the bytes of long texts."""
         texts = cast(_Texts, keys)
         lengths = texts.lengths[rows]
-        heads, given_heads = self._heads[slots], texts.heads[rows]
-        same: Bools = (self._lengths[slots] == lengths) & (heads == given_heads).all(axis=1)
+        same: Bools = self._lengths[slots] == lengths
+        same &= self._first[slots] == texts.first[rows]
+        same &= self._second[slots] == texts.second[rows]
         check = np.flatnonzero(same & (lengths > _HEAD_BYTES))
         if not len(check):
             return same
@@ -268,7 +272,7 @@ class TextKey:
         sizes = np.maximum(lengths, 0).astype(np.int64)
         offsets = np.zeros(len(slots) + 1, np.int32)
         np.cumsum(sizes, out=offsets[1:])
-        heads = self._heads[slots].view(np.uint8)
+        heads = np.stack((self._first[slots], self._second[slots]), axis=1).view(np.uint8)
         long = lengths > _HEAD_BYTES
         if long.any():
             data = np.zeros(int(offsets[-1]), np.uint8)
@@ -311,8 +315,8 @@ class TextKey:
     @property
     def nbytes(self) -> int:
         """Memory in use."""
-        columns = self._starts.nbytes + self._lengths.nbytes + self._heads.nbytes
-        return self._arena.nbytes + columns
+        columns = self._starts.nbytes + self._lengths.nbytes + self._first.nbytes
+        return self._arena.nbytes + columns + self._second.nbytes
 
 
 class ObjectKey:

@@ -48,7 +48,7 @@ from engine.protocol import (
     Snapshot,
     StreamStats,
 )
-from engine.query import SLOW_CONSUMER, Context, Notifier, Shared, StreamingResult
+from engine.query import SLOW_CONSUMER, Context, Notifier, Shared, StreamingResult, Waiting
 from engine.runner import Parts, Runner
 from engine.schema import StoredSchema
 from engine.sql.definitions import check_definition, keep_sql, stored_schema
@@ -89,6 +89,8 @@ class LocalEngine:
         self._pool = WorkerPool(settings, clock, storage.history_folder)
         flow_settings = FlowSettings(charge_path=folder / "charge")
         self._flow = Flow(clock, storage, duck.Session, flow_settings)
+        waiting = Waiting(settings.waiting_bytes_max)
+        self._flow.pressed = waiting.full
         self._ingestor = Ingestor(
             catalog,
             storage,
@@ -104,7 +106,7 @@ class LocalEngine:
             flow=self._flow,
             pool=self._pool,
             ingestor=self._ingestor,
-            context=Context(Shared(), self._flow, Notifier(loop), settings, clock),
+            context=Context(Shared(), self._flow, Notifier(loop), settings, clock, waiting),
             settings=settings,
         )
         self._runner = Runner(parts, self.cancel)

@@ -17,7 +17,7 @@ from engine.batch import StreamSlice
 from engine.clock import Clock
 from engine.duck import Error as DuckError
 from engine.errors import TailraceError
-from engine.expiry import KeepFilter
+from engine.expiry import BATCH_SECONDS_MAX, KeepFilter, expiry_failure
 from engine.history import Files, History, SealJob
 from engine.log.files import FileSystem
 from engine.manifest import FileEntry, file_name
@@ -56,6 +56,8 @@ class MaintenanceSettings:
     expire_every_ms: int = 300_000
     # A file is rewritten when at least this share of its rows has expired.
     expire_share_min: float = 0.3
+    # A TTL that takes longer for a batch of rows is interrupted, and its rows are kept.
+    expire_batch_seconds_max: float = BATCH_SECONDS_MAX
 
 
 class Sealable(Protocol):
@@ -108,6 +110,8 @@ class Maintenance:
         self.seals = 0
         self.compactions = 0
         self.errors = 0
+        # Why the TTL of a stream could not be applied when it was last looked at, one sentence.
+        self.ttl_errors: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
 
     def start(self) -> None:
@@ -297,15 +301,19 @@ class Maintenance:
         filters = self._source.keep_filters()
         if any(self._source.is_hot(stream_id) for stream_id in filters):
             self.seal()  # a quiet stream's rows would stay hot, and so for ever
+        limit = self._settings.expire_batch_seconds_max
+        failed: dict[str, str] = {}
         for stream_id, keep_sql in filters.items():
             try:
-                with contextlib.closing(KeepFilter(keep_sql, now_ms)) as keep:
+                with contextlib.closing(KeepFilter(keep_sql, now_ms, limit)) as keep:
                     for file in list(self._history.of(stream_id).files):
                         self._pause()
                         self._expire_file(stream_id, file, keep)
             except (DuckError, pa.ArrowException, SqlglotError) as error:
-                _log.error("the TTL of a stream cannot be applied: %s", error)
+                _log.error("the TTL of stream %s is not applied: %s", stream_id, error)
+                failed[stream_id] = expiry_failure(error, limit)
                 self.errors += 1
+        self.ttl_errors = failed
 
     def _expire_file(self, stream_id: str, file: FileEntry, keep: KeepFilter) -> None:
         path = self._history.path(stream_id, file)

@@ -226,7 +226,8 @@ class RatePoint(msgspec.Struct, frozen=True):
 class StreamStats(msgspec.Struct, frozen=True):
     """Measured values of one stream; event times are None while it is empty.
 
-    `degraded`: ranges of sequence numbers whose rows cannot be read any more.
+    `degraded`: ranges of sequence numbers whose rows cannot be read any more. `ttl_error`: why the
+    TTL could not be applied when it was last tried; '' = it could, or there is none.
     """
 
     row_count: int
@@ -240,6 +241,7 @@ class StreamStats(msgspec.Struct, frozen=True):
     written_eps: float = 0.0
     history: tuple[RatePoint, ...] = ()
     degraded: tuple[tuple[int, int], ...] = ()
+    ttl_error: str = ""
 
 
 class EngineInfo(msgspec.Struct, frozen=True):

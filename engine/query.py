@@ -15,13 +15,16 @@ from engine.config import EngineSettings
 from engine.encode import JsonEncoder
 from engine.errors import Code, TailraceError
 from engine.protocol import QueryCounters, QueryEnd, QueryOpened, QueryRequest, Rows
+from engine.wakeup import Wakeup
 
 # Waiting batches are merged up to these while the reader is busy (contract 2.1, batching); well
 # below the contract's 512 KiB, since every buffer on the way to a stalled reader may hold one.
 MERGE_ROWS_MAX: Final = 1000
 MERGE_BYTES_MAX: Final = 64 * 1024
 # What a frame costs on its way to a reader, both processes together (benchmarks/latency.py).
-PACE_SECONDS: Final = 0.0001
+PACE_SECONDS: Final = 0.00006
+# While too much waits for all readers together each may have this part of its bound waiting.
+PRESSED_SHARE: Final = 4
 SLOW_CONSUMER: Final = QueryEnd("failed", Code.SLOW_CONSUMER, "slow consumer")
 
 
@@ -47,6 +50,37 @@ class Shared:
         return self._chunks
 
 
+class Waiting:
+    """The result bytes that wait for all readers together; what several wait for counts once."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._readers: dict[int, int] = {}  # by identity: whoever holds a payload keeps it alive
+        self._lock = threading.Lock()
+
+    def hold(self, payload: bytes) -> None:
+        """One more reader waits for it."""
+        with self._lock:
+            count = self._readers.get(id(payload), 0)
+            self._readers[id(payload)] = count + 1
+            self._bytes += 0 if count else len(payload)
+
+    def release(self, payload: bytes) -> None:
+        """A reader has taken it or gives it up; called before it is let go."""
+        with self._lock:
+            left = self._readers[id(payload)] - 1
+            if left:
+                self._readers[id(payload)] = left
+            else:
+                del self._readers[id(payload)]
+                self._bytes -= len(payload)
+
+    def full(self) -> bool:
+        """Whether more waits than should; any thread."""
+        return self._bytes >= self._bytes_max
+
+
 class Notifier:
     """Wakes readers on the loop from other threads: one call into the loop for many readers.
 
@@ -58,20 +92,20 @@ class Notifier:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._lock = threading.Lock()
-        self._events: list[asyncio.Event] = []
+        self._readers: list[Wakeup] = []
         self._not_before = 0.0
 
-    def notify(self, event: asyncio.Event) -> None:
-        """Set `event` on the loop soon; any thread."""
+    def notify(self, reader: Wakeup) -> None:
+        """Set `reader` on the loop soon; any thread."""
         with self._lock:
-            self._events.append(event)
-            if len(self._events) > 1:
+            self._readers.append(reader)
+            if len(self._readers) > 1:
                 return
         try:
             self._loop.call_soon_threadsafe(self._drain)
         except RuntimeError:  # the loop is closed: nobody reads any more
             with self._lock:
-                self._events.clear()
+                self._readers.clear()
 
     def _drain(self) -> None:
         now = self._loop.time()
@@ -79,11 +113,11 @@ class Notifier:
             self._loop.call_at(self._not_before, self._drain)
             return
         with self._lock:
-            events, self._events = self._events, []
-        if len(events) > 1:
-            self._not_before = now + PACE_SECONDS * len(set(events))
-        for event in events:
-            event.set()
+            readers, self._readers = self._readers, []
+        if len(readers) > 1:
+            self._not_before = now + PACE_SECONDS * len(set(readers))
+        for reader in readers:
+            reader.set()
 
 
 class Context(NamedTuple):
@@ -94,6 +128,7 @@ class Context(NamedTuple):
     notifier: Notifier
     settings: EngineSettings
     clock: Clock
+    waiting: Waiting
 
 
 class Control(Protocol):
@@ -129,13 +164,14 @@ class StreamingResult:
         self._notifier = context.notifier
         self._settings = context.settings
         self._clock = context.clock
+        self._waiting = context.waiting
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._queue: deque[Rows] = deque()
         self._bytes = 0
         self._paused = False
         self._end: QueryEnd | None = None
-        self._arrived = asyncio.Event()
+        self._arrived = Wakeup()
         self._taken_at = context.clock.monotonic()
         self._result_rows = 0
         self._held: list[pa.RecordBatch] = []
@@ -150,8 +186,9 @@ class StreamingResult:
 
     def ready(self) -> bool:
         """Whether more results are wanted; when False, `Control.wake` follows later."""
+        bytes_max = self._settings.subscriber_bytes_max
         with self._lock:
-            if self._bytes < self._settings.subscriber_bytes_max:
+            if self._bytes < (bytes_max // PRESSED_SHARE if self._waiting.full() else bytes_max):
                 return True
             self._paused = True
             return False
@@ -186,6 +223,7 @@ class StreamingResult:
                 self._taken_at = self._clock.monotonic()
             for count, payload in chunks:
                 self._queue.append(Rows(count, payload))
+                self._waiting.hold(payload)
                 self._bytes += len(payload)
                 self._result_rows += count
         self._notifier.notify(self._arrived)
@@ -251,19 +289,15 @@ class StreamingResult:
             while True:
                 item = self._take()
                 if item is None:
-                    self._arrived.clear()
-                    if not self._waiting():
-                        await self._arrived.wait()
+                    await self._arrived.wait()
                     continue
                 yield item
                 if isinstance(item, QueryEnd):
                     return
         finally:
             self.close(QueryEnd("canceled"))
-
-    def _waiting(self) -> bool:
-        with self._lock:
-            return bool(self._queue) or self._end is not None
+            with self._lock:
+                self._give_up()
 
     def _take(self) -> Rows | QueryEnd | None:
         with self._lock:
@@ -272,6 +306,7 @@ class StreamingResult:
                     return None
                 return self._ended(self._end)
             first = self._queue.popleft()
+            self._waiting.release(first.payload)
             taken, count, parts = len(first.payload), first.count, [first.payload]
             merge = self._request.batch_count == 0 and self._request.batch_ms == 0
             while merge and self._queue:
@@ -282,6 +317,7 @@ class StreamingResult:
                 ):
                     break
                 self._queue.popleft()
+                self._waiting.release(following.payload)
                 parts.append(following.payload)
                 taken += len(following.payload)
                 count += following.count
@@ -295,6 +331,12 @@ class StreamingResult:
         if len(parts) == 1:
             return first
         return Rows(count, b"[" + b",".join(part[1:-1] for part in parts) + b"]")
+
+    def _give_up(self) -> None:
+        for rows in self._queue:
+            self._waiting.release(rows.payload)
+        self._queue.clear()
+        self._bytes = 0
 
     def _ended(self, end: QueryEnd) -> QueryEnd:
         counters = self._control.counters(self.opened.id)
@@ -330,8 +372,7 @@ class StreamingResult:
             if self._end is None:
                 self._end = end
             if self._end is end and end.code:
-                self._queue.clear()
-                self._bytes = 0
+                self._give_up()
         self._arrived.set()
         self._control.stop(self.opened.id)
         self.on_close()

@@ -26,6 +26,7 @@ from engine.protocol import (
     Snapshot,
     StreamStats,
 )
+from engine.wakeup import Wakeup
 
 LOST = "The engine restarted while it worked on this request; its outcome is unknown."
 
@@ -38,7 +39,7 @@ class RemoteQuery:
         self._request = request
         self._id = query_id
         self._items: deque[Rows | QueryEnd] = deque()
-        self._arrived = asyncio.Event()
+        self._arrived = Wakeup()
         self._taken = 0
         self.opened: QueryOpened = QueryOpened("", "ddl", (), Analysis("", "", ""))
 
@@ -52,14 +53,14 @@ class RemoteQuery:
         try:
             while True:
                 while not self._items:
-                    self._arrived.clear()
                     await self._arrived.wait()
                 item = self._items.popleft()
                 yield item
                 if isinstance(item, QueryEnd):
                     return
                 self._taken += len(item.payload)
-                if self._taken >= wire.CREDIT_BYTES // 4 or not self._items:
+                # What is not granted yet leaves most of the credit: small ones need no answer.
+                if self._taken >= wire.CREDIT_BYTES // 4:
                     self._engine.grant(self._request, self._taken)
                     self._taken = 0
         finally:

@@ -81,6 +81,24 @@ class Running:
         return any(isinstance(g, BoundedRows) for g in self.generators.values())
 
     @property
+    def hands_on(self) -> bool:
+        """Whether most rows that it reads go on to its reader."""
+        return self.work.result_rows * 2 >= self.work.scanned_rows
+
+    def waits(self, instant_ms: int) -> bool:
+        """Whether all that it has still to read is a past that is played, and not due yet."""
+        due = self.play_due_ms()
+        return due is not None and due > instant_ms
+
+    def play_due_ms(self) -> int | None:
+        """When the next rows of a past that is played are due; None if it may read at once."""
+        leaves = self.graph.leaves
+        due = [f.due_ms for f in self.feeds if not f.live and not leaves[f.source].ended]
+        known = [d for d in due if d is not None]
+        bounded = any(isinstance(g, BoundedRows) for g in self.generators.values())
+        return min(known) if known and len(known) == len(due) and not bounded else None
+
+    @property
     def id(self) -> str:
         """The query's id."""
         return self.record.query_id
@@ -98,7 +116,7 @@ class Running:
                 self.after(chunk.instant_ms)
             elif batch.num_rows:
                 self._send([batch])
-            feed.next_sn = chunk.next_sn
+            feed.advance(chunk)
         except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
             self.fail(error)
         self.work.seconds += self.clock.monotonic() - began

@@ -174,7 +174,8 @@ class SharedChain:
             if self.family is not None and self.family.run(chunk):
                 return self.run(chunk)
             made = self._compute(chunk)
-            chunk.made[self] = made
+            if self.users > 1:  # else nobody asks again, and it is freed before the next query's
+                chunk.made[self] = made
         if isinstance(made, Exception):
             raise made
         return made

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from typing import Final
 
 from engine.batch import StreamSlice
 from engine.log.records import cut_slice, merge_slices
 from engine.parquet import read_slices
 from engine.storage_types import TableView
+
+# Hot slices are joined, which copies them, up to this: many readers may stand still with one each.
+JOINED_BYTES_MAX: Final = 256 << 10
 
 
 class SliceReader:
@@ -50,18 +54,20 @@ class SliceReader:
     def _hot(self, hot: tuple[StreamSlice, ...]) -> Iterator[StreamSlice]:
         """Hot slices, small neighbours joined."""
         waiting: list[StreamSlice] = []
-        rows = 0
+        rows = nbytes = 0
         for piece in hot:
             part = cut_slice(piece, self.next_sn)
             if part is None:
                 continue
             if waiting and (
                 rows + part.rows.num_rows > self._batch_rows
+                or nbytes + part.rows.nbytes > JOINED_BYTES_MAX
                 or not part.rows.schema.equals(waiting[0].rows.schema)
             ):
                 yield merge_slices(waiting)
-                waiting, rows = [], 0
+                waiting, rows, nbytes = [], 0, 0
             waiting.append(part)
             rows += part.rows.num_rows
+            nbytes += part.rows.nbytes
         if waiting:
             yield merge_slices(waiting)

@@ -7,11 +7,11 @@ the next rebuild; slots themselves are reused at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import enlarged
 from engine.keys import Encoded, KeyColumn
 
 Slots = npt.NDArray[np.int64]
@@ -194,13 +194,6 @@ class SlotTable:
             at[active] = (at[active] + 1) & mask
         self._bucket_of[live] = at
         self._used = len(live)
-
-
-def enlarged(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    """The array with zeros behind it, `size` long."""
-    made = np.zeros(size, array.dtype)
-    made[: len(array)] = array
-    return made
 
 
 def mixed(first: Slots, second: Slots) -> Hashes:

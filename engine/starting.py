@@ -121,7 +121,9 @@ class Gone:
 def _source_start(storage: Storage, scan: Scan, instant_ms: int) -> SourceStart:
     with storage.view(scan.stream_id) as view:
         accepted = view.next_sn
-    return SourceStart(_first_sn(storage, scan, accepted, instant_ms), accepted)
+        logged = int(view.hot[0].sn[0]) if view.hot else accepted
+    first = _first_sn(storage, scan, accepted, instant_ms)
+    return SourceStart(max(first, logged) if scan.past.logged_only else first, accepted)
 
 
 def _first_sn(storage: Storage, scan: Scan, accepted: int, instant_ms: int) -> int:

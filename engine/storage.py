@@ -267,8 +267,7 @@ class Storage:
         now = self._clock.now_ms()
         with self._lock, self.view(stream_id) as view:
             entries = list(self._history.of(stream_id).files)
-            rates = self._rates.of(stream_id)
-            recent = rates.recent(now)
+            recent = (rates := self._rates.of(stream_id)).recent(now)
             points = rates.history(now, history_days) if history_days else ()
         ranges = [time_range(s.rows) for s in view.hot]
         ranges += [
@@ -289,6 +288,7 @@ class Storage:
             written_eps=recent.written_eps,
             history=points,
             degraded=self.degraded(stream_id),
+            ttl_error=self._maintenance.ttl_errors.get(stream_id, ""),
         )
 
     def count_read(self, stream_id: str, rows: int, nbytes: int) -> None:

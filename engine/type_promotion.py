@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.errors import SqlError
+from engine.errors import Code, SqlError
 from engine.types import (
     DATE32,
     DATETIME,
@@ -21,7 +21,6 @@ from engine.types import (
     tuple_of,
 )
 
-NO_COMMON_TYPE = 386
 _DECIMAL_DIGITS_MAX = 76
 _WIDTHS = (8, 16, 32, 64, 128, 256)
 # Digits that an integer of this width needs as a decimal.
@@ -40,7 +39,8 @@ def supertype(a: DataType, b: DataType) -> DataType:
         return nullable(other)
     found = _common(a.inner, b.inner)
     if found is None:
-        raise SqlError(f"there is no common type of {a} and {b}; cast one of them", NO_COMMON_TYPE)
+        message = f"there is no common type of {a} and {b}; cast one of them"
+        raise SqlError(message, Code.NO_COMMON_TYPE)
     both_low = a.name == b.name == "low_cardinality" and not found.is_nested
     result = nullable(found) if a.is_nullable or b.is_nullable else found
     return DataType("low_cardinality", (result,)) if both_low else result

@@ -133,7 +133,6 @@ class WorkerProcess:
     async def begin(self, job: BoundedJob) -> Execution:
         """Send a job; its rows are read from the execution."""
         self.jobs += 1
-        self.reason = None
         # Copying hot rows into shared memory takes up to tens of milliseconds: not on the loop.
         loop = asyncio.get_running_loop()
         message, memory = await loop.run_in_executor(None, _pack, job)
@@ -254,6 +253,8 @@ class Execution:
             return False
         finally:
             self._timer.cancel()
+        # Here and not when the next job begins: a pool that closes may stop the worker before that.
+        self._worker.reason = None
         return True
 
 

@@ -125,7 +125,8 @@ class StreamMetricsHistory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamStatsResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """Measured values; the event times are absent while the stream is empty."""
+    """Measured values; the event times are absent while the stream is empty. `ttl_error` says why
+    the TTL could not be applied when it was last tried, and is absent when it could."""
 
     degraded: list[tuple[int, int]] | msgspec.UnsetType = msgspec.UNSET
     earliest_event: str | msgspec.UnsetType = msgspec.UNSET
@@ -136,6 +137,7 @@ class StreamStatsResponse(msgspec.Struct, frozen=True, kw_only=True):
     read_eps: float
     row_count: int
     streaming_data_bytes: int
+    ttl_error: str | msgspec.UnsetType = msgspec.UNSET
     written_bps: float
     written_eps: float
 
@@ -354,6 +356,7 @@ def to_stats(stats: StreamStats, history_days: int | None) -> StreamStatsRespons
         read_eps=stats.read_eps,
         row_count=stats.row_count,
         streaming_data_bytes=stats.streaming_data_bytes,
+        ttl_error=stats.ttl_error or unset,
         written_bps=stats.written_bps,
         written_eps=stats.written_eps,
     )

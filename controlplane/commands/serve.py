@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -12,7 +15,8 @@ from controlplane.settings import Settings, SettingsError, load_settings
 from controlplane.telemetry import configure_logs
 from engine.clock import SystemClock
 from engine.errors import UserError
-from engine.log.folder import FolderLock, open_folder
+from engine.log.files import FileSystem
+from engine.log.folder import FolderLock, check_version, open_folder
 
 if TYPE_CHECKING:
     from controlplane.processes import Processes
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 EXIT_USAGE = 2
 ALWAYS = ("default",)
 BACKLOG = 2048
+# In the data folder, when the first start is not on a terminal.
+KEY_FILE = "first-api-key"
 
 
 @click.command()
@@ -34,10 +40,7 @@ def serve(host: str | None, port: str | None, data_dir: str | None, config: str 
     except SettingsError as error:
         refuse(str(error))
     configure_logs(settings.log_format, settings.log_level)
-    try:
-        lock = open_folder(settings.data_path())
-    except UserError as error:
-        refuse(error.message)
+    lock = _open(settings.data_path())
     try:
         listener = _listen(settings)
     except OSError as error:
@@ -51,6 +54,21 @@ def refuse(sentence: str) -> NoReturn:
     """End the start with status 2 and one sentence."""
     click.echo(sentence, err=True)
     sys.exit(EXIT_USAGE)
+
+
+def _open(data: Path) -> FolderLock:
+    """Take the data folder. A folder of a workspace that this release cannot read is refused here,
+    not by its engine later, when the server is already said to listen."""
+    folder = data
+    try:
+        lock = open_folder(data)
+        for folder in sorted(data.glob("workspaces/*/")):
+            check_version(folder, FileSystem())
+    except UserError as error:
+        refuse(f"{folder}: {error.message}")
+    except OSError as error:
+        refuse(f"{folder}: The folder cannot be used ({error.strerror}).")
+    return lock
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -91,7 +109,7 @@ def _run(
 ) -> int:
     from controlplane.server import Server
 
-    server = Server(settings, processes, clock, _announce)
+    server = Server(settings, processes, clock, partial(announce, settings.data_path()))
     return _loop(server.main(listener))
 
 
@@ -105,10 +123,32 @@ def _loop(work: Any) -> int:
     return uvloop.run(work)
 
 
-def _announce(address: str, key: str) -> None:
-    """The only lines on standard output. The key is shown here and nowhere else, once."""
+def announce(data: Path, address: str, key: str) -> None:
+    """The only lines on standard output. The key is shown on a terminal alone: what is not one is
+    a log that others read, and there the line names a file that only this user can."""
     click.echo(f"Tailrace listens on {address}")
-    if key:
+    if key and sys.stdout.isatty():
         click.echo(f"First start: the API key of user admin is {key}")
         click.echo("It is shown this once only; keep it.")
+    elif key:
+        file = data / KEY_FILE
+        try:
+            _write_private(file, f"{key}\n")
+        except OSError as error:
+            # The key exists already and nobody else has it: better seen than lost.
+            click.echo(f"{file} cannot be written ({error.strerror}), so it is shown here.")
+            click.echo(f"First start: the API key of user admin is {key}")
+        else:
+            click.echo(f"First start: the API key of user admin is in {file}")
+            click.echo("Keep it and delete the file.")
     sys.stdout.flush()
+
+
+def _write_private(file: Path, text: str) -> None:
+    """A file of this user alone, on disk when this returns."""
+    file.unlink(missing_ok=True)
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(handle)

@@ -21,6 +21,7 @@ from engine.protocol import (
     Rows,
     RunningQuery,
 )
+from engine.wakeup import Wakeup
 
 # Merged while the writer is busy up to these; an event stays far below the readers' 1 MiB.
 MERGE_ROWS_MAX: Final = 1_000
@@ -106,8 +107,8 @@ class LiveQuery:
         self._limits = limits
         self._rows: deque[Rows] = deque()
         self._pending_bytes = 0
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
+        self._news = Wakeup()
+        self._room = Wakeup()
         self._discard = False
         self._verdict: tuple[QueryStatus, int, str] | None = None
         self._pump_task: asyncio.Task[None] | None = None
@@ -137,7 +138,6 @@ class LiveQuery:
                 metrics, self._metrics = self._metrics, None
                 self._sending_since = self._clock.monotonic()
                 return metrics
-            self._news.clear()
             await self._news.wait()
 
     def _take_rows(self) -> Rows:
@@ -192,7 +192,6 @@ class LiveQuery:
             self._last_event_ms = max(self._last_event_ms, item.last_event_time_ms)
             self._news.set()
             while self._pending_bytes > self._limits.pending_bytes_max and not self._discard:
-                self._room.clear()
                 await self._room.wait()
         if end.counters != QueryCounters():
             self.record.counters = end.counters

@@ -11,6 +11,7 @@ from engine.functions import (
     aggregates,
     arrays,
     convert,
+    finance,
     gathering,
     geo,
     hashes,
@@ -25,6 +26,7 @@ from engine.functions import (
     text,
     time_math,
     time_text,
+    time_weighted,
     times,
     urls,
     variates,
@@ -55,7 +57,8 @@ SCALAR_FAMILIES: dict[str, tuple[Scalar, ...]] = {
 }
 AGGREGATE_FAMILIES: dict[str, tuple[Aggregate, ...]] = {
     "Aggregates": aggregates.AGGREGATES,
-    "Statistics": statistics.AGGREGATES,
+    "Statistics": (*statistics.AGGREGATES, *time_weighted.AGGREGATES),
+    "Finance": finance.AGGREGATES,
     "Quantiles, arrays, best and most frequent": gathering.AGGREGATES,
 }
 

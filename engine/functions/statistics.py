@@ -1,12 +1,17 @@
 """Variance, deviation, covariance, correlation, skewness and kurtosis from sums of powers.
 
-Sums within a batch are compensated (Kahan), so that the only rounding left is one per batch.
+The sums are exact: a term is cut into two integers of a fixed grid, which are added as integers, so
+that neither the batches in which rows come nor their order changes a bit of the result. What does
+not lie on the grids (above 2^84, or below 2^-90) is added as float64.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.functions.aggregation import (
     FILTER,
+    Final,
     Names,
     Partial,
     agg,
@@ -15,32 +20,74 @@ from engine.functions.aggregation import (
 )
 from engine.functions.build import doc
 from engine.functions.table import Aggregate, Arg, BoundAggregate
-from engine.types import FLOAT64, INT64
+from engine.types import FLOAT64, INT64, decimal
+
+_WHOLE = decimal(38, 0)
+_LARGEST = 2.0**84
+_COARSE, _FINE = 2.0**-10, 2.0**-90  # the grids; 2^32 terms of the largest size fit a sum
+_PARTS = 3  # partials of one sum
+
+
+def _exact_sum(term: str) -> tuple[Partial, ...]:
+    """Partials of the sum of a DOUBLE: on the coarse grid, on the fine grid, the rest."""
+    fits = f"abs({term}) < {_LARGEST!r}::DOUBLE"
+    coarse = f"trunc(({term}) * {1 / _COARSE!r}::DOUBLE)"
+    left = f"(({term}) - {coarse} * {_COARSE!r}::DOUBLE)"
+    fine = f"trunc({left} * {1 / _FINE!r}::DOUBLE)"
+    rest = f"{left} - {fine} * {_FINE!r}::DOUBLE"
+    grids = tuple(
+        Partial(f"sum(CASE WHEN {fits} THEN CAST({part} AS HUGEINT) END){FILTER}", _WHOLE, "add")
+        for part in (coarse, fine)
+    )
+    other = f"fsum(CASE WHEN {fits} THEN {rest} ELSE {term} END){FILTER}"
+    return (*grids, Partial(other, FLOAT64, "add"))
+
+
+def _sums(count: Partial, *terms: str) -> tuple[Partial, ...]:
+    """A count, then the partials of exact sums."""
+    return (count, *(part for term in terms for part in _exact_sum(term)))
+
+
+def _over_sums(formula: Callable[[tuple[str, ...]], str]) -> Final:
+    """The final of a formula of the count and the sums; nan where it is NULL."""
+
+    def final(p: tuple[str, ...]) -> str:
+        values = [p[0]]
+        for at in range(1, len(p), _PARTS):
+            coarse, fine, rest = p[at : at + _PARTS]
+            grids = (
+                f"coalesce(CAST({coarse} AS DOUBLE), 0) * {_COARSE!r}::DOUBLE + "
+                f"coalesce(CAST({fine} AS DOUBLE), 0) * {_FINE!r}::DOUBLE"
+            )
+            values.append(f"({grids} + {rest})")
+        # Named once: formulas repeat them, and in bounded SQL they are long.
+        names = tuple(f"__s[{at}]" for at in range(1, len(values) + 1))
+        held = f"[CAST([{', '.join(values)}] AS DOUBLE[])]"
+        return or_nan(f"list_transform({held}, lambda __s: {formula(names)})[1]")
+
+    return final
 
 
 def _powers(arg: Arg, most: int) -> tuple[Partial, ...]:
     """Count and the sums of x, x², ... up to a power."""
     x = f"CAST({arg.sql} AS DOUBLE)"
-    sums = tuple(
-        Partial(f"fsum({' * '.join([x] * power)}){FILTER}", FLOAT64, "add")
-        for power in range(1, most + 1)
-    )
-    return (Partial(f"count({arg.sql}){FILTER}", INT64, "add"), *sums)
+    terms = (" * ".join([x] * power) for power in range(1, most + 1))
+    return _sums(Partial(f"count({arg.sql}){FILTER}", INT64, "add"), *terms)
 
 
 def _squares(p: tuple[str, ...]) -> str:
     """Sum of squared distances from the mean, never below 0."""
     n, s1, s2 = p[:3]
-    return f"greatest({s2} - {s1} * {s1} / {n}, 0)"
+    return f"greatest({s2} - {s1} * {s1} / nullif({n}, 0), 0)"
 
 
 def _spread(sample: bool, root: bool, args: tuple[Arg, ...]) -> BoundAggregate:
-    def final(p: tuple[str, ...]) -> str:
+    def formula(p: tuple[str, ...]) -> str:
         n = f"nullif({p[0]} - 1, 0)" if sample else f"nullif({p[0]}, 0)"
         variance = f"{_squares(p)} / {n}"
-        return or_nan(f"sqrt({variance})" if root else variance)
+        return f"sqrt({variance})" if root else variance
 
-    return composed(_powers(args[0], 2), final, FLOAT64)
+    return composed(_powers(args[0], 2), _over_sums(formula), FLOAT64)
 
 
 def _pairs(args: tuple[Arg, ...]) -> tuple[Partial, ...]:
@@ -51,26 +98,25 @@ def _pairs(args: tuple[Arg, ...]) -> tuple[Partial, ...]:
     if not any(a.type.is_nullable for a in args):
         x, y = raw
     terms = (x, y, f"{raw[0]} * {raw[1]}", f"({x}) * ({x})", f"({y}) * ({y})")
-    count = Partial(f"count({raw[0]} * {raw[1]}){FILTER}", INT64, "add")
-    return (count, *(Partial(f"fsum({t}){FILTER}", FLOAT64, "add") for t in terms))
+    return _sums(Partial(f"count({raw[0]} * {raw[1]}){FILTER}", INT64, "add"), *terms)
 
 
 def _covariance(sample: bool, args: tuple[Arg, ...]) -> BoundAggregate:
-    def final(p: tuple[str, ...]) -> str:
+    def formula(p: tuple[str, ...]) -> str:
         n, x, y, xy = p[:4]
         divisor = f"nullif({n} - 1, 0)" if sample else f"nullif({n}, 0)"
-        return or_nan(f"({xy} - {x} * {y} / nullif({n}, 0)) / {divisor}")
+        return f"({xy} - {x} * {y} / nullif({n}, 0)) / {divisor}"
 
-    return composed(_pairs(args), final, FLOAT64)
+    return composed(_pairs(args), _over_sums(formula), FLOAT64)
 
 
 def _correlation(args: tuple[Arg, ...]) -> BoundAggregate:
-    def final(p: tuple[str, ...]) -> str:
+    def formula(p: tuple[str, ...]) -> str:
         n, x, y, xy, xx, yy = p
         spread = f"sqrt(greatest({n} * {xx} - {x} * {x}, 0) * greatest({n} * {yy} - {y} * {y}, 0))"
-        return or_nan(f"({n} * {xy} - {x} * {y}) / nullif({spread}, 0)")
+        return f"({n} * {xy} - {x} * {y}) / nullif({spread}, 0)"
 
-    return composed(_pairs(args), final, FLOAT64)
+    return composed(_pairs(args), _over_sums(formula), FLOAT64)
 
 
 def _central(p: tuple[str, ...]) -> tuple[str, str, str, str]:
@@ -92,25 +138,25 @@ def _central(p: tuple[str, ...]) -> tuple[str, str, str, str]:
 
 
 def _skewness(sample: bool, args: tuple[Arg, ...]) -> BoundAggregate:
-    def final(p: tuple[str, ...]) -> str:
+    def formula(p: tuple[str, ...]) -> str:
         n, m2, m3, _ = _central(p)
         skew = f"{m3} / nullif(power({m2}, 1.5), 0)"
         factor = f"sqrt({n} * ({n} - 1)) / nullif({n} - 2, 0)"
-        return or_nan(f"{skew} * {factor}" if sample else skew)
+        return f"{skew} * {factor}" if sample else skew
 
-    return composed(_powers(args[0], 3), final, FLOAT64)
+    return composed(_powers(args[0], 3), _over_sums(formula), FLOAT64)
 
 
 def _kurtosis(sample: bool, args: tuple[Arg, ...]) -> BoundAggregate:
-    def final(p: tuple[str, ...]) -> str:
+    def formula(p: tuple[str, ...]) -> str:
         n, m2, _, m4 = _central(p)
         excess = f"({m4} / nullif({m2} * {m2}, 0) - 3)"
         if not sample:
-            return or_nan(excess)
+            return excess
         factor = f"({n} - 1) / nullif(({n} - 2) * ({n} - 3), 0)"
-        return or_nan(f"{factor} * (({n} + 1) * {excess} + 6)")
+        return f"{factor} * (({n} + 1) * {excess} + 6)"
 
-    return composed(_powers(args[0], 4), final, FLOAT64)
+    return composed(_powers(args[0], 4), _over_sums(formula), FLOAT64)
 
 
 def _spread_entry(name: str, sample: bool, root: bool, value: str, *aliases: str) -> Aggregate:

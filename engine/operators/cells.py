@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from engine.arrays import Int64s
+from engine.arrays import Int64s, enlarged
 from engine.keys import NumberKey
 from engine.operators.groups import Keys
 from engine.operators.limit_by import ranks
 from engine.operators.partials import PartialRows
-from engine.slots import SlotTable, enlarged, mixed
+from engine.slots import SlotTable, mixed
 from engine.sql.logical import Aggregate
 from engine.state import Accumulators, StateSize
 from engine.windows.panes import Panes

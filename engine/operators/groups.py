@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from engine.arrays import Bools, Int64s, Lane
+from engine.arrays import Bools, Int64s, Lane, enlarged
 from engine.keys import key_column
 from engine.operators.limit_by import ranks
 from engine.operators.partials import PartialRows
-from engine.slots import SlotTable, enlarged
+from engine.slots import SlotTable
 from engine.sql.logical import Aggregate
 from engine.state import Accumulators, StateSize
 from engine.types import arrow_field

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from engine.arrays import Int64s, counted
+from engine.arrays import Int64s, counted, enlarged
 from engine.batch import Batch
 from engine.operators.gather import Whole
 from engine.operators.keyed import RowKeys
 from engine.operators.operator import Budget, Context, Plain
 from engine.operators.statement import append_numbers, quoted, rebatched
-from engine.slots import enlarged
 from engine.sql.logical import LimitBy as Node
 from engine.state import StateSize
 

@@ -43,6 +43,8 @@ _RESERVED = (
     "USING WHEN WHERE WITH"
 )
 _TOKEN_OF = {"AS": T.ALIAS}
+# Reserved words that are names where a name or an operand must stand: nothing else begins so there.
+_NAME_TOKENS = frozenset((T.ASC, T.DESC, T.END, T.INTERVAL, T.OFFSET, T.SETTINGS, T.THEN))
 # Words that end an expression or a source: never an alias unless AS stands before them.
 _CLAUSES = """
 EMIT SHUFFLE PARTITION GROUP ORDER LEFT RIGHT FULL INNER CROSS ALL ASOF LATEST ANY ARRAY JOIN
@@ -152,8 +154,8 @@ class ExpressionParser(parser.Parser):
         return cast("exp.Expr", node)
 
     def name(self, what: str = "a name") -> exp.Identifier:
-        """A name, plain or quoted; reserved words only in quotes."""
-        if self._match_set((T.VAR, T.IDENTIFIER)):
+        """A name, plain or quoted; most reserved words only in quotes."""
+        if self._match_set((T.VAR, T.IDENTIFIER)) or self._match_set(_NAME_TOKENS):
             token = self._prev
             return exp.Identifier(this=token.text, quoted=token.token_type == T.IDENTIFIER)
         return self.fail(f"syntax error: expected {what} before {self.here()}")
@@ -188,7 +190,7 @@ class ExpressionParser(parser.Parser):
         found = self._parse_interval() or self._parse_primary() or self._parse_function_call()
         if found is not None:
             return found
-        if self._match_set((T.VAR, T.IDENTIFIER)):
+        if self._match_set((T.VAR, T.IDENTIFIER)) or self._match_set(_NAME_TOKENS):
             token = self._prev
             quoted = token.token_type == T.IDENTIFIER
             return exp.Column(this=exp.Identifier(this=token.text, quoted=quoted))
@@ -238,6 +240,8 @@ class ExpressionParser(parser.Parser):
         unit = _unit(self._curr.text) if value is not None else None
         if value is None or unit is None:
             self._retreat(index)
+            if value is None or self._next.token_type == T.DASH:
+                return None  # a column of that name
             self.fail("syntax error: INTERVAL wants a number and a unit")
             return None
         self._advance()

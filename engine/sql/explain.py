@@ -60,7 +60,10 @@ def _span(span: lg.Span | None) -> str:
 def _scan(node: lg.Scan) -> str:
     seek = node.seek
     start = seek.kind if seek.kind in ("latest", "earliest") else f"{seek.kind} {seek.value}"
-    return f"Scan {node.stream_name} from {start}: {_columns(node.schema)}"
+    past = node.past
+    how = ", in order of time" if past.in_order else ""
+    how += f", replayed at {past.speed:g} times the pace of {past.time_column}" * bool(past.speed)
+    return f"Scan {node.stream_name} from {start}{how}: {_columns(node.schema)}"
 
 
 def _project(node: lg.Project) -> str:

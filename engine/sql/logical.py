@@ -52,6 +52,28 @@ class Seek:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """How a rewinding scan reads what lies before the query was accepted.
+
+    `in_order`: sorted by `_tp_time`. `logged_only`: only what the log holds and history does not.
+    `speed` above 0: played at so many times the pace of `time_column`, of rows whose time there is
+    not before `from_ms` and not after `until_ms` (ms since the epoch).
+    """
+
+    in_order: bool = False
+    logged_only: bool = False
+    speed: float = 0.0
+    time_column: str = "_tp_append_time"
+    from_ms: int | None = None
+    until_ms: int | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether rows are read append by append, as fast as they can be."""
+        return not self.in_order and not self.speed
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """An unbounded read of a stream. `schema`: the needed columns, reserved ones included."""
 
@@ -59,6 +81,7 @@ class Scan:
     stream_id: str
     stream_name: str
     seek: Seek = Seek()
+    past: Past = Past()
 
 
 @dataclass(frozen=True, slots=True)

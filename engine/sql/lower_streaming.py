@@ -33,6 +33,10 @@ from engine.types import INT64
 RANDOM_EPS_DEFAULT = 1000.0
 RANDOM_EPS_MAX = 10_000_000.0
 RANDOM_INTERVAL_MS = 5
+SESSION_WITHOUT_GROUP = (
+    "session() without GROUP BY is not supported, since a session's end is known only when it is "
+    "over: add GROUP BY window_start (or window_end) and aggregates such as count()"
+)
 
 
 def lower_streaming(item: Item, facts: Facts, settings: dict[str, str]) -> lg.StreamingQuery:
@@ -97,7 +101,7 @@ class _Lowering:
             return self._random(read, needed)
         if not needed:
             needed = tuple(c for c in read.columns if c.name == "_tp_time")
-        return lg.Scan(needed, definition.id, definition.name, seek_of(read))
+        return lg.Scan(needed, definition.id, definition.name, seek_of(read), read.past)
 
     def _random(self, read: Read, needed: tuple[lg.Column, ...]) -> lg.Node:
         settings = {**read.definition.settings, **self.settings}
@@ -127,7 +131,7 @@ class _Lowering:
             below = project(below, (*columns, relation.time), "")
         names = [c.name for c in below.schema]
         if not relation.aggregated and relation.spec.kind == "session":
-            raise SqlError("session() needs GROUP BY window_start", Code.NOT_IMPLEMENTED)
+            raise SqlError(SESSION_WITHOUT_GROUP, Code.NOT_IMPLEMENTED)
         taken = [c for c in below.schema if c.name not in ("window_start", "window_end")]
         if len(taken) < len(names):
             below = project(

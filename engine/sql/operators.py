@@ -15,6 +15,7 @@ from engine.types import (
     FLOAT64,
     INT32,
     INT64,
+    INTERVAL_UNITS,
     STRING,
     DataType,
     datetime64,
@@ -241,7 +242,7 @@ def _concat(left: Arg, right: Arg) -> Arg:
 def _moment_arithmetic(symbol: str, left: Arg, right: Arg) -> Arg | None:
     """Times and dates with intervals or numbers, differences of times, sums of intervals."""
     if left.type.is_interval and right.type.is_interval:
-        return Arg(f"({left.sql} {symbol} {right.sql})", left.type)
+        return _interval_sum(symbol, left, right)
     if left.type.is_interval and right.type.is_temporal and symbol == "+":
         left, right = right, left
     if not left.type.is_temporal:
@@ -256,6 +257,25 @@ def _moment_arithmetic(symbol: str, left: Arg, right: Arg) -> Arg | None:
     if right.type.is_temporal and symbol == "-":
         return _difference(left, right)
     return None
+
+
+def _interval_sum(symbol: str, left: Arg, right: Arg) -> Arg:
+    """In the finer unit of both; SqlError 43 for months with days, which have none in common."""
+    names = [arg.type.inner.name.removeprefix("interval_") for arg in (left, right)]
+    months = [bool(INTERVAL_UNITS[name][0]) for name in names]
+    if months[0] != months[1]:
+        message = (
+            f"{left.type} and {right.type} have no unit in common: "
+            f"{symbol} them to a time one after the other"
+        )
+        raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
+    result = DataType(f"interval_{min(names, key=list(INTERVAL_UNITS).index)}")
+    sql = f"({left.sql} {symbol} {right.sql})"
+    counts = (left.constant, right.constant)
+    if isinstance(counts[0], int) and isinstance(counts[1], int):
+        total = counts[0] + counts[1] if symbol == "+" else counts[0] - counts[1]
+        return Arg(sql, lifted(result, (left, right)), total)
+    return Arg(sql, lifted(result, (left, right)))
 
 
 def _shifted(symbol: str, moment: Arg, interval: Arg) -> Arg:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from engine.errors import Code, SqlError
 from engine.functions.table import BoundAggregate
 from engine.protocol import Definition
-from engine.sql.logical import Column, EmitSpec, Lookup, Named, WindowSpec
+from engine.sql.logical import Column, EmitSpec, Lookup, Named, Past, WindowSpec
 from engine.types import DataType
 
 # Tokens that are replaced in finished SQL: no literal and no name of a user may spell one.
@@ -68,6 +68,7 @@ class Read:
         self.used: set[str] = set()
         self.bounds: list[Bounds] = []
         self.seek_to = ""
+        self.past = Past()
         self.random_columns: tuple[Named, ...] = ()
 
     @property

@@ -186,7 +186,10 @@ def _shift(bounds: Bounds, by_ms: int) -> Bounds:
 
 
 def seek_of(read: Read) -> Seek:
-    """The start of a streaming scan: predicates first, then seek_to, else the live end."""
+    """The start of a streaming scan: predicates first, then seek_to, else the live end.
+
+    A replay that has a start begins there, among all rows of the past.
+    """
     if read.bounds:
         found = lowest(read.bounds)
         # A bound on _tp_sn overrides bounds on time.
@@ -198,7 +201,26 @@ def seek_of(read: Read) -> Seek:
             return Seek("time", found.time_ms)
         if found.relative_ms is not None:
             return Seek("relative", min(found.relative_ms, 0))
+    if read.past.from_ms is not None and not read.seek_to:
+        return Seek("earliest")
     return parse_seek(read.seek_to)
+
+
+def spread_seek_to(text: str, reads: list[Read]) -> None:
+    """Give `seek_to='a,b'` of a query to the streams it reads, in the order of FROM.
+
+    One value is for all of them; a subquery's own setting stays. SqlError 36 for another count.
+    """
+    starts = [part.strip() for part in text.split(",")]
+    if len(starts) == 1:
+        return
+    streams = [r for r in reads if not r.bounded and not r.is_random]
+    if len(starts) != len(streams):
+        message = f"seek_to has {len(starts)} values, and the query reads {len(streams)} streams"
+        raise SqlError(message, Code.BAD_ARGUMENTS)
+    for read, start in zip(streams, starts, strict=True):
+        if read.seek_to == text:
+            read.seek_to = start
 
 
 def parse_seek(text: str) -> Seek:

@@ -40,6 +40,7 @@ from engine.sql.relations import (
     internal_name,
     is_bounded,
     quoted,
+    reads_of,
 )
 from engine.sql.settings import QUERY_SETTINGS, check_settings
 from engine.sql.text import to_text
@@ -53,6 +54,14 @@ SELECT_COLUMNS_MAX = 4096
 
 def bind_query(query: exp.Expr, context: Context) -> Item:
     """A query of any form. Sets of fields may be renamed by the caller."""
+    item = _bind_query(query, context)
+    starts = settings_of(query).get("seek_to", "")
+    if "," in starts:
+        seek.spread_seek_to(starts, reads_of(item.relation))
+    return item
+
+
+def _bind_query(query: exp.Expr, context: Context) -> Item:
     settings = settings_of(query)
     if settings:
         check_settings(settings, QUERY_SETTINGS, "a query")

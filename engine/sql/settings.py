@@ -96,6 +96,14 @@ def check_settings(given: dict[str, str], known: frozenset[str], where: str) -> 
             raise SqlError(f"{where} has no setting {name[:80]}", Code.UNKNOWN_SETTING)
 
 
+def flag_setting(given: dict[str, str], name: str, *, default: bool) -> bool:
+    """A setting that is on or off; SqlError 36 if it is neither."""
+    text = given.get(name, "").lower()
+    if text not in ("", "0", "1", "true", "false"):
+        raise SqlError(f"setting {name} must be 0 or 1", Code.BAD_ARGUMENTS)
+    return default if not text else text in ("1", "true")
+
+
 def number_setting(given: dict[str, str], name: str, default: int) -> int:
     """A setting that is a whole number; SqlError 36 if it is not."""
     text = given.get(name, "")

@@ -16,6 +16,7 @@ from engine.sql.expressions import Binder
 from engine.sql.logical import Column, Named
 from engine.sql.names import WINDOW_COLUMNS, ColumnScope, Names
 from engine.sql.nodes import Call, Source, text_of
+from engine.sql.past import past_of
 from engine.sql.relations import (
     Facts,
     Field,
@@ -115,6 +116,8 @@ def read_stream(definition: Definition, context: Context) -> Item:
             message = f"random stream {definition.name} has no stored rows for table()"
             raise SqlError(message, Code.NOT_IMPLEMENTED)
     read.seek_to = context.settings.get("seek_to", "")
+    if not context.bounded and not read.is_random:
+        read.past = past_of(context.settings, every, definition.name)
     fields = [_field_of(read, c, star=c not in hidden) for c in every]
     fields.append(Field("_tp_shard", INT32, "0::INTEGER", star=False))
     fields.extend(_alias_fields(definition, fields, context))

@@ -209,7 +209,8 @@ class FakeEngine:
         history = (RatePoint(0, 1.0, 2.0, 3.0, 4.0),) if history_days else ()
         event = 1_767_225_600_123 if rows else None
         lost = ((4, 6),) if rows else ()
-        return StreamStats(rows, 100, 50, event, event, 1.0, 2.0, 3.0, 4.0, history, lost)
+        said = "The TTL cannot be applied." if rows else ""
+        return StreamStats(rows, 100, 50, event, event, 1.0, 2.0, 3.0, 4.0, history, lost, said)
 
     async def hold(self, owner: str, names: tuple[str, ...]) -> None:
         self._check()

@@ -114,11 +114,13 @@ async def test_statistics(lite: Plane) -> None:
     assert "earliest_event" not in stats
     assert "history" not in stats
     assert "degraded" not in stats
+    assert "ttl_error" not in stats
     await lite.client.post(f"{API}/streams/iot/ingest", content=b"{}")
     answer = await lite.client.get(f"{API}/streams/iot/stats", params={"historyDays": 7})
     stats = answer.json()
     assert stats["latest_event"] == "2026-01-01T00:00:00.123Z"
     assert stats["degraded"] == [[4, 6]]
+    assert stats["ttl_error"] == "The TTL cannot be applied."
     assert stats["history"] == [
         {"start_time": "1970-01-01T00:00:00.000Z", "read_bps": 1.0, "read_eps": 2.0,
          "written_bps": 3.0, "written_eps": 4.0}

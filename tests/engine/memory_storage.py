@@ -17,6 +17,7 @@ from engine.log.records import Commit, cut_slice, merge_slices
 @dataclass
 class MemoryView:
     next_sn: int
+    hot: tuple[StreamSlice, ...] = ()
 
     def __enter__(self) -> MemoryView:
         return self
@@ -55,13 +56,15 @@ class MemoryStorage:
     position: int = 0
     reads: int = 0
     read_rows: int = 10_000
+    sealed: int = 0  # so many appends of every stream are in history
 
     def listen(self, callback: Callable[[Commit], None]) -> MemorySubscription:
         self.listeners.append(callback)
         return MemorySubscription(lambda: self.listeners.remove(callback))
 
     def view(self, stream_id: str) -> MemoryView:
-        return MemoryView(len(self.streams.get(stream_id, ())))
+        held = self.streams.get(stream_id, [])
+        return MemoryView(len(held), tuple(held[self.sealed :]))
 
     def count_read(self, stream_id: str, rows: int, nbytes: int) -> None:
         """Rates are not kept here."""

@@ -49,6 +49,20 @@ def test_a_rewinding_query_goes_on_live_without_gap_or_double(pipelines: Pipelin
     assert numbers(late) == [6, 106, 50]
 
 
+def test_without_backfill_from_history_only_the_log_is_read(pipelines: Pipelines) -> None:
+    for value in range(4):
+        pipelines.insert("s", [(value, "a")])
+    pipelines.storage.sealed = 2
+    setting = "enable_backfill_from_historical_store=0"
+    output = pipelines.query(f"select i from s settings seek_to='earliest', {setting}")
+    later = pipelines.query(f"select i from s settings seek_to='3', {setting}")
+    pipelines.insert("s", [(9, "a")])
+    assert numbers(output) == [2, 3, 9]
+    assert numbers(later) == [3, 9]
+    pipelines.storage.sealed = 5
+    assert numbers(pipelines.query(f"select i from s where _tp_sn >= 0 settings {setting}")) == []
+
+
 def test_seek_by_time_starts_at_the_first_append_with_such_a_row(pipelines: Pipelines) -> None:
     pipelines.insert("s", [(1, "a")])
     pipelines.advance(5_000)
@@ -147,6 +161,20 @@ def test_a_reader_that_is_not_ready_pauses_its_query_alone(pipelines: Pipelines)
     pipelines.virtual.settle()
     pipelines.insert("s", [(9, "a")])
     assert numbers(slow) == [0, 1, 2, 3, 4, 9]
+
+
+def test_while_much_waits_for_readers_wide_rows_come_in_small_pieces() -> None:
+    pipelines = Pipelines(settings=FlowSettings(replay_bytes_max=2_000))
+    pipelines.stream("s", "i int32, k string")
+    output = pipelines.query("select i from s")
+    rows = [[(value, "x" * 500)] for value in range(20)]
+    pipelines.insert("s", *rows)
+    assert len(output.emissions()) == 1
+    pipelines.flow.pressed = lambda: True
+    pipelines.insert("s", *rows)
+    assert len(output.emissions()) > 4
+    assert numbers(output) == [*range(20), *range(20)]
+    pipelines.close()
 
 
 def test_commits_beyond_the_bound_are_read_from_storage() -> None:

@@ -65,7 +65,7 @@ def test_plain_duckdb_reads_what_the_manifest_names(tmp_path: Path, streams: int
         storage.seal_now()
     storage.compact_now()
     page = Path(__file__).parents[2] / "docs" / "storage.md"
-    statements = page.read_text().split("```sql\n")[1].split("```")[0]
+    statements = page.read_text().split("```sql duckdb\n")[1].split("```")[0]
     statements = statements.replace("<stream id>", "0f-0").replace(
         "'history/", f"'{tmp_path}/history/"
     )

@@ -15,7 +15,7 @@ from engine.clock import SystemClock
 from engine.config import EngineSettings
 from engine.encode import JsonEncoder
 from engine.protocol import Analysis, QueryCounters, QueryEnd, QueryOpened, QueryRequest, Rows
-from engine.query import Context, Notifier, Shared, StreamingResult
+from engine.query import Context, Notifier, Shared, StreamingResult, Waiting
 from engine.types import DataType
 
 SETTINGS = EngineSettings(subscriber_bytes_max=4_096)
@@ -49,9 +49,8 @@ class Gated:
 
 def result(encoder: Gated, **policy: int) -> StreamingResult:
     """A query whose output a test writes."""
-    context = Context(
-        Shared(), Control(), Notifier(asyncio.get_running_loop()), SETTINGS, SystemClock()
-    )
+    notifier = Notifier(asyncio.get_running_loop())
+    context = Context(Shared(), Control(), notifier, SETTINGS, SystemClock(), Waiting(1 << 20))
     request = QueryRequest("q", "", **policy)  # type: ignore[arg-type]
     return StreamingResult(OPENED, request, cast("JsonEncoder", encoder), context)
 
@@ -108,3 +107,33 @@ async def test_rows_that_wait_for_their_time_are_bounded_in_bytes(count: int) ->
     assert not query.ready()  # they wait for the reader, and the query is told so
     item = await asyncio.wait_for(anext(aiter(query.items())), 10)
     assert isinstance(item, Rows)
+
+
+def test_what_waits_for_several_readers_counts_once() -> None:
+    waiting = Waiting(100)
+    shared, own = bytes(60), bytes(50)
+    waiting.hold(shared)
+    waiting.hold(shared)
+    assert not waiting.full()
+    waiting.hold(own)
+    assert waiting.full()
+    waiting.release(shared)
+    assert waiting.full()
+    waiting.release(shared)
+    assert not waiting.full()
+    waiting.release(own)
+    waiting.hold(bytes(99))
+    assert not waiting.full()
+
+
+async def test_a_reader_that_leaves_gives_up_what_waited_for_it() -> None:
+    encoder = Gated()
+    encoder.gate.set()
+    output = result(encoder)
+    output.rows(numbers(*range(100)))
+    items = output.items()
+    await anext(items)
+    output.rows(numbers(*range(100)))
+    assert output._waiting._bytes > 0
+    await items.aclose()
+    assert output._waiting._bytes == 0

@@ -22,6 +22,7 @@ from engine.config import EngineSettings
 from engine.errors import Code, EngineUnavailable, Overloaded, QueryFailed
 from engine.jobs import BoundedJob, JobColumn, JobTable, WorkerItem
 from engine.protocol import Rows
+from engine.worker_process import WorkerProcess
 from engine.worker_wire import JobDone
 from engine.workers import WorkerPool
 
@@ -189,16 +190,30 @@ async def test_errors_have_the_dialects_code_and_one_clean_sentence(
     assert "LINE 1" not in error.message
 
 
+async def test_a_worker_stopped_before_its_job_begins_keeps_the_reason(tmp_path: Path) -> None:
+    worker = await WorkerProcess.spawn(EngineSettings(), tmp_path)
+    worker.stop(QueryFailed("The server is stopping.", Code.ENGINE_RESTARTED))
+    execution = await worker.begin(ENDLESS)
+    with pytest.raises(QueryFailed) as caught:
+        await anext(execution.items())
+    assert caught.value.code == Code.ENGINE_RESTARTED
+    await worker.ended()
+
+
 async def test_an_error_in_the_middle_of_a_result_comes_after_its_first_rows(
-    pool: WorkerPool,
+    tmp_path: Path,
 ) -> None:
     value = "CASE WHEN i < 1000000 THEN '1' ELSE 'x' END"
     sql = f"SELECT CAST({value} AS BIGINT) AS n FROM range(2000000) t(i)"
     seen = 0
+    # One thread: of two, the one with the later half may fail before the first row is out.
+    pool = WorkerPool(EngineSettings(worker_threads=1), SystemClock(), tmp_path)
+    await pool.start()
     with pytest.raises(QueryFailed, match="Could not convert string 'x'"):
         async for item in pool.run(one(sql)):
             assert isinstance(item, pa.RecordBatch)
             seen += item.num_rows
+    await pool.close()
     assert 0 < seen <= 1_000_000
 
 

@@ -20,6 +20,8 @@ ROWS = 200
 TEXT = "z" * 1000
 PAST_ROWS = 8000
 SQL = "select n, text from busy"
+# No two of these share their results.
+DISTINCT_SQL = "select n, text, {at} as reader from busy"
 # The bound of memory, and the time after which a reader that stands still is ended.
 GROWTH_BYTES_MAX = 256 << 20
 STALL_SECONDS = 12.0
@@ -81,7 +83,8 @@ def ended(server: Server) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(300)
-def test_stalled_readers_are_ended_and_bounded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sql", [SQL, DISTINCT_SQL], ids=["one query", "queries of their own"])
+def test_stalled_readers_are_ended_and_bounded(sql: str, tmp_path: Path) -> None:
     server = Server(tmp_path / "data").start()
     traffic = Traffic(server)
     try:
@@ -90,7 +93,8 @@ def test_stalled_readers_are_ended_and_bounded(tmp_path: Path) -> None:
         fast = Fast(server)
         before = server.memory()
         stalled = [
-            Answer(server, SQL, window=WINDOW_BYTES, tags=["stalled"]) for _ in range(READERS)
+            Answer(server, sql.format(at=at), window=WINDOW_BYTES, tags=["stalled"])
+            for at in range(READERS)
         ]
         assert len(server.running("stalled")) == READERS
         traffic.start()
@@ -109,7 +113,7 @@ def test_stalled_readers_are_ended_and_bounded(tmp_path: Path) -> None:
         wait_until(lambda: fast.seen == traffic.sent, 5, "the fast reader")
         assert fast.gaps == []
         rows, last = stalled[0].rest()
-        assert [n for n, _ in rows] == list(range(len(rows)))
+        assert [row[0] for row in rows] == list(range(len(rows)))
         assert (last["status"], last["message"]) == ("failed", "code 429: slow consumer")
         for reader in stalled:
             reader.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.journeys.server import Server, new_key
+from tests.journeys.server import Server, free_port, new_key
 from tests.journeys.waiting import Stopwatch, wait_until
 
 TAILRACE = Path(sys.executable).with_name("tailrace")
@@ -105,17 +106,19 @@ def test_data_folder_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_folder_of_another_format_is_refused(tmp_path: Path) -> None:
+    """The root and each workspace, before anything is started or said."""
     server = Server(tmp_path / "data").start()
     server.stop()
-    workspace = server.data / "workspaces" / "default"
-    for times, version in enumerate((server.data / "VERSION", workspace / "VERSION"), 1):
+    for folder in (server.data, server.data / "workspaces" / "default"):
+        version = folder / "VERSION"
         before = version.read_text()
         version.write_text("999\n")
-        server.launch()
-        assert server.process is not None
-        assert server.process.wait(REFUSAL_SECONDS_MAX) == 2
-        assert server.log_text().count("format version '999'") == times
+        said = refusal("--port=0", f"--data-dir={server.data}")
+        assert "format version '999'" in said
+        assert str(folder) in said
         version.write_text(before)
+    server.start()
+    server.stop()
 
 
 def found_on_disk(folder: Path, secret: str) -> list[str]:
@@ -126,34 +129,81 @@ def found_on_disk(folder: Path, secret: str) -> list[str]:
 
 
 @pytest.mark.timeout(240)
-def test_first_key_is_shown_once_and_kept_nowhere(tmp_path: Path) -> None:
+def test_first_key_without_a_terminal_is_in_a_private_file(tmp_path: Path) -> None:
+    """Standard output that goes to a log tells where the key is, not the key."""
     server = Server(tmp_path / "data", TAILRACE_BOOTSTRAP_PASSWORD=PASSWORD)
     server.key = ""  # none is given: one is made
     server.start()
-    wait_until(lambda: bool(KEY.search(server.log_text())), 5, "the key")
-    key = KEY.findall(server.log_text())
-    assert len(key) == 1
-    server.key = key[0]
+    file = server.data / "first-api-key"
+    wait_until(lambda: str(file) in server.log_text(), 5, "the place of the key")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert re.fullmatch(r"[A-Za-z0-9_-]{60}\n", file.read_text())
+    server.key = file.read_text().strip()
+    assert server.key not in server.log_text()
     assert server.call("GET", "/streams").status_code == 200
+    file.unlink()
     signed_in = httpx.get(f"{server.api}/streams", auth=("admin", PASSWORD))
     assert signed_in.status_code == 200
     assert httpx.get(f"{server.api}/streams", auth=("admin", "wrong" * 4)).status_code == 403
     server.create("s", a="int8")
     server.ingest("s", ["a"], [[1]])
     server.stop()
-    for secret in (key[0], PASSWORD):
+    for secret in (server.key, PASSWORD):
         assert found_on_disk(server.data, secret) == []
 
-    # A second start shows none, keeps the first and ignores other bootstrap values, with a warning.
+    # A second start makes none, keeps the first and ignores other bootstrap values, with a warning.
     other = new_key()
     server.environment = {"TAILRACE_BOOTSTRAP_API_KEY": other}
     watch = Stopwatch()
     server.start()
     print(f"ready after {watch.seconds:.1f} s on a second start")
-    assert len(KEY.findall(server.log_text())) == 1
+    assert server.log_text().count(str(file)) == 1
+    assert not file.exists()
     assert "bootstrap" in server.log_text().lower()
     assert server.call("GET", "/streams").status_code == 200
     assert server.call("GET", "/streams", **{"X-Api-Key": other}).status_code == 403
+    server.stop()
+
+
+def on_terminal(port: int, data: Path, until: re.Pattern[str]) -> str:
+    """Start a server on a terminal of its own; what it shows there until it is stopped."""
+    ours, theirs = os.openpty()
+    clean = {name: v for name, v in os.environ.items() if not name.startswith("TAILRACE_")}
+    process = subprocess.Popen(
+        [str(TAILRACE), "serve", f"--port={port}", f"--data-dir={data}"],
+        env=clean,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = ""
+    try:
+        watch = Stopwatch()
+        while not until.search(shown):
+            watch.within(30, "the server's first lines")
+            if select.select([ours], [], [], 0.1)[0]:
+                shown += os.read(ours, 4096).decode().replace("\r\n", "\n")
+    finally:
+        process.terminate()
+        process.wait(REFUSAL_SECONDS_MAX)
+        os.close(ours)
+    return shown
+
+
+@pytest.mark.timeout(240)
+def test_first_key_is_shown_once_on_a_terminal_and_kept_nowhere(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shown = on_terminal(free_port(), data, re.compile(r"once only"))
+    (key,) = KEY.findall(shown)
+    assert found_on_disk(data, key) == []
+    assert not (data / "first-api-key").exists()
+    again = on_terminal(free_port(), data, re.compile(r"listens on \S+\n"))
+    assert KEY.search(again) is None
+    server = Server(data).start()
+    server.key = key
+    assert server.call("GET", "/streams").status_code == 200
     server.stop()
 
 

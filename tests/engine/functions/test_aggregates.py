@@ -87,6 +87,9 @@ CALLS = [
     "histogram(i)",
     "group_array_moving_sum(i)",
     "group_array_moving_sum(f)",
+    *(f"{f}_time_weighted({c}, t)" for f in ("avg", "median") for c in "ifn"),
+    *(f"xirr({c}, t)" for c in "ifx"),
+    "xirr(i, t, 0.5)",
 ]
 
 

@@ -9,6 +9,7 @@ from sql_support import World, check_fragments, only, readings, walk
 
 from engine.errors import SqlError
 from engine.sql import logical as lg
+from engine.sql.explain import explain
 from engine.sql.share import chain_key, parametric
 
 
@@ -197,6 +198,27 @@ def test_errors_of_streaming_queries(world: World, sql: str, code: int) -> None:
     with pytest.raises(SqlError) as caught:
         world.plan(sql)
     assert caught.value.code == code, caught.value.message
+
+
+def test_a_session_without_groups_says_what_to_add(world: World) -> None:
+    with pytest.raises(SqlError, match="add GROUP BY window_start") as caught:
+        world.plan("select n, window_start from session(readings, 5s)")
+    assert caught.value.code == 48
+
+
+def test_a_replay_and_a_sorted_past_are_explained(world: World) -> None:
+    scan = only(
+        walk(
+            world.root(
+                "select n from readings settings seek_to = 'earliest', replay_speed = 2.5, "
+                "replay_time_column = 't', force_backfill_in_order = 1"
+            )
+        ),
+        lg.Scan,
+    )
+    assert scan.past == lg.Past(in_order=True, speed=2.5, time_column="t")
+    (line,) = (line for line in explain(lg.StreamingQuery(scan)) if "Scan" in line)
+    assert "in order of time, replayed at 2.5 times the pace of t" in line
 
 
 def test_a_windowed_aggregation(world: World) -> None:
