@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
 EXIT_USAGE = 2
 ALWAYS = ("default",)
 BACKLOG = 2048
-# In the data folder, when the first start is not on a terminal.
-KEY_FILE = "first-api-key"
 
 
 @click.command()
@@ -109,7 +105,7 @@ def _run(
 ) -> int:
     from controlplane.server import Server
 
-    server = Server(settings, processes, clock, partial(announce, settings.data_path()))
+    server = Server(settings, processes, clock, _announce)
     return _loop(server.main(listener))
 
 
@@ -123,32 +119,11 @@ def _loop(work: Any) -> int:
     return uvloop.run(work)
 
 
-def announce(data: Path, address: str, key: str) -> None:
-    """The only lines on standard output. The key is shown on a terminal alone: what is not one is
-    a log that others read, and there the line names a file that only this user can."""
+def _announce(address: str, key: str) -> None:
+    """The only lines on standard output; the log goes to standard error. The key is shown here and
+    nowhere else, once, and is in no file."""
     click.echo(f"Tailrace listens on {address}")
-    if key and sys.stdout.isatty():
+    if key:
         click.echo(f"First start: the API key of user admin is {key}")
         click.echo("It is shown this once only; keep it.")
-    elif key:
-        file = data / KEY_FILE
-        try:
-            _write_private(file, f"{key}\n")
-        except OSError as error:
-            # The key exists already and nobody else has it: better seen than lost.
-            click.echo(f"{file} cannot be written ({error.strerror}), so it is shown here.")
-            click.echo(f"First start: the API key of user admin is {key}")
-        else:
-            click.echo(f"First start: the API key of user admin is in {file}")
-            click.echo("Keep it and delete the file.")
     sys.stdout.flush()
-
-
-def _write_private(file: Path, text: str) -> None:
-    """A file of this user alone, on disk when this returns."""
-    file.unlink(missing_ok=True)
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(handle)

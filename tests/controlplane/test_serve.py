@@ -10,9 +10,7 @@ import sys
 from pathlib import Path
 
 import httpx
-import pytest
 
-from controlplane.commands.serve import KEY_FILE, announce
 from tests.journeys.server import Server, free_port
 
 COMMAND = str(Path(sys.executable).with_name("tailrace"))
@@ -108,25 +106,23 @@ def test_life_of_a_server(tmp_path: Path) -> None:
     assert server.children("engine.host") == []
 
 
-def test_a_first_key_that_finds_no_file_is_shown_rather_than_lost(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The other ways of the first key are in tests/journeys/test_start.py."""
-    (tmp_path / KEY_FILE).mkdir()  # in the way of the file
-    announce(tmp_path, "http://127.0.0.1:1", "k" * 60)
-    said = capsys.readouterr().out
-    assert "k" * 60 in said
-    assert "cannot be written" in said
-    assert list((tmp_path / KEY_FILE).iterdir()) == []
-
-
-def test_an_old_key_file_is_replaced_and_stays_private(tmp_path: Path) -> None:
-    file = tmp_path / KEY_FILE
-    file.write_text("old")
-    file.chmod(0o644)
-    announce(tmp_path, "http://127.0.0.1:1", "k" * 60)
-    assert file.read_text() == "k" * 60 + "\n"
-    assert file.stat().st_mode & 0o777 == 0o600
+def test_first_start_prints_the_key_once(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", TAILRACE_BOOTSTRAP_API_KEY="", TAILRACE_LOG_FORMAT="json")
+    server.start()
+    server.stop()
+    text = server.log_text()
+    key = text.split("user admin is ")[1].split()[0]
+    assert len(key) == 60
+    assert text.count(key) == 1
+    server.start()
+    try:
+        assert server.log_text().count("API key") == 1
+        answer = httpx.get(f"{server.api}/roles", headers={"X-Api-Key": key})
+        assert answer.status_code == 200
+    finally:
+        server.stop()
+    for file in server.data.rglob("*"):
+        assert not file.is_file() or key.encode() not in file.read_bytes()
 
 
 def test_children_die_with_a_killed_server(tmp_path: Path) -> None:
