@@ -83,6 +83,7 @@ class SourceRunner:
         self._task: asyncio.Task[None] | None = None
         self._state: SourceState = "stopped"
         self._message = ""
+        self._refusal = ""  # the last event that was dropped: it stays lost when others succeed
         self._start_ms = 0
 
     def start(self) -> None:
@@ -92,7 +93,10 @@ class SourceRunner:
         self._task = asyncio.create_task(self._supervise(), name=f"source {self.definition.id}")
 
     async def stop(self) -> None:
-        """Stop reading, store what was read (at most 10 s), end. Safe to call twice."""
+        """Stop reading, store what was read (at most 10 s), end. Safe to call twice.
+
+        Does not wait for rows whose stream does not exist.
+        """
         self._stopping.set()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=DRAIN_SECONDS)
@@ -100,11 +104,12 @@ class SourceRunner:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         self._state = "stopped"
-        self._message = ""
+        self._message = self._refusal = ""
 
     def status(self) -> SourceStatus:
         """How it is now."""
-        return SourceStatus(self.definition.id, self._state, self._message, self._start_ms)
+        message = self._message or self._refusal
+        return SourceStatus(self.definition.id, self._state, message, self._start_ms)
 
     def stats(self, range_ms: int, error_range_ms: int) -> SourceStats:
         """Its counters since the start."""
@@ -189,13 +194,19 @@ class SourceRunner:
             except Overloaded as error:  # back-pressure is no failure of the source
                 self._metrics.failed(error.message)
                 await self._around.sleep(self._retry.next())
-            except (EngineUnavailable, StorageFull, NotFound) as error:
+            except NotFound as error:
+                if self._stopping.is_set():  # nobody will create it: these rows cannot be stored
+                    raise
+                self._failed(error)
+                await self._pause(self._retry.next())
+            except (EngineUnavailable, StorageFull) as error:
                 self._failed(error)
                 await self._around.sleep(self._retry.next())
             except UserError as error:
                 if len(append.parts) == 1:
                     self._metrics.failed(error.message)
                     self._metrics.batch_dropped(append.events)
+                    self._refusal = error.message
                     return
                 for part in append.parts:  # only the part that is refused is lost
                     await self._append(Append(part.body, part.events, (part,)))

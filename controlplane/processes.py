@@ -8,13 +8,15 @@ import logging
 import shutil
 import signal
 import tempfile
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from controlplane.services.engines import Connect, Engines
+from controlplane.pulse import Pulse
+from controlplane.services.engines import Connect, Engines, WorkspaceEngine
 from controlplane.settings import Settings
 from controlplane.supervisor import Child
 from engine.charge import read_charges
@@ -29,6 +31,10 @@ ENGINE_REFUSED: Final = 3
 CONNECTORS: Final = "connectors"
 STEPS: Final = "steps"
 STEPS_SECONDS: Final = 1.0
+# The kernel's count of its kills is compared with that of so many checks ago: a large process
+# takes a while to die.
+KILLS_CHECKS: Final = 5
+VMSTAT: Final = Path("/proc/vmstat")
 # A Unix socket's path has at most 107 bytes; names of sockets in the folder need this rest.
 RUN_FOLDER_BYTES_MAX: Final = 107 - len("/engine-.sock.new") - 20
 HANG: Final = (Code.TIMEOUT, "a step of the query took longer than step_ms_max")
@@ -49,6 +55,8 @@ class Processes:
         self._children: dict[str, Child] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._engines: Engines | None = None
+        self._pulses: dict[str, Pulse] = {}
+        self._kernel_kills = deque([_kernel_kills()], KILLS_CHECKS)
         self.refused = asyncio.Event()
         self.restarts: dict[str, int] = {}
         self.on_connectors_exit: Callable[[], None] = lambda: None
@@ -67,7 +75,8 @@ class Processes:
             f"--control={self.control_socket}",
             f"--engine-dir={self._run_dir}",
         ]
-        child = Child(CONNECTORS, arguments, self._clock, self._connectors_gone)
+        gone, ready_file = self._connectors_gone, self.control_socket
+        child = Child(CONNECTORS, arguments, self._clock, gone, ready_file=ready_file)
         self._children[CONNECTORS] = child
         child.start()
 
@@ -105,7 +114,7 @@ class Processes:
             await self._engine_gone(workspace, status)
 
         refusals = frozenset({ENGINE_REFUSED})
-        child = Child(name, arguments, self._clock, gone, refusals)
+        child = Child(name, arguments, self._clock, gone, refusals, self._socket(workspace))
         self._children[name] = child
         return child
 
@@ -132,6 +141,9 @@ class Processes:
         name = f"engine-{workspace}"
         child = self._children.pop(name, None)
         task = self._tasks.pop(name, None)
+        pulse = self._pulses.pop(name, None)
+        if pulse is not None:
+            pulse.close()
         if child is not None:
             await child.stop(self._settings.stop_seconds)
         if task is not None:
@@ -144,27 +156,40 @@ class Processes:
         return self._data / "workspaces" / workspace / "charge"
 
     async def _watch_steps(self) -> None:
-        """Kill an engine whose step hangs, and charge the step's query."""
+        """Kill an engine whose step hangs, charging the step's query, or that does not answer."""
         while True:
             await asyncio.sleep(STEPS_SECONDS)
-            now_ms = int(self._clock.monotonic() * 1000)
+            self._kernel_kills.append(_kernel_kills())
             for engine in self._engines.all() if self._engines is not None else ():
                 child = self._children.get(f"engine-{engine.workspace}")
-                for step in read_charges(self._charge_file(engine.workspace)):
-                    if child is None or now_ms - step.since_ms <= self._settings.step_ms_max:
-                        continue
-                    log.error("a step of query %s hangs; its engine is killed", step.query_id)
-                    engine.charge(step.query_id, *HANG)
-                    child.kill()
+                if child is not None:
+                    self._check_steps(engine, child)
+                    self._check_pulse(engine, child)
+
+    def _check_steps(self, engine: WorkspaceEngine, child: Child) -> None:
+        now_ms = int(self._clock.monotonic() * 1000)
+        for step in read_charges(self._charge_file(engine.workspace)):
+            if now_ms - step.since_ms > self._settings.step_ms_max:
+                log.error("a step of query %s hangs; its engine is killed", step.query_id)
+                engine.charge(step.query_id, *HANG)
+                child.kill()
+
+    def _check_pulse(self, engine: WorkspaceEngine, child: Child) -> None:
+        """An engine that is stopped or blocked outside any step would never end by itself."""
+        if self._pulses.setdefault(child.name, Pulse()).lost(engine.connected):
+            log.error("%s (pid %d) answers nothing; it is killed", child.name, child.pid)
+            child.kill()
 
     async def _engine_gone(self, workspace: str, status: int) -> None:
         """Charge a crash to whoever was at work, then let the readers know.
 
-        SIGKILL is not charged: it is an operator's or our own for a hang, charged already.
+        SIGKILL is not charged unless it is the kernel's for lack of memory: else it is an
+        operator's, or our own for a hang, charged already.
         """
         engine = self._engines.find(workspace) if self._engines is not None else None
         file = self._charge_file(workspace)
-        if engine is not None and status != -signal.SIGKILL:
+        of_memory = _kernel_kills() > self._kernel_kills[0]
+        if engine is not None and (status != -signal.SIGKILL or of_memory):
             for step in read_charges(file):
                 log.error("the engine died in a step of query %s", step.query_id)
                 engine.charge(step.query_id, *DEATH)
@@ -188,6 +213,8 @@ class Processes:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        for pulse in self._pulses.values():
+            pulse.close()
         shutil.rmtree(self._run_dir, ignore_errors=True)
 
     def abort(self) -> None:
@@ -195,6 +222,16 @@ class Processes:
         for child in self._children.values():
             child.stop_now()
         shutil.rmtree(self._run_dir, ignore_errors=True)
+
+
+def _kernel_kills() -> int:
+    """How many processes the kernel has ended for lack of memory; 0 where it does not say."""
+    try:
+        lines = VMSTAT.read_text().splitlines()
+    except OSError:
+        return 0
+    counts = (line.split() for line in lines if line.startswith("oom_kill "))
+    return next((int(count) for _, count in counts), 0)
 
 
 def _run_folder(data: Path) -> Path:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from litestar import Request
@@ -14,6 +14,9 @@ from controlplane.problems import Problem, bad_request
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
+T = TypeVar("T")
+
+HUNG_UP: Final = Problem(408, "The caller hung up.")
 SLOW: Final = Problem(408, "The body did not come to its end in time.")
 
 
@@ -61,3 +64,23 @@ def bounded(receive: Receive, seconds: float) -> Receive:
         return message
 
     return next_message
+
+
+async def while_connected(request: Request[Any, Any, Any], work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which is cancelled when the caller hangs up; the body is read."""
+    task = asyncio.create_task(work)
+    gone = asyncio.create_task(_hang_up(request.receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise HUNG_UP
+    finally:
+        for one in (task, gone):
+            one.cancel()
+        await asyncio.gather(task, gone, return_exceptions=True)
+
+
+async def _hang_up(receive: Callable[[], Awaitable[Any]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

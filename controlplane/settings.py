@@ -79,7 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 65536  # fmt: skip
     header_seconds: Annotated[
         int, _doc("A connection whose request line and headers take longer is closed.", ge=1)
-    ] = 30
+    ] = 15
     requests_max: Annotated[
         int, _doc("Requests at once, event streams included; more get 429. Bounds memory.", ge=1)
     ] = 10_000
@@ -169,7 +169,8 @@ ENGINE_DESCRIPTIONS: Final[dict[str, str]] = {
     "seal_bytes": "Unsealed rows above which history is written; bounds memory and recovery.",
     "hot_bytes_max": "Rows in memory beyond which writers are told to wait (429).",
     "disk_free_stop_fraction": "Free part of the disk below which writes are refused (507); the "
-    "smaller of this and the next counts, and they resume at twice that.",
+    "larger of this and the next counts. They resume at twice that (a part above a third: "
+    "halfway between it and 1).",
     "disk_free_stop_bytes": "Free bytes below which writes are refused (507).",
 }
 
@@ -251,12 +252,29 @@ def _build(values: dict[str, Any]) -> Settings:
         try:
             converted = msgspec.convert(value, table[name][0], strict=not isinstance(value, str))
         except msgspec.ValidationError as error:
-            shown = "" if name in SECRET_FIELDS else f" '{value}'"
-            raise SettingsError(f"The setting {name} has a bad value{shown}: {error}.") from None
+            raise SettingsError(_refusal(name, value, str(error))) from None
         (engine if name in engine_names else own)[name] = converted
     settings = Settings(**own, engine=EngineSettings(**engine))
     _check(settings)
     return settings
+
+
+def _refusal(name: str, value: Any, error: str) -> str:
+    span = _range(field_table()[name][0])
+    if span:
+        return f"The setting {name} must be a number {span}, it is '{value}'."
+    shown = "" if name in SECRET_FIELDS else f" '{value}'"
+    return f"The setting {name} has a bad value{shown}: {error}."
+
+
+def _range(annotated: Any) -> str:
+    """The bounds of a setting in words, '' when it has none."""
+    metas = [m for m in getattr(annotated, "__metadata__", ()) if isinstance(m, Meta)]
+    low = next((m.ge for m in metas if m.ge is not None), None)
+    high = next((m.le for m in metas if m.le is not None), None)
+    if low is None:
+        return ""
+    return f"of {low} or more" if high is None else f"from {low} to {high}"
 
 
 def _check(settings: Settings) -> None:
@@ -267,6 +285,12 @@ def _check(settings: Settings) -> None:
         )
     if password and len(password) < 8:
         raise SettingsError("The setting bootstrap_password must have 8 characters or more.")
+    engine = settings.engine
+    if engine.hot_bytes_max < engine.seal_bytes:
+        raise SettingsError(
+            f"The setting hot_bytes_max ({engine.hot_bytes_max}) must not be below seal_bytes "
+            f"({engine.seal_bytes}): writers would wait for a sealing that never begins."
+        )
     if not settings.host or not settings.data_dir:
         raise SettingsError("The settings host and data_dir must not be empty.")
     scheme = settings.database_url.partition(":")[0]
@@ -290,13 +314,15 @@ def document() -> str:
         "variable, or in a TOML file with the names in lower case (`--config FILE` or",
         "`TAILRACE_CONFIG`). A flag wins over the environment, the environment over the file. An",
         "unknown `TAILRACE_*` name or a bad value ends the server with status 2 and one sentence.",
+        "A number out of its range is a bad value.",
         "Made by `python -m controlplane.settings`; a test keeps it current.",
         "",
-        "| variable | default | meaning |",
-        "|---|---|---|",
+        "| variable | default | range | meaning |",
+        "|---|---|---|---|",
     ]
-    for name, (_, default, description) in field_table().items():
-        lines.append(f"| `{PREFIX}{name.upper()}` | {_shown(default)} | {description} |")
+    for name, (annotated, default, description) in field_table().items():
+        variable, span = f"`{PREFIX}{name.upper()}`", _range(annotated).removeprefix("of ")
+        lines.append(f"| {variable} | {_shown(default)} | {span} | {description} |")
     lines += [
         "",
         "The command line client reads `TAILRACE_URL`, `TAILRACE_API_KEY` and",

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from controlplane.settings import child_environment
@@ -19,6 +20,8 @@ log = logging.getLogger("tailrace.supervisor")
 
 BACKOFF_SECONDS_MIN: Final = 0.1
 BACKOFF_SECONDS_MAX: Final = 30.0
+# The longest pause after a child that had got ready: with its start it is to be back within 5 s.
+BACKOFF_SECONDS_READY: Final = 1.0
 # A child that lived this long starts again at the shortest back-off.
 HEALTHY_SECONDS: Final = 60.0
 # Between SIGTERM and SIGKILL at a stop, when the caller gives no time.
@@ -36,6 +39,8 @@ class Child:
 
     `start` launches it; `run` keeps it alive until `stop`. `on_exit(pid, status)` runs after each
     death and before the restart. A first exit with a status of `refusals` ends the supervision.
+    A child that makes its `ready_file` (such as its socket) comes back soon however often it dies;
+    one that never gets that far is tried ever more rarely.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class Child:
         clock: Clock,
         on_exit: ExitHook | None = None,
         refusals: frozenset[int] = frozenset(),
+        ready_file: Path | None = None,
     ) -> None:
         self.name = name
         self.restarts = 0
@@ -53,6 +59,7 @@ class Child:
         self._clock = clock
         self._on_exit = on_exit
         self._refusals = refusals
+        self._ready_file = ready_file
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = False
         self._started_at = 0.0
@@ -70,6 +77,8 @@ class Child:
 
     def start(self) -> None:
         """Launch the process. It asks the kernel itself to die with us."""
+        if self._ready_file is not None:  # what a killed one left says nothing about this one
+            self._ready_file.unlink(missing_ok=True)
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.DEVNULL,
@@ -103,11 +112,17 @@ class Child:
             self._sweep_group(process.pid)
             if self._on_exit is not None:
                 await self._on_exit(process.pid, status)
-            healthy = self._clock.monotonic() - self._started_at > HEALTHY_SECONDS
-            pause = BACKOFF_SECONDS_MIN if healthy else pause
+            pause = self._bounded(pause)
             await self._pause(pause)
             pause = min(pause * 2, BACKOFF_SECONDS_MAX)
             self.restarts += 1
+
+    def _bounded(self, pause: float) -> float:
+        """The pause after the process that just died."""
+        if self._clock.monotonic() - self._started_at > HEALTHY_SECONDS:
+            return BACKOFF_SECONDS_MIN
+        ready = self._ready_file is not None and self._ready_file.exists()
+        return min(pause, BACKOFF_SECONDS_READY) if ready else pause
 
     async def stop(self, seconds: float = TERM_SECONDS) -> None:
         """SIGTERM, then SIGKILL after `seconds`; returns when the process is gone."""

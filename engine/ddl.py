@@ -17,6 +17,7 @@ from engine.log.records import Note, Outcome
 from engine.log.sequence import drop_note, truncate_note
 from engine.naming import NAME_RULE
 from engine.protocol import Alteration, Caller, Definition
+from engine.sql.settings import check_altered
 from engine.storage import Storage
 
 # Names the server keeps for itself; see docs/streams.md.
@@ -118,7 +119,11 @@ class Ddl:
     async def alter(
         self, name: str, change: Alteration, caller: Caller, settings: dict[str, str] | None = None
     ) -> Definition:
-        """Change the alterable fields; the TTL expression is bound first."""
+        """Change the alterable fields and settings; the TTL expression is bound first.
+
+        Raises SqlError 115 for a setting that no stream has, 36 for one that cannot be changed.
+        """
+        check_altered(settings or {}, name)
         async with self._lock:
             old = self._catalog.require(name)
             fields = {
@@ -128,6 +133,12 @@ class Ddl:
             }
             if settings:
                 fields["settings"] = {**old.settings, **settings}
+            if old.kind == "view" and set(fields) - {"description"}:
+                raise SqlError(
+                    f"'{name}' is a view and has neither settings nor a TTL: alter the stream that "
+                    "it reads, or use CREATE OR REPLACE VIEW.",
+                    Code.BAD_ARGUMENTS,
+                )
             changed = msgspec.structs.replace(
                 old, **fields, updated_at_ms=self._clock.now_ms(), updated_by=caller
             )

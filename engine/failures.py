@@ -63,6 +63,11 @@ _RULES = (
     _rule(
         r"^Invalid Input Error: .*Max expression depth|^Parser Error: .*depth", Code.SYNTAX_ERROR
     ),
+    _rule(
+        r"^Invalid Input Error: Division by zero",
+        Code.BAD_ARGUMENTS,
+        "Division of a whole number by zero; int_div_or_zero gives 0 instead.",
+    ),
     _rule(r"^Invalid Input Error", Code.BAD_ARGUMENTS),
     _rule(r"^Constraint Error", Code.INCORRECT_DATA),
     _rule(r"^(Parser|Syntax) Error", Code.SYNTAX_ERROR),

@@ -260,7 +260,7 @@ class Flow:
         self._behind[query.id] = query
         for at in generators:
             query.backfilled(at, starting.start.instant_ms)
-        query.after(starting.start.instant_ms)
+        query.begin(starting.start.instant_ms)
         if self._thread is None:
             self._catch_up(query, self._now())
 

@@ -53,6 +53,14 @@ class Graph:
         self._timer = timer
         self.ended = False
 
+    def begin(self, instant_ms: int) -> list[Batch]:
+        """Before the first row: operators that want none (LIMIT 0) end what is below."""
+        out: list[Batch] = []
+        for at, node in enumerate(self.nodes):
+            if node.operator.done and not node.finished:
+                out += self._finish(at, instant_ms)
+        return out
+
     def push(self, leaf: int, batch: Batch) -> list[Batch]:
         """Rows of a leaf; returns what the query gives out, in order."""
         self.leaves[leaf].rows += batch.num_rows

@@ -150,7 +150,7 @@ class History:
         return found
 
     def _remove_orphans(self, manifest: Manifest) -> None:
-        """Files of a step that a crash cut short."""
+        """Files of a step that a crash cut short, and folders that hold none."""
         named = {
             self.folder / stream_id / file.name
             for stream_id, entry in manifest.streams.items()
@@ -159,6 +159,9 @@ class History:
         for path in [*self.folder.glob(f"*/*{FILE_SUFFIX}"), *self.folder.glob("*/*.tmp")]:
             if path not in named:
                 self._fs.remove(path)
+        for path in self.folder.iterdir():
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
         for path in self.folder.glob(f"{STATE_PREFIX}*"):
             if not manifest.state_file or not path.name.startswith(manifest.state_file):
                 self._fs.remove(path)

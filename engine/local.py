@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -28,9 +27,11 @@ from engine.flow import Flow
 from engine.flow_settings import FlowSettings
 from engine.ingest.book import DecoderBook
 from engine.ingest.decoder import Decoder, IngestLimits
+from engine.ingest.rules import check_defaults
 from engine.ingestor import Answer, Ingestor
 from engine.log.folder import FolderLock, open_folder
 from engine.log.settings import LogSettings
+from engine.planning import PLAN_SECONDS_MAX, Planning
 from engine.protocol import (
     Alteration,
     Analysis,
@@ -84,8 +85,7 @@ class LocalEngine:
         self._catalog = catalog
         self._storage = storage
         self._planner = Planner(catalog.get, self._all, settings.sql_bytes_max)
-        # One thread: binding is Python, so a second would only make both slower.
-        self._planning = ThreadPoolExecutor(1, thread_name_prefix="plan")
+        self._planning = Planning()
         self._pool = WorkerPool(settings, clock, storage.history_folder)
         flow_settings = FlowSettings(charge_path=folder / "charge")
         self._flow = Flow(clock, storage, duck.Session, flow_settings)
@@ -154,7 +154,10 @@ class LocalEngine:
     def _checked(self, definition: Definition) -> Definition:
         """Bind a definition; a view gets its columns, its text and what it reads."""
         if definition.kind != "view":
-            return check_definition(definition)
+            checked = check_definition(definition)
+            if self._catalog.by_id(definition.id) is None:  # what is there was tried when made
+                check_defaults(stored_schema(checked), _defaults_session)
+            return checked
         view = self._planner.view(definition.name, definition.query, definition.description)
         reads = self._planner.plan(view.query).uses
         return msgspec.structs.replace(
@@ -196,7 +199,7 @@ class LocalEngine:
     def _decoding_session(self) -> duck.Session:
         """The one session of the decoding thread: an instance per stream costs 5 MB each."""
         if self._session is None:
-            self._session = duck.Session(seconds_max=DEFAULTS_SECONDS_MAX)
+            self._session = _defaults_session()
         return self._session
 
     # -- queries ----------------------------------------------------------------------------
@@ -210,7 +213,7 @@ class LocalEngine:
                 f"{len(self._queries)} queries run already (limit running_queries_max); "
                 "cancel one or try again later."
             )
-        planned = await self._plan(request.sql)
+        planned = await self._plan(request.sql, request.timeout_ms)
         query = await self._runner.start(request, planned)
         if isinstance(query, StreamingResult | BoundedResult):
             self._queries[request.id] = query
@@ -219,9 +222,9 @@ class LocalEngine:
                 query.close(STOPPING)
         return query
 
-    async def _plan(self, sql: str) -> Planned:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._planning, self._planner.plan, sql)
+    async def _plan(self, sql: str, timeout_ms: int = 0) -> Planned:
+        seconds = timeout_ms / 1000 if timeout_ms else PLAN_SECONDS_MAX
+        return await self._planning.run(self._planner.plan, sql, seconds)
 
     def _forget(self, query_id: str) -> None:
         self._queries.pop(query_id, None)
@@ -256,8 +259,7 @@ class LocalEngine:
 
     async def format_sql(self, sql: str) -> str:
         """See Engine.format_sql."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._planning, format_sql, sql)
+        return await self._planning.run(format_sql, sql)
 
     async def _watch_stalls(self) -> None:
         while True:
@@ -371,15 +373,22 @@ class LocalEngine:
             self._session.close()
         await asyncio.to_thread(self._flow.close)
         await asyncio.to_thread(self._storage.close)
-        self._planning.shutdown(wait=False)
+        self._planning.close()
         if self._lock is not None:
             self._lock.close()
 
 
+def _defaults_session() -> duck.Session:
+    return duck.Session(seconds_max=DEFAULTS_SECONDS_MAX)
+
+
 def storage_settings(settings: EngineSettings) -> StorageSettings:
     """The storage's part of the engine's settings."""
+    stop = settings.disk_free_stop_fraction
     log_settings = LogSettings(
-        free_stop_fraction=settings.disk_free_stop_fraction,
+        free_stop_fraction=stop,
+        # Above the stop mark, or writing would flap; never more than a disk can have.
+        free_resume_fraction=min(2 * stop, (1 + stop) / 2),
         free_stop_bytes=settings.disk_free_stop_bytes,
     )
     return StorageSettings(

@@ -23,6 +23,7 @@ from engine.log.files import FileSystem
 from engine.manifest import FileEntry, file_name
 from engine.parquet import (
     Written,
+    has_event_times,
     read_columns,
     read_schema,
     stored_schema,
@@ -234,6 +235,8 @@ class Maintenance:
         entries: list[FileEntry] = []
         for run in runs:
             schema = stored_schema(run[0].rows.schema)
+            if not has_event_times(schema):
+                _log.error("stream %s has no usable _tp_time: sealed without times", stream_id)
             first_sn, last_sn = int(run[0].sn[0]), int(run[-1].sn[-1])
             name = file_name(first_sn, last_sn, 0)
             written = self._write(stream_id, name, schema, map(with_positions, run))

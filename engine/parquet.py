@@ -55,9 +55,15 @@ def stored_schema(schema: pa.Schema) -> pa.Schema:
     return schema.remove_metadata()
 
 
+def has_event_times(schema: pa.Schema) -> bool:
+    """Whether rows have a `_tp_time` that is a time; streams of old versions may have none."""
+    at = schema.get_field_index(TP_TIME)
+    return at >= 0 and pa.types.is_timestamp(schema.field(at).type)
+
+
 def time_range(rows: pa.RecordBatch | pa.Table) -> tuple[int, int] | None:
-    """Smallest and largest `_tp_time` in milliseconds, None without any."""
-    if TP_TIME not in rows.schema.names or rows.num_rows == 0:
+    """Smallest and largest `_tp_time` in milliseconds, None without any; never raises."""
+    if not has_event_times(rows.schema) or rows.num_rows == 0:
         return None
     bounds = pc.min_max(rows.column(TP_TIME))
     low, high = (_as_ms(bounds[key]) for key in ("min", "max"))
@@ -221,7 +227,9 @@ def first_sn_at(path: Path, time_ms: int) -> int | None:
 
 
 def first_sn_of(times: pa.Array, numbers: Int64s, time_ms: int) -> int | None:
-    """The same over columns in memory; `numbers` per row."""
+    """The same over columns in memory; `numbers` per row. None when `times` are no times."""
+    if not pa.types.is_timestamp(times.type):
+        return None
     as_ms = times.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
     hits = pc.indices_nonzero(pc.greater_equal(as_ms, time_ms))
     return int(numbers[hits[0].as_py()]) if len(hits) else None

@@ -155,6 +155,19 @@ class RemoteEngine:
         """One request and its reply."""
         return await self._send(method, arguments, body)[1]
 
+    async def _ask(self, method: str, sql: str) -> Any:
+        """As `call`; the engine is told when the caller does not wait any more."""
+        request, future = self._send(method, sql, b"")
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._withdraw(request)
+            raise
+
+    def _withdraw(self, request: int) -> None:
+        if self._connection is not None:
+            self._connection.send(request, wire.CANCEL, b"\xc0")
+
     def grant(self, request: int, count: int) -> None:
         """Let the engine send `count` more bytes of a stream."""
         if self._connection is not None and request in self._queries:
@@ -162,8 +175,8 @@ class RemoteEngine:
 
     def leave(self, request: int) -> None:
         """Tell the engine that nobody reads this stream any more."""
-        if self._connection is not None and request in self._queries:
-            self._connection.send(request, wire.CANCEL, b"\xc0")
+        if request in self._queries:
+            self._withdraw(request)
 
     def forget(self, request: int) -> None:
         """A stream has ended."""
@@ -196,11 +209,11 @@ class RemoteEngine:
 
     async def analyze(self, sql: str) -> Analysis:
         """See Engine.analyze."""
-        return await self.call("analyze", sql)
+        return await self._ask("analyze", sql)
 
     async def format_sql(self, sql: str) -> str:
         """See Engine.format_sql."""
-        return await self.call("format_sql", sql)
+        return await self._ask("format_sql", sql)
 
     async def create(self, definition: Definition, caller: Caller) -> Definition:
         """See Engine.create."""
@@ -245,8 +258,7 @@ class RemoteEngine:
                 yield snapshot
         finally:
             self._watchers.pop(request, None)
-            if self._connection is not None:
-                self._connection.send(request, wire.CANCEL, b"\xc0")
+            self._withdraw(request)
 
     async def info(self) -> EngineInfo:
         """See Engine.info."""

@@ -16,7 +16,8 @@ from engine.catalog import Catalog
 from engine.config import EngineSettings
 from engine.ddl import Ddl
 from engine.encode import JsonEncoder
-from engine.errors import Code, NotFound, SqlError, TailraceError
+from engine.errors import Code, NotFound, QueryFailed, SqlError, TailraceError, UserError
+from engine.failures import INTERNAL
 from engine.flow import Flow
 from engine.history import Lease
 from engine.ingestor import Ingestor
@@ -33,10 +34,22 @@ from engine.sql.definitions import stored_schema
 from engine.sql.explain import children
 from engine.sql.logical import BoundedQuery, BoundedScan, Node, StreamingQuery, TableScan
 from engine.sql.planner import Planned
+from engine.sql.settings import number_setting
 from engine.storage import Storage
 from engine.worker_wire import JobColumn
 from engine.workers import WorkerPool
 
+# Failures of a query that are no fault of the statement: memory, time and the engine itself.
+_NOT_THE_STATEMENT: Final = frozenset(
+    (
+        INTERNAL,
+        Code.TIMEOUT,
+        Code.TOO_MANY_QUERIES,
+        Code.MEMORY_LIMIT,
+        Code.CANCELLED,
+        Code.ENGINE_RESTARTED,
+    )
+)
 _RIGHTS: Final = {"read": "read", "write": "write rows", "ddl": "change definitions"}
 
 
@@ -138,10 +151,14 @@ class Runner:
             self._parts.flow.stop(query_id)
 
     async def _fetch(self, query: BoundedQuery, timeout_ms: int = 0) -> pa.Table:
-        """All rows of a bounded query as Arrow."""
+        """All rows of a bounded query as Arrow; UserError for a value that it refuses."""
         job, leases = self.job(query, timeout_ms, arrow=True)
         try:
             return await fetch_arrow(self._parts.pool, job)
+        except QueryFailed as error:
+            if error.code in _NOT_THE_STATEMENT:
+                raise
+            raise UserError(error.message, error.code) from None
         finally:
             _close_all(leases)
 
@@ -215,8 +232,8 @@ class Runner:
         change = Alteration(
             description=statement.comment,
             ttl_expression=statement.ttl,
-            logstore_retention_bytes=_integer(settings.pop("logstore_retention_bytes", None)),
-            logstore_retention_ms=_integer(settings.pop("logstore_retention_ms", None)),
+            logstore_retention_bytes=_taken(settings, "logstore_retention_bytes"),
+            logstore_retention_ms=_taken(settings, "logstore_retention_ms"),
         )
         await self._parts.ddl.alter(statement.name, change, request.caller, settings)
 
@@ -228,8 +245,13 @@ class Runner:
         rows = await self._fetch(planned.bounded, request.timeout_ms)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
+
+        def answer(outcome: object) -> None:
+            if not future.done():  # the caller may have left
+                future.set_result(outcome)
+
         self._parts.ingestor.submit_table(
-            planned.insert.stream, rows, planned.insert.idempotency_id, future.set_result
+            planned.insert.stream, rows, planned.insert.idempotency_id, answer
         )
         outcome = await future
         if isinstance(outcome, TailraceError):
@@ -248,13 +270,11 @@ class Runner:
         await self._cancel(statement.query_id)
 
 
-def _integer(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise SqlError(f"'{text[:40]}' is not a whole number.", Code.BAD_ARGUMENTS) from None
+def _taken(settings: dict[str, str], name: str) -> int | None:
+    """Take a whole number out of the settings; None when it is not among them."""
+    found = number_setting(settings, name, 0) if name in settings else None
+    settings.pop(name, None)
+    return found
 
 
 def bounded_queries(plan: StreamingQuery) -> list[BoundedQuery]:

@@ -103,6 +103,14 @@ class Running:
         """The query's id."""
         return self.record.query_id
 
+    def begin(self, instant_ms: int) -> None:
+        """All sources are there, none has given a row."""
+        try:
+            self._send(self.graph.begin(instant_ms))
+            self.after(instant_ms)
+        except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
+            self.fail(error)
+
     def feed(self, feed: Feed, chunk: Chunk) -> None:
         """Run a chunk through one feed. Ends the query when the step fails."""
         began = self.clock.monotonic()

@@ -252,9 +252,46 @@ def quote_text(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+# Words that the parser takes for syntax wherever a name may stand; a test compares.
+_SYNTAX = frozenset(
+    {
+        "all",
+        "and",
+        "as",
+        "between",
+        "case",
+        "distinct",
+        "else",
+        "except",
+        "false",
+        "from",
+        "having",
+        "ilike",
+        "in",
+        "intersect",
+        "is",
+        "join",
+        "like",
+        "limit",
+        "not",
+        "null",
+        "on",
+        "or",
+        "prewhere",
+        "select",
+        "true",
+        "union",
+        "using",
+        "when",
+        "where",
+        "with",
+    }
+)
+
+
 def quote_name(name: str) -> str:
     """A name as the dialect prints it: back-ticks only where it is no plain identifier."""
-    plain = name.isascii() and name.isidentifier()
+    plain = name.isascii() and name.isidentifier() and name.lower() not in _SYNTAX
     return name if plain else "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 

@@ -135,7 +135,12 @@ class WorkerProcess:
         self.jobs += 1
         # Copying hot rows into shared memory takes up to tens of milliseconds: not on the loop.
         loop = asyncio.get_running_loop()
-        message, memory = await loop.run_in_executor(None, _pack, job)
+        packing = loop.run_in_executor(None, _pack, job)
+        try:
+            message, memory = await asyncio.shield(packing)
+        except asyncio.CancelledError:
+            packing.add_done_callback(_unpack)  # the thread goes on and opens a descriptor
+            raise
         execution = Execution(self, job)
         try:
             if memory >= 0:
@@ -279,6 +284,14 @@ def _pack(job: BoundedJob) -> tuple[bytes, int]:
     wire = WireJob(job.sql, tuple(tables), job.schema, job.output, job.event_time_column, size)
     parts = worker_wire.frame(worker_wire.JOB, msgspec.msgpack.encode(wire))
     return b"".join(parts), memory
+
+
+def _unpack(packing: asyncio.Future[tuple[bytes, int]]) -> None:
+    """Nobody waits for this job any more: give its memory back."""
+    if not packing.cancelled() and packing.exception() is None:
+        _, memory = packing.result()
+        if memory >= 0:
+            os.close(memory)
 
 
 def _append(memory: int, start: int, table: JobTable) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
-from litestar import Controller, delete, get, post
+from litestar import Controller, Request, delete, get, post
 from litestar.di import NamedDependency as Given
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 
 from controlplane.api.common import Owner, owner
 from controlplane.auth import Principal
+from controlplane.request import while_connected
 from controlplane.services.live_query import LiveQuery, QueryRecord
 from controlplane.services.names import utc_text
 from controlplane.services.queries import EXEC_MS_DEFAULT, NewQuery, QueryService
@@ -291,6 +292,7 @@ class SqlController(Controller):
     @post("/exec", operation_id="execute", summary="Run a bounded query", status_code=200)
     async def execute(
         self,
+        request: Request[Any, Any, Any],
         data: JSONBody[ExecRequest],
         queries: Given[QueryService],
         principal: Given[Principal],
@@ -300,7 +302,8 @@ class SqlController(Controller):
             await queries.define(principal, NewQuery(data.sql))
             return ASGIResponse(status_code=204)
         timeout_ms = data.timeout_ms or EXEC_MS_DEFAULT
-        result = await queries.execute(principal, data.sql, timeout_ms)
+        running = queries.execute(principal, data.sql, timeout_ms)
+        result = await while_connected(request, running)
         body = HistoricalQueryResponse(
             columns=_columns(result.columns), data=msgspec.Raw(result.data)
         )

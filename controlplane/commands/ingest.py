@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 import click
 import msgspec
@@ -27,6 +27,7 @@ from engine.clock import Clock, SystemClock
 # Batches read ahead while one is on its way: reading and sending overlap, memory stays bounded.
 READ_AHEAD: Final = 2
 INTERRUPTED: Final = 130
+RAW_COLUMN: Final = "raw"  # where the server puts whole lines
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -62,7 +63,8 @@ class Job:
     def of(cls, given: Given) -> Job:
         """UsageError (exit 2) when the options do not fit together."""
         file = given.file
-        delimiter = given.delimiter or ("\t" if file.lower().endswith(".tsv") else ",")
+        is_tsv = reading.plain_name(file).lower().endswith(".tsv")
+        delimiter = given.delimiter or ("\t" if is_tsv else ",")
         if len(delimiter) != 1:
             raise click.UsageError("--delimiter is one character.")
         return cls(
@@ -163,6 +165,8 @@ class Ingestion:
         if self._job.file == "-":
             return contextlib.nullcontext(sys.stdin.buffer)
         try:
+            if reading.is_gzip(self._job.file):
+                return cast("BinaryIO", reading.Inflated(self._job.file, "rb"))
             return Path(self._job.file).open("rb", buffering=0)
         except OSError as error:
             raise click.ClickException(f"{self._job.file}: {error.strerror}.") from error
@@ -171,17 +175,26 @@ class Ingestion:
         """Read a CSV header, leave out lines, choose the format."""
         try:
             if self._job.format == "csv":
-                known = {c.name: c.type for c in self._client.columns(self._job.stream)}
-                csv = reading.CsvFormat(self._job.delimiter, known)
+                csv = reading.CsvFormat(self._job.delimiter, self._known())
                 csv.header(lines)
                 self._records = csv
             elif self._job.format == "lines":
+                if RAW_COLUMN not in self._known():
+                    raise ValueError(
+                        f"stream '{self._job.stream}' has no column '{RAW_COLUMN}', which takes "
+                        "whole lines; send to a stream that has it, or say by --format what else "
+                        "the lines are"
+                    )
                 self._records = reading.LinesFormat()
             while lines.number < self._job.skip_lines and next(lines, None) is not None:
                 pass
         except (ClientError, ValueError, OSError, reading.LineTooLong) as error:
             text = str(error).rstrip(".")
             raise click.ClickException(f"{self._job.file}: {text}; nothing was stored.") from error
+
+    def _known(self) -> dict[str, str]:
+        """Types of the stream's columns by name."""
+        return {c.name: c.type for c in self._client.columns(self._job.stream)}
 
     def _bad_line(self, error: BadBatch, stored: int) -> str:
         record = error.record
@@ -241,7 +254,8 @@ class Display:
     """Progress on the terminal: bar, rows, bytes, rate. Silent where there is no terminal."""
 
     def __init__(self, job: Job, file: BinaryIO, clock: Clock) -> None:
-        total = None if job.file == "-" else Path(job.file).stat().st_size or None
+        unknown = job.file == "-" or reading.is_gzip(job.file)
+        total = None if unknown else Path(job.file).stat().st_size or None
         self._clock = clock
         self._started = clock.monotonic()
         self._progress = Progress(

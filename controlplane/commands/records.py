@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import os
 import select
 import stat
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ LINE_BYTES_MAX: Final = 8 << 20
 # A pipe that is silent for this long has its rows sent; a busy one is sent at least this often.
 SILENT_SECONDS: Final = 0.02
 WAIT_SECONDS_MAX: Final = 0.2
+GZIP_SUFFIX: Final = ".gz"
 
 _SUFFIXES: Final[dict[str, FileFormat]] = {
     ".csv": "csv",
@@ -66,8 +69,29 @@ class LineTooLong(Exception):
 
 
 def format_of(file: str) -> FileFormat:
-    """The format that a file's name promises; NDJSON when it promises none."""
-    return _SUFFIXES.get(Path(file).suffix.lower(), "ndjson")
+    """The format that a file's name promises, .gz left out; NDJSON when it promises none."""
+    return _SUFFIXES.get(Path(plain_name(file)).suffix.lower(), "ndjson")
+
+
+def is_gzip(file: str) -> bool:
+    """Whether a file's name says that it is compressed."""
+    return file.lower().endswith(GZIP_SUFFIX)
+
+
+def plain_name(file: str) -> str:
+    """The name that a compressed file has once it is not."""
+    return file[: -len(GZIP_SUFFIX)] if is_gzip(file) else file
+
+
+class Inflated(gzip.GzipFile):
+    """What is in a gzip file; OSError says that it is damaged."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As a file's."""
+        try:
+            return super().read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise OSError("the file is not gzip, or is damaged or cut short") from None
 
 
 class Lines:

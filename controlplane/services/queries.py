@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable
 from contextlib import aclosing
 from typing import TypeVar
@@ -13,6 +12,8 @@ import msgspec
 
 from controlplane import problems
 from controlplane.auth import Authenticator, Principal
+from controlplane.services.calls import STOPPING, Calls
+from controlplane.services.ended_queries import EndedQueries
 from controlplane.services.engines import Engines, WorkspaceEngine
 from controlplane.services.live_query import Limits, LiveQuery, QueryRecord, join_arrays
 from controlplane.services.rest import pause
@@ -20,6 +21,7 @@ from controlplane.services.uses import Uses
 from controlplane.settings import Settings
 from engine.clock import Clock
 from engine.errors import Code, NotFound, Overloaded, SqlError, TailraceError, UserError
+from engine.planning import PLAN_SECONDS_MAX
 from engine.protocol import (
     Analysis,
     Pipeline,
@@ -34,6 +36,10 @@ log = logging.getLogger("tailrace.queries")
 BATCH_COUNT_MAX = 100_000
 BATCH_MS_MAX = 60_000
 EXEC_MS_DEFAULT = 30_000
+# The engine's own answer at the end of its time comes first, if it answers at all.
+GRACE_SECONDS = 0.5
+EXEC_LATE = "The statement did not end within its timeout_ms; ask for less or allow more time."
+PLAN_LATE = "The statement was not planned in time; shorten it or try again later."
 # Result of exec, held whole in memory before it is sent.
 EXEC_BYTES_MAX = 64 << 20
 EXEC_TOO_LARGE = "The result is larger than 64 MiB; add a LIMIT or use queries."
@@ -62,15 +68,15 @@ class BoundedResult(msgspec.Struct, frozen=True):
 
 
 class _Workspace:
-    """Queries of one workspace; ended ones in order of their end."""
+    """Queries of one workspace."""
 
-    def __init__(self) -> None:
+    def __init__(self, records_max: int) -> None:
         self.live: dict[str, LiveQuery] = {}
-        self.ended: OrderedDict[str, QueryRecord] = OrderedDict()
+        self.ended = EndedQueries(records_max)
 
 
 class QueryService:
-    """All ad-hoc queries. Records live in memory, bounded by number and age."""
+    """All ad-hoc queries. Records live in memory, bounded by number, age and bytes."""
 
     def __init__(
         self,
@@ -87,11 +93,15 @@ class QueryService:
         self._settings = settings
         self._workspaces: dict[str, _Workspace] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._calls = Calls()
         self._closing = asyncio.Event()
         self.slow_readers = 0
 
     def _of(self, workspace: str) -> _Workspace:
-        return self._workspaces.setdefault(workspace, _Workspace())
+        found = self._workspaces.get(workspace)
+        if found is None:
+            found = self._workspaces[workspace] = _Workspace(self._settings.query_records_max)
+        return found
 
     def running(self, workspace: str) -> int:
         """How many run now."""
@@ -118,12 +128,13 @@ class QueryService:
             batch_ms=min(max(new.batch_ms, 0), BATCH_MS_MAX),
             allow=principal.statement_classes(),
         )
-        running = await self._uses.named(principal, in_sql(engine.run(request)))
+        async with self._calls.within(None, PLAN_LATE):
+            running = await self._uses.named(principal, in_sql(engine.run(request)))
         record.opened = running.opened
         if running.opened.kind == "ddl":
             await workspace.refresh()
             record.end("finished", 0, "", self._clock.now_ms())
-            self._keep(principal.workspace, record)
+            place.ended.keep(record)
             return record
         limits = Limits(
             self._settings.sse_pending_bytes_max, float(self._settings.sse_stall_seconds)
@@ -149,14 +160,9 @@ class QueryService:
         workspace.touch()
         if live.record.code == Code.SLOW_CONSUMER:
             self.slow_readers += 1
-        self._of(workspace.workspace).live.pop(live.record.id, None)
-        self._keep(workspace.workspace, live.record)
-
-    def _keep(self, workspace: str, record: QueryRecord) -> None:
-        ended = self._of(workspace).ended
-        ended[record.id] = record
-        while len(ended) > self._settings.query_records_max:
-            ended.popitem(last=False)
+        place = self._of(workspace.workspace)
+        place.live.pop(live.record.id, None)
+        place.ended.keep(live.record)
 
     def abandon(self, live: LiveQuery) -> None:
         """Its reader went away: end it in the background."""
@@ -172,9 +178,7 @@ class QueryService:
         """Records by start time, the running ones included."""
         place = self._of(principal.workspace)
         oldest = self._clock.now_ms() - self._settings.query_records_hours * 3_600_000
-        while place.ended and next(iter(place.ended.values())).end_ms < oldest:
-            place.ended.popitem(last=False)
-        records = [*place.ended.values(), *(live.record for live in place.live.values())]
+        records = [*place.ended.since(oldest), *(live.record for live in place.live.values())]
         found = [record for record in records if not tag or tag in record.tags]
         return sorted(found, key=lambda record: (record.start_ms, record.id))
 
@@ -201,7 +205,7 @@ class QueryService:
     async def delete(self, principal: Principal, query_id: str) -> None:
         """Stop it if it runs and forget its record."""
         await self.cancel(principal, query_id)
-        self._of(principal.workspace).ended.pop(query_id, None)
+        self._of(principal.workspace).ended.forget(query_id)
 
     async def pipeline(self, principal: Principal, query_id: str) -> Pipeline:
         """Operator graph of a running query; an ended one has none any more."""
@@ -216,27 +220,33 @@ class QueryService:
 
     async def analyze(self, principal: Principal, sql: str) -> Analysis:
         """What a statement is, without running it."""
-        engine = await (await self._engines.of(principal.workspace)).engine()
-        return await in_sql(engine.analyze(sql))
+        async with self._calls.within(PLAN_SECONDS_MAX + GRACE_SECONDS, PLAN_LATE):
+            engine = await (await self._engines.of(principal.workspace)).engine()
+            return await in_sql(engine.analyze(sql))
 
     async def format_sql(self, principal: Principal, sql: str) -> str:
         """The statement pretty-printed."""
-        engine = await (await self._engines.of(principal.workspace)).engine()
-        return await in_sql(engine.format_sql(sql))
+        async with self._calls.within(PLAN_SECONDS_MAX + GRACE_SECONDS, PLAN_LATE):
+            engine = await (await self._engines.of(principal.workspace)).engine()
+            return await in_sql(engine.format_sql(sql))
 
     async def execute(self, principal: Principal, sql: str, timeout_ms: int) -> BoundedResult:
         """Run one bounded statement to its end; 400 with code 159 when time is over."""
-        workspace = await self._engines.of(principal.workspace)
-        engine = await workspace.engine()
+        timeout_ms = min(max(timeout_ms, 1), self._settings.exec_ms_max)
         request = QueryRequest(
             id=self._clock.uuid4(),
             sql=sql,
             caller=principal.caller,
             bounded_only=True,
-            timeout_ms=min(max(timeout_ms, 1), self._settings.exec_ms_max),
+            timeout_ms=timeout_ms,
             allow=principal.statement_classes(),
         )
-        running = await in_sql(engine.run(request))
+        async with self._calls.within(timeout_ms / 1000 + GRACE_SECONDS, EXEC_LATE):
+            workspace = await self._engines.of(principal.workspace)
+            return await self._run_to_end(workspace, request)
+
+    async def _run_to_end(self, workspace: WorkspaceEngine, request: QueryRequest) -> BoundedResult:
+        running = await in_sql((await workspace.engine()).run(request))
         opened: QueryOpened = running.opened
         if opened.kind == "ddl":
             await workspace.refresh()
@@ -289,11 +299,12 @@ class QueryService:
                 )
 
     async def close(self) -> None:
-        """End all queries with the farewell of a stopping server."""
+        """End all queries and calls with the farewell of a stopping server."""
         self._closing.set()
+        self._calls.close()
         running = [live for place in self._workspaces.values() for live in place.live.values()]
         await asyncio.gather(
-            *(live.stop("canceled", Code.ENGINE_RESTARTED, "server stopping") for live in running)
+            *(live.stop("canceled", Code.ENGINE_RESTARTED, STOPPING) for live in running)
         )
 
 

@@ -336,6 +336,11 @@ def tried(sql: Callable[..., str], *args: str) -> str:
     return f"list_transform([struct_pack({fields})], lambda __try: TRY({inner}))[1]"
 
 
+def let(name: str, value: str, sql: str) -> str:
+    """SQL in which a name stands for a value, which is computed once."""
+    return f"list_transform([{value}], lambda {name}: {sql})[1]"
+
+
 def bounded(count: str, unit_bytes: str = "1") -> str:
     """SQL of a length that keeps a value below VALUE_BYTES_MAX: at least 0, at most the bound."""
     return f"greatest(0, least(CAST({count} AS BIGINT), {VALUE_BYTES_MAX} // {unit_bytes}))"

@@ -23,7 +23,7 @@ _INTEGER_TEXT = r"\s*[+-]?[0-9]+\s*"
 def failure(text: str, t: DataType) -> str:
     """SQL that ends the query with code 6, naming the text."""
     message = f"code 6: cannot parse text as {t}: "
-    return f"error({literal(message)} || left({text}, 100))"
+    return f"error({literal(message)} || left(CAST({text} AS VARCHAR), 100))"
 
 
 def cast_sql(arg: Arg, t: DataType) -> Bound:
@@ -62,7 +62,10 @@ def or_zero(arg: Arg, t: DataType) -> Bound:
 
 
 def _can_fail(arg: Arg, t: DataType) -> bool:
-    source = _family(arg.type)
+    """Text that is not of the form, a text too long, a number that no member has."""
+    source, target = _family(arg.type), _target(t)
+    if target == "fixed_string" or (source == "integer" and target == "enum"):
+        return True
     return source == "text" and not t.is_string
 
 

@@ -318,6 +318,7 @@ AGGREGATES: tuple[Aggregate, ...] = (
             "group_array_moving_sum",
             "number",
             doc("Running totals as an array.", ("group_array_moving_sum(x)", "[1, 3, 6, 8]")),
+            ("moving_sum",),
         ),
         _running_sum,
     ),

@@ -49,7 +49,7 @@ def parse_moment(text: str, t: DataType) -> str:
     """
     fine = "TIMESTAMP_NS" if t.scale > 6 else "TIMESTAMP"
     text = wrapped(text)
-    plain = unzoned(f"TRY_CAST({text} AS {fine})", t.zone)
+    plain = unzoned(f"TRY_CAST({text} AS {fine})", t.zone, t.scale)
     written = unzoned(f"try_strptime({text}, {_FORMATS})", t.zone)
     number = f"TRY_CAST({text} AS BIGINT)"
     offset = (
@@ -69,7 +69,8 @@ def parse_moment(text: str, t: DataType) -> str:
 def as_storage(sql: str, t: DataType, source: DataType | None = None) -> str:
     """SQL of a timestamp cut to the precision of `t` (a date: the day in the source's zone)."""
     if t.is_date:
-        return f"CAST({zoned(sql, source.zone if source else '')} AS DATE)"
+        local = zoned(sql, source.zone, source.scale) if source else sql
+        return f"CAST({local} AS DATE)"
     if source is not None and source.scale <= t.scale:
         return f"CAST({sql} AS {duckdb_type(t)})"
     return f"CAST({_cut(sql, t.scale)} AS {duckdb_type(t)})"

@@ -14,6 +14,7 @@ from engine.functions import (
     finance,
     gathering,
     geo,
+    geohash,
     hashes,
     json,
     lambdas,
@@ -21,6 +22,7 @@ from engine.functions import (
     maps,
     math,
     net,
+    sampling,
     search,
     statistics,
     text,
@@ -30,6 +32,7 @@ from engine.functions import (
     times,
     urls,
     variates,
+    xxhash,
 )
 from engine.functions.table import Aggregate, Scalar
 
@@ -49,10 +52,10 @@ SCALAR_FAMILIES: dict[str, tuple[Scalar, ...]] = {
     "Arrays": arrays.SCALARS,
     "Lambdas": lambdas.SCALARS,
     "Maps and tuples": maps.SCALARS,
-    "Hashes": hashes.SCALARS,
+    "Hashes": (*hashes.SCALARS, *xxhash.SCALARS),
     "URLs": urls.SCALARS,
     "Addresses": net.SCALARS,
-    "Geography": geo.SCALARS,
+    "Geography": (*geo.SCALARS, *geohash.SCALARS),
     "Random values": variates.SCALARS,
 }
 AGGREGATE_FAMILIES: dict[str, tuple[Aggregate, ...]] = {
@@ -60,6 +63,7 @@ AGGREGATE_FAMILIES: dict[str, tuple[Aggregate, ...]] = {
     "Statistics": (*statistics.AGGREGATES, *time_weighted.AGGREGATES),
     "Finance": finance.AGGREGATES,
     "Quantiles, arrays, best and most frequent": gathering.AGGREGATES,
+    "Samples": sampling.AGGREGATES,
 }
 
 lambda_types = lambdas.lambda_types

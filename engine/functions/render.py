@@ -9,25 +9,27 @@ from engine.types import DataType
 _FRACTIONS = ((3, "%g"), (6, "%f"), (9, "%n"))
 
 
-def zoned(sql: str, zone: str) -> str:
-    """A UTC timestamp as the wall clock of a zone (TIMESTAMP, without zone)."""
-    if zone in ("", "UTC"):
-        return sql
-    name = zone.replace("'", "''")
-    return f"timezone('{name}', timezone('UTC', CAST({sql} AS TIMESTAMP)))"
+def zoned(sql: str, zone: str, scale: int = 0) -> str:
+    """A UTC timestamp of `scale` digits as the wall clock of a zone (a timestamp without zone)."""
+    return sql if zone in ("", "UTC") else _moved(sql, "UTC", zone, scale)
 
 
-def unzoned(sql: str, zone: str) -> str:
-    """The wall clock of a zone as a UTC timestamp."""
-    if zone in ("", "UTC"):
-        return sql
-    name = zone.replace("'", "''")
-    return f"timezone('UTC', timezone('{name}', CAST({sql} AS TIMESTAMP)))"
+def unzoned(sql: str, zone: str, scale: int = 0) -> str:
+    """The wall clock of a zone, a timestamp of `scale` digits, as a UTC timestamp."""
+    return sql if zone in ("", "UTC") else _moved(sql, zone, "UTC", scale)
+
+
+def _moved(sql: str, source: str, target: str, scale: int) -> str:
+    """From one zone's clock to another's; DuckDB moves microseconds, the rest is carried along."""
+    ticks = f"epoch_ns({sql})"
+    micros = f"make_timestamp({ticks} // 1000)" if scale > 6 else f"CAST({sql} AS TIMESTAMP)"
+    moved = f"timezone({_key(target)}, timezone({_key(source)}, {micros}))"
+    return f"make_timestamp_ns(epoch_us({moved}) * 1000 + {ticks} % 1000)" if scale > 6 else moved
 
 
 def time_text(sql: str, scale: int, zone: str = "") -> str:
     """`YYYY-MM-DD hh:mm:ss[.fraction]` with exactly `scale` digits."""
-    shown = zoned(sql, zone)
+    shown = zoned(sql, zone, scale)
     if scale == 0:
         return f"strftime({shown}, '%Y-%m-%d %H:%M:%S')"
     digits, specifier = next(f for f in _FRACTIONS if scale <= f[0])

@@ -176,8 +176,9 @@ def _from_utc(name: str, into: bool) -> Callable[[tuple[Arg, ...]], Bound]:
     def render(args: tuple[Arg, ...]) -> Bound:
         zone = constant_text(name, 1, args[1])
         parse_type(f"datetime({zone!r})")
-        sql = zoned(args[0].sql, zone) if into else unzoned(args[0].sql, zone)
         t = args[0].type.inner
+        move = zoned if into else unzoned
+        sql = move(args[0].sql, zone, t.scale)
         return Bound(as_storage(sql, t, t), result_of(t, args))
 
     return render

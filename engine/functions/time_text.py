@@ -102,7 +102,7 @@ def _format(args: tuple[Arg, ...]) -> Bound:
     """format_datetime(time, format[, zone])."""
     name = "format_datetime"
     zone = zone_of(name, args, 2)
-    wall = zoned(args[0].sql, zone)
+    wall = zoned(args[0].sql, zone, args[0].type.scale)
     pieces: list[str] = []
     pattern = ""
     own = {

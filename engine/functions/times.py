@@ -38,7 +38,7 @@ def zone_of(name: str, args: tuple[Arg, ...], at: int) -> str:
 
 def local(name: str, args: tuple[Arg, ...], at: int = 1) -> str:
     """The first argument as a wall clock."""
-    return wrapped(zoned(args[0].sql, zone_of(name, args, at)))
+    return wrapped(zoned(args[0].sql, zone_of(name, args, at), args[0].type.scale))
 
 
 def result_of(t: DataType, args: tuple[Arg, ...]) -> DataType:

@@ -38,8 +38,8 @@ _PLAIN_TEXTS = frozenset(("string",))
 def cast_column(values: pa.Array, t: DataType) -> pa.Array:
     """The column as `arrow_type(t)`; nulls stay. Raises Unfit with the row of the first bad value.
 
-    Floats become integers by dropping the fraction; numbers out of range are refused; texts are
-    read as an ingest body's would be.
+    Numbers that the column cannot hold are refused, as is a fraction in an integer; texts are read
+    as an ingest body's would be.
     """
     inner = t.inner
     if pa.types.is_dictionary(values.type):
@@ -111,10 +111,8 @@ def _from_number(values: pa.Array, t: DataType) -> pa.Array:
     target = arrow_type(t)
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
-    if t.is_integer and pa.types.is_floating(values.type):
-        values = pc.trunc(values)
-    elif t.is_integer and pa.types.is_decimal(values.type):
-        values = pc.trunc(values).cast(pa.decimal128(38, 0))
+    if t.is_integer and pa.types.is_decimal(values.type):
+        values = values.cast(pa.decimal128(38, 0))
     elif t.is_decimal and pa.types.is_floating(values.type):
         raise TypeError("one by one: through the shortest text of the float")
     cast = values.cast(target)

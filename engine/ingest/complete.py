@@ -13,6 +13,7 @@ from engine import duck
 from engine.batch import ROW_NUMBER, TP_TIME
 from engine.compute import pc
 from engine.errors import Code, IngestError, UserError
+from engine.failures import failure_of
 from engine.ingest.cast import cast_column
 from engine.ingest.rules import rules_of
 from engine.ingest.shape import Given
@@ -197,7 +198,7 @@ class Completer:
         except duck.Error as error:
             row = self._bad_row(plan, batch)
             raise IngestError(
-                f"row {row + 1}: cannot compute column {columns}: {_first_line(error)}",
+                f"row {row + 1}: cannot compute column {columns}: {_reason(error)}",
                 Code.TYPE_MISMATCH,
             ) from None
 
@@ -256,7 +257,7 @@ class Completer:
         except duck.Error as error:
             names = ", ".join(left)
             raise UserError(
-                f"the default of column {names} is not valid: {_first_line(error)}"
+                f"the default of column {names} is not valid: {_reason(error)}"
             ) from None
         return _Plan(step, schema, tuple(left))
 
@@ -284,5 +285,6 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:300]
+def _reason(error: Exception) -> str:
+    """What DuckDB says, as a clause without its prefixes."""
+    return failure_of(error).message.rstrip(".")[:300]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import pyarrow as pa
@@ -11,6 +13,7 @@ import pyarrow as pa
 from engine import duck
 from engine.batch import ROW_NUMBER, TP_TIME
 from engine.errors import Code, UserError
+from engine.failures import INTERNAL, failure_of
 from engine.schema import StoredColumn, StoredSchema
 from engine.types import DataType, arrow_type, duckdb_type, zero_value
 
@@ -38,6 +41,8 @@ class Rule:
 
     def values(self, count: int, instant_ms: int) -> pa.Array | None:
         """The column of `count` rows; None if an expression must be computed."""
+        if count == 0 and self.kind != "expression":  # Arrow cannot repeat a nested value 0 times
+            return pa.array([], arrow_type(self.type))
         if self.kind == "constant":
             return pa.repeat(self.constant, count)
         if self.kind == "instant":
@@ -62,6 +67,22 @@ def rules_of(schema: StoredSchema, session: Callable[[], duck.Session]) -> dict[
     return rules
 
 
+def check_defaults(schema: StoredSchema, open_session: Callable[[], duck.Session]) -> None:
+    """Try the defaults of a new stream that need no column; raises UserError as `rules_of`.
+
+    In a session of its own, made only if there is something to try.
+    """
+    with ExitStack() as stack:
+
+        @cache
+        def session() -> duck.Session:
+            made = open_session()
+            stack.callback(made.close)
+            return made
+
+        rules_of(schema, session)
+
+
 def _rule(column: StoredColumn, schema: StoredSchema, session: Callable[[], duck.Session]) -> Rule:
     t = column.type
     sql, copies = column.default_sql, ""
@@ -77,13 +98,13 @@ def _rule(column: StoredColumn, schema: StoredSchema, session: Callable[[], duck
         return Rule(t, "constant", pa.scalar(zero_value(t), arrow_type(t)))
     needs = frozenset(c.name for c in schema.columns if _quoted(c.name) in sql)
     if not needs:
-        found = _probe(sql, t, session())
+        found = _probe(column.name, sql, t, session())
         if found is not None:
             return found
     return Rule(t, "expression", None, sql, needs, copies)
 
 
-def _probe(sql: str, t: DataType, session: duck.Session) -> Rule | None:
+def _probe(name: str, sql: str, t: DataType, session: duck.Session) -> Rule | None:
     """Whether SQL without columns is a constant or the instant; None if it is neither."""
     seen: list[pa.Scalar] = []
     for probe in _PROBES:
@@ -91,10 +112,16 @@ def _probe(sql: str, t: DataType, session: duck.Session) -> Rule | None:
         rows = f"(SELECT range AS {ROW_NUMBER} FROM range({_PROBE_ROWS}))"
         text = f"CAST(({bound}) AS {duckdb_type(t)})"
         try:
-            column = session.query(f"SELECT {text} AS v FROM {rows}").column(0)
+            with session.limited():
+                column = session.query(f"SELECT {text} AS v FROM {rows}").column(0)
+        except duck.InterruptException:
+            message = f"the default of column '{name}' takes too long to compute; make it cheaper"
+            raise UserError(message, Code.TIMEOUT) from None
         except duck.Error as error:
-            message = str(error).splitlines()[0][:300]
-            raise UserError(f"a default is not valid: {message}") from None
+            failure = failure_of(error)
+            message = f"the default of column '{name}' is not valid: {failure.message}"
+            code = Code.BAD_ARGUMENTS if failure.code == INTERNAL else failure.code
+            raise UserError(message, code) from None
         values = column.combine_chunks()
         if len(values.unique()) != 1:
             return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from engine.batch import StreamSlice
 from engine.log import frame
 from engine.log.codec import (
     CommitCodec,
@@ -229,8 +230,20 @@ class Recoverer:
         found = self.found
         found.last_instant_ms = max(found.last_instant_ms, head.instant_ms)
         found.before = tuple(Touched(p.stream_id, p.first_sn, p.appends) for p in head.parts)
-        if item.position <= self._sealed:
-            return
+        notes = notes_of(head)
+        unsealed = item.position > self._sealed
+        slices = self._slices(item, head) if unsealed else ()
+        # Drops that are in history already count too: a footer still names their streams.
+        for note in notes:
+            if note.kind == DROP:
+                self._drop(note.data.decode())
+        if unsealed:
+            found.commits += 1
+            self._on_commit(Commit(item.position, head.instant_ms, slices, notes))
+
+    def _slices(self, item: frame.Frame, head: Head) -> tuple[StreamSlice, ...]:
+        """The rows of a commit that is not in history; counts its numbers and ids."""
+        found = self.found
         slices, lost = self._parts.codec.slices(head, item.body)
         for part in head.parts:
             self._missing(part.stream_id, part.first_sn)
@@ -242,12 +255,7 @@ class Recoverer:
             self._seen_at[part.stream_id] = item.position
             for sn, key in part.ids:
                 self._on_id(part.stream_id, sn, key, head.instant_ms)
-        notes = notes_of(head)
-        for note in notes:
-            if note.kind == DROP:
-                self._drop(note.data.decode())
-        found.commits += 1
-        self._on_commit(Commit(item.position, head.instant_ms, tuple(slices), notes))
+        return tuple(slices)
 
     def _drop(self, stream_id: str) -> None:
         self.found.dropped.add(stream_id)

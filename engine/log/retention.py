@@ -13,7 +13,7 @@ class Pin:
     """An owner still needs the commits from `position` on.
 
     The pin lapses when more than `bytes_max` of log or `age_ms_max` of time lie behind it
-    (0 = unlimited): these are the log retentions of the stream it reads.
+    (0 or less = unlimited): these are the log retentions of the stream it reads.
     """
 
     position: int
@@ -61,8 +61,7 @@ class Retention:
         for owner, pin in list(self._pins.items()):
             held = [s for s in segments if s.last_position >= pin.position]
             too_large = 0 < pin.bytes_max < sum(s.size for s in held)
-            too_old = bool(
-                pin.age_ms_max and held and held[0].last_instant_ms < now_ms - pin.age_ms_max
-            )
+            age_ms = now_ms - held[0].last_instant_ms if held else 0
+            too_old = 0 < pin.age_ms_max < age_ms
             if too_large or too_old:
                 del self._pins[owner]

@@ -9,9 +9,10 @@ from __future__ import annotations
 from sqlglot import exp
 
 from engine.errors import Code, SqlError
-from engine.functions.registry import scalar
+from engine.functions.registry import names, scalar
 from engine.sql.expressions import ENGINE_FUNCTIONS
 from engine.sql.names import find_aggregate
+from engine.sql.nearest import did_you_mean
 from engine.sql.nodes import (
     SELECT_ARGS,
     ArrayJoin,
@@ -121,7 +122,9 @@ def _check_call(call: Call) -> None:
     name = text_of(call)
     if isinstance(call.parent, Source):
         if name not in TABLE_FUNCTIONS:
-            raise SqlError(f"table function {name[:80]} does not exist", Code.UNKNOWN_FUNCTION)
+            hint = did_you_mean(name, TABLE_FUNCTIONS)
+            message = f"table function {name[:80]} does not exist{hint}"
+            raise SqlError(message, Code.UNKNOWN_FUNCTION)
         return
     known = (
         name in STREAM_ONLY_FUNCTIONS
@@ -130,4 +133,5 @@ def _check_call(call: Call) -> None:
         or find_aggregate(name) is not None
     )
     if not known:
-        raise SqlError(f"function {name[:80]} does not exist", Code.UNKNOWN_FUNCTION)
+        hint = did_you_mean(name.lower(), [*names(), *ENGINE_FUNCTIONS, *STREAM_ONLY_FUNCTIONS])
+        raise SqlError(f"function {name[:80]} does not exist{hint}", Code.UNKNOWN_FUNCTION)

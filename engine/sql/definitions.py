@@ -9,6 +9,7 @@ from typing import Literal, cast
 import msgspec
 from sqlglot import exp
 
+from engine.batch import TP_TIME
 from engine.errors import Code, SqlError
 from engine.protocol import ColumnDef, Definition
 from engine.schema import StoredColumn, StoredSchema
@@ -232,8 +233,9 @@ def replace_type(column: ColumnDef) -> ColumnDef:
 def check_definition(definition: Definition) -> Definition:
     """Check a stream's definition (from SQL or REST) and fill types and `create_query`.
 
-    Raises SqlError: 36 for impossible shapes, 15 for a column twice, 50 for an unknown type, 48
-    for what this version cannot store, and whatever the defaults, TTL and event time raise.
+    Raises SqlError: 36 for impossible shapes, 15 for a column twice, 50 for an unknown type, 43
+    for a type that the column cannot have, 48 for what this version cannot store, and whatever the
+    defaults, TTL and event time raise.
     """
     if not definition.columns:
         raise SqlError(f"stream {definition.name} has no columns", Code.BAD_ARGUMENTS)
@@ -249,11 +251,14 @@ def check_definition(definition: Definition) -> Definition:
         if column.name.lower() in seen:  # stored rows are read without regard to case
             message = f"column {column.name} is declared twice, or differs only in case"
             raise SqlError(message, Code.DUPLICATE_COLUMN)
-        if column.name in _RESERVED or column.name.startswith("__"):
+        if _is_reserved(column.name):
             raise SqlError(f"column name {column.name} is reserved", Code.BAD_ARGUMENTS)
         seen.add(column.name.lower())
     _check_mode(definition)
     bound = bind_columns(definition)
+    for column in bound:
+        _check_type(definition, column)
+    _check_row_expressions(definition, bound)
     columns = tuple(
         _with_type(column, found) for column, found in zip(definition.columns, bound, strict=True)
     )
@@ -266,13 +271,70 @@ def check_definition(definition: Definition) -> Definition:
     return msgspec.structs.replace(definition, create_query=create_query(definition))
 
 
+def _is_reserved(name: str) -> bool:
+    """Names are compared as DuckDB does, without regard to case; `_tp_time` may be declared."""
+    lower = name.lower()
+    return lower in _RESERVED or name.startswith("__") or (lower == TP_TIME and name != TP_TIME)
+
+
+def _check_type(definition: Definition, column: BoundColumn) -> None:
+    """SqlError 43 for a column of a type with which no row could be stored or read."""
+    where = f"of {definition.name}"
+    if column.name == TP_TIME:
+        if column.alias or column.type.is_nullable or not column.type.is_time:
+            message = (
+                f"column _tp_time {where} must be a stored datetime or datetime64 that is never "
+                f"null, since windows and rewinding read it; it is {_shown(column)}. Leave it out, "
+                "or give the column another name and compute the time by event_time_column"
+            )
+            raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
+    elif definition.kind == "stream" and not column.alias and not _is_storable(column.type):
+        message = (
+            f"column {column.name} {where} cannot be of type {column.type}: intervals and columns "
+            "without a type are not stored. Store a number, or compute the column by ALIAS"
+        )
+        raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
+
+
+def _shown(column: BoundColumn) -> str:
+    return "an alias" if column.alias else str(column.type)
+
+
+def _is_storable(t: DataType) -> bool:
+    return not (t.is_interval or t.name == "nothing") and all(map(_is_storable, t.args))
+
+
+def _check_row_expressions(definition: Definition, columns: tuple[BoundColumn, ...]) -> None:
+    """SqlError 36 when what is computed for each row would need a query."""
+    found = [(f"the default of {c.name}", c.expression) for c in columns if c.expression]
+    texts = {
+        "event_time_column": definition.event_time_column,
+        "the TTL": definition.ttl_expression,
+    }
+    names = {c.name for c in columns}
+    for what, text in texts.items():
+        if text and text.strip("`") not in names:
+            found.append((what, parse_expression(text)))
+    for what, expression in found:
+        if expression.find(exp.Query):
+            message = (
+                f"{what} of {definition.name} holds a query: it is computed for each row out of "
+                "that row's columns alone. Join when reading, in a query or a view"
+            )
+            raise SqlError(message, Code.BAD_ARGUMENTS)
+
+
 def _check_mode(definition: Definition) -> None:
     if definition.engine not in ("Stream", "") or definition.mode != "append":
         what = definition.engine if definition.engine not in ("Stream", "") else definition.mode
         if definition.mode.endswith("_kv") and not definition.primary_key:
             message = f"a {definition.mode} stream needs a primary key"
             raise SqlError(message, Code.BAD_ARGUMENTS)
-        raise SqlError(f"{what} streams are not supported yet", Code.NOT_IMPLEMENTED)
+        message = (
+            f"{what} streams are not supported yet: use an append stream and read the last row of "
+            "each key by latest(column) ... GROUP BY key"
+        )
+        raise SqlError(message, Code.NOT_IMPLEMENTED)
 
 
 def _with_type(column: ColumnDef, bound: BoundColumn) -> ColumnDef:

@@ -123,7 +123,8 @@ class ExpressionParser(parser.Parser):
     def fail(self, message: str, code: int = Code.SYNTAX_ERROR) -> Any:
         """Raise SqlError naming the place."""
         token = self._curr or self._prev
-        raise SqlError(f"{message} (line {token.line}, column {token.col})", code)
+        column = max(1, token.col - (token.end - token.start))  # sqlglot names the last one
+        raise SqlError(f"{message} (line {token.line}, column {column})", code)
 
     def word(self, *words: str) -> bool:
         """Take these words, in any case, if all of them follow."""

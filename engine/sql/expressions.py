@@ -360,8 +360,7 @@ def _not_yet(binder: Binder, call: Call) -> Arg:
 
 
 _LATER_FUNCTIONS = (
-    "lag lags neighbor row_number moving_sum date_diff_within lag_behind dict_get "
-    "dict_get_or_default dict_has"
+    "lag lags neighbor row_number date_diff_within lag_behind dict_get dict_get_or_default dict_has"
 )
 _SPECIAL: dict[str, Callable[[Binder, Call], Arg]] = {
     "earliest_ts": _earliest,

@@ -12,48 +12,10 @@ from sqlglot.tokens import TokenType as T
 
 from engine.errors import Code
 from engine.protocol import ColumnDef
+from engine.sql import later
 from engine.sql import statements as st
 from engine.sql.grammar import QueryParser
 
-# First words of statements of the dialect that this version does not run.
-_LATER = [
-    "SUBSCRIBE",
-    "UNSUBSCRIBE",
-    "RECOVER",
-    "DELETE",
-    "SYSTEM",
-    "ATTACH",
-    "DETACH",
-    "EXCHANGE",
-    "BACKUP",
-    "RESTORE",
-    "OPTIMIZE",
-    "REPLACE",
-    "UPDATE",
-    "GRANT",
-    "REVOKE",
-    "SET",
-    "BEGIN",
-    "COMMIT",
-    "ROLLBACK",
-]
-_CREATE_LATER = [
-    "MATERIALIZED",
-    "EXTERNAL",
-    "MUTABLE",
-    "FUNCTION",
-    "AGGREGATE",
-    "REMOTE",
-    "DATABASE",
-    "DICTIONARY",
-    "FORMAT",
-    "SCHEMA",
-    "ALERT",
-    "TASK",
-    "USER",
-    "ROLE",
-    "INPUT",
-]
 _COLUMN_DEFAULTS = {"DEFAULT": "default", "ALIAS": "alias", "MATERIALIZED": "materialized"}
 
 
@@ -100,9 +62,12 @@ class StatementParser(QueryParser):
         if first in table:
             self._advance()
             return table[first]()
-        if first in _LATER:
-            self.fail(f"{first} is not supported", Code.NOT_IMPLEMENTED)
+        if first in later.STATEMENTS:
+            self._later(first, later.STATEMENTS[first])
         return self.fail(f"syntax error: unexpected {self.here()}")
+
+    def _later(self, what: str, way_out: str) -> None:
+        self.fail(later.not_supported(what, way_out), Code.NOT_IMPLEMENTED)
 
     def _select_statement(self) -> st.Select:
         query = self.query()
@@ -126,8 +91,9 @@ class StatementParser(QueryParser):
 
     def _create(self) -> st.Statement:
         or_replace = self.word("OR", "REPLACE")
-        if self._curr.text.upper() in _CREATE_LATER:
-            self.fail(f"CREATE {self._curr.text.upper()} is not supported", Code.NOT_IMPLEMENTED)
+        word = self._curr.text.upper()
+        if word in later.CREATED:
+            self._later(f"CREATE {word}", later.CREATED[word])
         if self.word("VIEW"):
             return self._create_view(or_replace)
         kind = "random_stream" if self.word("RANDOM") else "stream"
@@ -284,7 +250,7 @@ class StatementParser(QueryParser):
 
     def _alter(self) -> st.Alter:
         if self.word("VIEW"):
-            self.fail("ALTER VIEW is not supported", Code.NOT_IMPLEMENTED)
+            self._later("ALTER VIEW", later.ALTER_VIEW)
         self.expect("STREAM")
         alter = st.Alter(self._object("the stream's name"), text=self._text())
         while True:
@@ -296,9 +262,9 @@ class StatementParser(QueryParser):
                 alter = replace(alter, comment=self._string())
             elif self.word("MODIFY", "SETTINGS") or self.word("MODIFY", "SETTING"):
                 alter = replace(alter, settings={**alter.settings, **self.settings()})
-            elif self._curr.text.upper() in ("ADD", "DROP", "RENAME", "MODIFY", "DELETE"):
-                what = f"{self._curr.text} {self._next.text}".upper()
-                self.fail(f"ALTER STREAM ... {what[:60]} is not supported", Code.NOT_IMPLEMENTED)
+            elif (word := self._curr.text.upper()) in later.ALTERED:
+                what = f"ALTER STREAM ... {word} {self._next.text.upper()[:40]}".rstrip()
+                self._later(what, later.ALTERED[word])
             else:
                 self.fail(f"syntax error: unexpected {self.here()} in ALTER STREAM")
             if not self._match(T.COMMA):

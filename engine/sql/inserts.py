@@ -11,6 +11,7 @@ from engine.sql.definitions import bind_columns
 from engine.sql.logical import BoundedQuery, Column
 from engine.sql.lower_bounded import lower_bounded, tables_in
 from engine.sql.names import use
+from engine.sql.narrowing import passed_cells, passed_type
 from engine.sql.relations import Field, Inline, is_bounded, quoted
 from engine.sql.select import aligned, bind_query, values_rows
 from engine.sql.settings import QUERY_SETTINGS, check_settings
@@ -22,8 +23,9 @@ _DISCARDED = ("_tp_sn", "_tp_append_time", "_tp_shard", "_tp_delta")
 
 @dataclass(frozen=True, slots=True)
 class InsertPlan:
-    """Where the rows go. The rows' query gives exactly `columns`; the stream's other columns take
-    their defaults. `idempotency_id` empty: none."""
+    """Where the rows go. The rows' query gives exactly `columns`, numbers in a type that holds them
+    (`engine.sql.narrowing`); the stream's other columns take their defaults. `idempotency_id`
+    empty: none."""
 
     stream: str
     columns: tuple[Column, ...]
@@ -83,7 +85,7 @@ def _values(statement: Insert, targets: tuple[Column, ...], context: Context) ->
             raise SqlError(message, 20)
     names = tuple(c.name for c in targets)
     rows = [list(row) for row in statement.values]
-    sql, columns = values_rows(rows, names, targets, context)
+    sql, columns = values_rows(rows, names, targets, context, passed_cells)
     return BoundedQuery(sql, tables_in(sql, context.facts), columns)
 
 
@@ -102,6 +104,8 @@ def _select(statement: Insert, targets: tuple[Column, ...], context: Context) ->
         use(field)
     if item.relation is None:
         item = Item(Inline("SELECT 1 AS __one", ()), item.fields)
+    pairs = zip(targets, item.fields, strict=True)
+    targets = tuple(Column(c.name, passed_type(f.type, c.type)) for c, f in pairs)
     relation = aligned(item, targets)
     fields = tuple(Field(c.name, c.type, quoted(c.name)) for c in targets)
     return lower_bounded(Item(relation, fields), context.facts)

@@ -15,6 +15,7 @@ from engine.functions.table import Aggregate, Arg
 from engine.sql.containers import field_of
 from engine.sql.context import Context
 from engine.sql.expressions import Binder
+from engine.sql.nearest import did_you_mean
 from engine.sql.nodes import Call, ColumnsMatching, children, text_of
 from engine.sql.operators import cast_to
 from engine.sql.relations import Field, Read
@@ -187,12 +188,14 @@ class ColumnScope:
 
     def origin(self, node: exp.Column) -> tuple[Read, str] | None:
         """The stream column that a column or alias is a plain copy of."""
-        name, table = node.name, text_of(node, "table")
-        alias = None if table else self.names.aliases.get(name)
-        if isinstance(alias, exp.Column) and alias.name != name:
-            return self.origin(alias)
-        field = self.names.field(name, table)
-        return field.origin if field is not None else None
+        for _ in range(ALIAS_DEPTH_MAX):  # aliases may name each other in a circle
+            name, table = node.name, text_of(node, "table")
+            alias = None if table else self.names.aliases.get(name)
+            if not isinstance(alias, exp.Column) or alias.name == name:
+                field = self.names.field(name, table)
+                return field.origin if field is not None else None
+            node = alias
+        return None
 
 
 def use(field: Field) -> Arg:
@@ -211,10 +214,7 @@ def result_sql(arg: Arg) -> str:
 
 def unknown_column(name: str, names: Names) -> SqlError:
     """Error 47, with the nearest name that exists."""
-    import difflib
-
-    close = difflib.get_close_matches(name, list(names.by_name) + list(names.aliases), 1, 0.7)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = did_you_mean(name, [*names.by_name, *names.aliases])
     return SqlError(f"column {name[:120]} does not exist{hint}", Code.UNKNOWN_IDENTIFIER)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -381,8 +382,12 @@ def values_rows(
     names: tuple[str, ...],
     columns: tuple[Column, ...] | None,
     context: Context,
+    passed: Callable[[list[Arg], list[str], DataType], tuple[list[str], DataType]] | None = None,
 ) -> tuple[str, tuple[Column, ...]]:
-    """DuckDB SQL of constant rows, and their columns; types given or found."""
+    """DuckDB SQL of constant rows, and their columns; types given or found.
+
+    `passed` may put the cells of a column into another type (`engine.sql.narrowing`).
+    """
     binder = Binder(ColumnScope(Names((), {}), context))
     bound = [[binder.bind(cell) for cell in row] for row in rows]
     if columns is None:
@@ -390,10 +395,16 @@ def values_rows(
         columns = tuple(Column(n, t) for n, t in zip(names, types, strict=True))
     if len(columns) != len(bound[0]):
         raise SqlError(f"rows have {len(bound[0])} values for {len(columns)} columns", 36)
-    lines = [
-        "(" + ", ".join(_cell(a, c.type) for a, c in zip(row, columns, strict=True)) + ")"
-        for row in bound
-    ]
+    table: list[list[str]] = []
+    found: list[Column] = []
+    for column, *cells in zip(columns, *bound, strict=True):
+        sql, t = [_cell(arg, column.type) for arg in cells], column.type
+        if passed is not None:
+            sql, t = passed(cells, sql, t)
+        table.append(sql)
+        found.append(Column(column.name, t))
+    columns = tuple(found)
+    lines = [f"({', '.join(row)})" for row in zip(*table, strict=True)]
     heads = ", ".join(quoted(c.name) for c in columns)
     return f"SELECT * FROM (VALUES {', '.join(lines)}) AS __v({heads})", columns
 

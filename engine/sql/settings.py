@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from engine.errors import Code, SqlError
+from engine.sql.nearest import did_you_mean
 
 _QUERY = [
     "seek_to",
@@ -86,6 +89,10 @@ _STREAM = [
 ]
 QUERY_SETTINGS = frozenset(_QUERY) | frozenset(_WITHOUT_EFFECT)
 STREAM_SETTINGS = frozenset(_STREAM)
+# What stored rows and their times depend on.
+_FIXED = ("mode", "event_time_column", "event_time_column_zone", "event_time_timezone")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
+_INT64_MAX = (1 << 63) - 1
 DROP_SETTINGS = frozenset(("enable_dependency_check", "force_drop_big_stream", "synchronous_ddl"))
 
 
@@ -93,7 +100,20 @@ def check_settings(given: dict[str, str], known: frozenset[str], where: str) -> 
     """SqlError 115 for a name that is not known."""
     for name in given:
         if name not in known:
-            raise SqlError(f"{where} has no setting {name[:80]}", Code.UNKNOWN_SETTING)
+            hint = did_you_mean(name, known)
+            raise SqlError(f"{where} has no setting {name[:80]}{hint}", Code.UNKNOWN_SETTING)
+
+
+def check_altered(given: dict[str, str], name: str) -> None:
+    """SqlError 115 for settings that no stream has, 36 for those that stay as they are created."""
+    check_settings(given, STREAM_SETTINGS, "a stream")
+    for setting in given:
+        if setting in _FIXED:
+            message = (
+                f"setting {setting} of {name} is fixed when the stream is created. Create another "
+                f"stream with it, then insert into it select ... from table({name})"
+            )
+            raise SqlError(message, Code.BAD_ARGUMENTS)
 
 
 def flag_setting(given: dict[str, str], name: str, *, default: bool) -> bool:
@@ -105,10 +125,10 @@ def flag_setting(given: dict[str, str], name: str, *, default: bool) -> bool:
 
 
 def number_setting(given: dict[str, str], name: str, default: int) -> int:
-    """A setting that is a whole number; SqlError 36 if it is not."""
+    """A setting that is a whole number of 64 bits; SqlError 36 if it is not."""
     text = given.get(name, "")
     if not text:
         return default
-    if not text.lstrip("-").isdigit():
-        raise SqlError(f"setting {name} must be a whole number", Code.BAD_ARGUMENTS)
+    if not _WHOLE_NUMBER.fullmatch(text) or abs(int(text)) > _INT64_MAX:
+        raise SqlError(f"setting {name} must be a whole number of 64 bits", Code.BAD_ARGUMENTS)
     return int(text)

@@ -18,7 +18,7 @@ from connectors.backoff import Backoff
 from connectors.buffer import Buffer, BufferLimits
 from connectors.contract import SourceBatch, SourceContext, SourceDefinition, SourceSpec
 from connectors.runner import SourceRunner, Surroundings
-from engine.errors import EngineUnavailable, IngestError, Overloaded, StorageFull
+from engine.errors import EngineUnavailable, IngestError, NotFound, Overloaded, StorageFull
 
 DEFINITION = SourceDefinition("id1", "default", "n", "scripted", "s")
 
@@ -192,6 +192,46 @@ async def test_only_the_refused_part_of_an_append_is_dropped(bench: Bench) -> No
     stats = bench.runner.stats(600_000, 600_000)
     assert (stats.sent, stats.dropped, stats.buffered) == (3, 1, 0)
     assert bench.runner.status().status == "running"
+    assert bench.runner.status().message == "row 1: bad"  # what is lost is not forgotten
+
+
+async def test_the_status_says_why_every_event_is_refused(bench: Bench) -> None:
+    bench.engine.refuse = lambda _body: IngestError("row 1, column 'v': cannot read it")
+    bench.runner.start()
+    await bench.run()
+    assert bench.runner.status().message == ""
+    bench.script.give(b"a")
+    await bench.run()
+    status = bench.runner.status()
+    assert (status.status, status.message) == ("running", "row 1, column 'v': cannot read it")
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_stop_does_not_wait_for_a_stream_that_is_gone(bench: Bench, known: bool) -> None:
+    bench.engine.refuse = lambda _body: NotFound("A stream named 's' does not exist.")
+    bench.runner.start()
+    bench.script.give(b"a")
+    if known:
+        await bench.run(3_000)
+        assert bench.runner.status().status == "failed"
+    begun = bench.time.clock.monotonic()
+    stop = asyncio.create_task(bench.runner.stop())
+    await bench.run()
+    assert stop.done()
+    await stop
+    assert bench.time.clock.monotonic() == begun
+    assert bench.runner.status().status == "stopped"
+
+
+async def test_rows_for_a_stream_that_comes_back_are_stored(bench: Bench) -> None:
+    bench.engine.refuse = lambda _body: NotFound("A stream named 's' does not exist.")
+    bench.runner.start()
+    bench.script.give(b"a")
+    await bench.run(3_000)
+    bench.engine.refuse = lambda _body: None
+    await bench.run(3_000)
+    assert bench.engine.appends == [b"a"]
+    assert (bench.runner.status().status, bench.runner.status().message) == ("running", "")
 
 
 async def test_idempotency_ids_reach_the_engine_one_by_one(bench: Bench) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from controlplane.db.session import store_url
+from controlplane.services.ended_queries import TEXT_BYTES_MAX
 from tests.controlplane.conftest import API, KEY, Plane, listening, make_plane, settings_for
 from tests.sse_parser import Event, Parser, read_events
 
@@ -314,3 +315,74 @@ async def test_large_batches_are_split_below_the_readers_limit(
     assert [row[1] for row in rows] == list(range(3000))
     sizes = [len(json.dumps(event.data)) for event in events if event.name == "rows"]
     assert max(sizes) <= 600_000
+
+
+class Hanging:
+    """An engine call that never answers."""
+
+    def __init__(self) -> None:
+        self.called = asyncio.Event()
+        self.left = asyncio.Event()
+
+    async def __call__(self, *_: Any) -> Any:
+        self.called.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.left.set()
+
+
+async def test_exec_ends_in_its_time_when_the_engine_does_not_answer(lite: Plane) -> None:
+    lite.engine.run = hanging = Hanging()
+    body = {"sql": "SELECT 1", "type": "historical", "timeout_ms": 50}
+    answer = await asyncio.wait_for(lite.client.post(f"{API}/exec", json=body), 10)
+    assert (answer.status_code, answer.json()["code"]) == (400, 159)
+    assert hanging.left.is_set()
+
+
+@pytest.mark.parametrize(
+    ("call", "path", "body"),
+    [
+        ("run", "exec", {"sql": "SELECT 1", "type": "historical"}),
+        ("run", "queries", {"sql": "SELECT 1"}),
+        ("analyze", "sqlanalyze", {"sql": "SELECT 1"}),
+        ("format_sql", "format", {"sql": "SELECT 1"}),
+    ],
+)
+async def test_shutdown_answers_calls_under_way(
+    lite: Plane, call: str, path: str, body: dict[str, Any]
+) -> None:
+    hanging = Hanging()
+    setattr(lite.engine, call, hanging)
+    waiting = asyncio.create_task(lite.client.post(f"{API}/{path}", json=body))
+    await hanging.called.wait()
+    await lite.app.begin_stop()
+    answer = await asyncio.wait_for(waiting, 10)
+    assert answer.status_code == 503
+    assert answer.json() == {"code": 503, "message": "server stopping", "system": "neutron"}
+
+
+async def test_a_caller_of_exec_who_hangs_up_frees_the_engine(lite: Plane) -> None:
+    lite.engine.run = hanging = Hanging()
+    async with listening(lite.app) as url, httpx.AsyncClient(base_url=url) as client:
+        body = {"sql": "SELECT 1", "type": "historical"}
+        headers = {"X-Api-Key": KEY}
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(f"{API}/exec", json=body, headers=headers, timeout=0.3)
+        await asyncio.wait_for(hanging.left.wait(), 2)
+
+
+async def test_ended_queries_are_bounded_in_bytes(lite: Plane) -> None:
+    long = "SELECT '" + "x" * 250_000 + "'"
+    for _ in range(40):
+        await lite.client.post(f"{API}/queries", json={"sql": long, "tags": ["long"]})
+    await lite.client.post(f"{API}/queries", json={"sql": "SELECT 1", "tags": ["newest"]})
+    answer = await lite.client.get(f"{API}/queries")
+    assert len(answer.content) <= TEXT_BYTES_MAX * 1.1
+    shown = answer.json()
+    assert 10 <= len(shown) < 40
+    assert shown[-1]["tags"] == ["newest"]
+    assert shown[0]["sql"] == shown[0]["analysis"]["original_query"] == long
+    record = lite.app.queries.get(await lite.admin(), shown[0]["id"])
+    assert record.opened is not None
+    assert record.opened.analysis.original_query is record.sql

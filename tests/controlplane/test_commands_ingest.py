@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -106,8 +107,57 @@ def test_csv_header_that_does_not_fit_stores_nothing(server: StandIn, tmp_path: 
 def test_lines_go_whole_into_raw(server: StandIn, tmp_path: Path) -> None:
     file = tmp_path / "app.log"
     file.write_bytes(b"first\r\n\n  third")
+    server.columns["raw"] = "string"
     assert run(server, file).exit_code == 0
     assert server.bodies == [("lines", b"first\n\n  third\n")]
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_lines_into_a_stream_without_raw_are_refused_at_once(
+    server: StandIn, tmp_path: Path, on_error: str
+) -> None:
+    file = tmp_path / "app.txt"
+    file.write_text("first\nsecond\n")
+    result = run(server, file, "--on-error", on_error)
+    assert result.exit_code == 1
+    assert "stream 's' has no column 'raw'" in result.output
+    assert "--format" in result.output
+    assert "nothing was stored" in result.output
+    assert server.bodies == []
+    assert not (tmp_path / "app.txt.rejects").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rows"),
+    [
+        ("e.ndjson.gz", '{"id":1}\n{"id":2}\n', [{"id": 1}, {"id": 2}]),
+        ("e.csv.gz", "id,note\n1,a\n", [["1", "a"]]),
+        ("E.TSV.GZ", "id\tnote\n1,5\ta\n", [["1,5", "a"]]),
+        ("e.txt.gz", "one\ntwo\n", ["one", "two"]),
+    ],
+)
+def test_a_gzip_file_is_read_as_what_its_name_says(
+    server: StandIn, tmp_path: Path, name: str, text: str, rows: list[Any]
+) -> None:
+    server.columns["raw"] = "string"
+    file = tmp_path / name
+    file.write_bytes(gzip.compress(text.encode()))
+    result = run(server, file)
+    assert result.exit_code == 0, result.output
+    assert stored(server) == rows
+
+
+@pytest.mark.parametrize("damage", ["cut", "plain", "broken"])
+def test_a_damaged_gzip_file_is_one_sentence(server: StandIn, tmp_path: Path, damage: str) -> None:
+    file = tmp_path / "e.ndjson.gz"
+    whole = gzip.compress(os.urandom(3_000).hex().encode() + b"\n")
+    broken = whole[:10] + b"\xff" * 50 + whole[60:]
+    file.write_bytes({"cut": whole[:-9], "plain": b'{"id":1}\n', "broken": broken}[damage])
+    result = run(server, file)
+    assert result.exit_code == 1
+    assert result.output.count("\n") == 1
+    assert "gzip" in result.output
+    assert server.bodies == []
 
 
 def test_stop_names_line_and_column_and_how_to_go_on(server: StandIn, tmp_path: Path) -> None:

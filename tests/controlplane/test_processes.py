@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from controlplane import processes as processes_module
 from controlplane.processes import Processes
 from controlplane.services.engines import WorkspaceEngine
 from controlplane.supervisor import Child
@@ -33,16 +34,25 @@ class OneEngine:
 
 
 @pytest.mark.parametrize(
-    ("number", "since_seconds", "expected"),
-    [(None, 20.0, 159), (signal.SIGABRT, 0.0, 241), (signal.SIGKILL, 0.0, None)],
+    ("number", "since_seconds", "kernel_kills", "expected"),
+    [
+        (None, 20.0, 0, 159),
+        (signal.SIGABRT, 0.0, 0, 241),
+        (signal.SIGKILL, 0.0, 0, None),
+        (signal.SIGKILL, 0.0, 1, 241),
+    ],
 )
 async def test_charges(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     number: int | None,
     since_seconds: float,
+    kernel_kills: int,
     expected: int | None,
 ) -> None:
+    vmstat = tmp_path / "vmstat"
+    vmstat.write_text("nr_free_pages 1\noom_kill 7\nzone_reclaim 0\n")
+    monkeypatch.setattr(processes_module, "VMSTAT", vmstat)
     (tmp_path / "sleeper.py").write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     clock = SystemClock()
@@ -58,6 +68,7 @@ async def test_charges(
     stand_in: Any = OneEngine(engine)
     processes.supervise(stand_in)
     try:
+        vmstat.write_text(f"nr_free_pages 1\noom_kill {7 + kernel_kills}\nzone_reclaim 0\n")
         if number is not None:
             os.kill(child.pid, number)
         await asyncio.wait_for(engine.examined.wait(), 20)
@@ -70,6 +81,47 @@ async def test_charges(
         await processes.close()
     assert isinstance(child, Child)
     assert not child.running
+
+
+class Mute:
+    """An engine that takes questions and answers none of them, but the first ones."""
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+
+    async def info(self) -> None:
+        self.answers -= 1
+        if self.answers < 0:
+            await asyncio.Event().wait()
+
+
+async def test_an_engine_that_does_not_answer_is_killed_and_started_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "sleeper.py").write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(processes_module, "STEPS_SECONDS", 0.01)
+    processes = Processes(settings_for(data_dir=str(tmp_path)), SystemClock())
+    child = processes._engine_child("default")
+    child._command = [child._command[0], "-m", "sleeper"]
+    child.start()
+    first = child.pid
+    engine = WorkspaceEngine("default", Snapshot(0, ()), 0, SystemClock())
+    mute: Any = Mute(answers=30)
+    engine._engine = mute
+    stand_in: Any = OneEngine(engine)
+    processes.supervise(stand_in)
+    try:
+        await asyncio.wait_for(engine.examined.wait(), 20)
+        engine._engine = None  # as when the connection ends
+        assert mute.answers == -1
+        assert processes.restarts == {"engine-default": 1}
+        assert "answers nothing; it is killed" in caplog.text
+        async with asyncio.timeout(20):
+            while child.pid in (0, first):
+                await asyncio.sleep(0.01)
+    finally:
+        await processes.close()
 
 
 def test_sockets_lie_in_a_private_folder(tmp_path: Path) -> None:

@@ -57,6 +57,11 @@ def test_foreign_folder(tmp_path: Path) -> None:
     refused(serve(tmp_path, "--port=0"), "folder")
 
 
+def test_a_setting_out_of_range(tmp_path: Path) -> None:
+    answer = serve(tmp_path / "data", "--port=0", TAILRACE_WORKERS_MAX="0")
+    refused(answer, "The setting workers_max must be a number from 1 to 64, it is '0'.")
+
+
 def test_unusable_store(tmp_path: Path) -> None:
     answer = serve(
         tmp_path / "data", "--port=0", TAILRACE_DATABASE_URL="sqlite:////nowhere/at/all.db"

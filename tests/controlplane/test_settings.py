@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from controlplane.settings import (
@@ -58,6 +59,65 @@ def test_bad_settings_are_one_sentence(environment: dict[str, str], word: str) -
     assert word in text
     assert "\n" not in text
     assert text.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "span"),
+    [
+        ("port", "70000", "from 0 to 65535"),
+        ("header_seconds", "0", "1 or more"),
+        ("workers_max", "0", "from 1 to 64"),
+        ("workers_max", "-3", "from 1 to 64"),
+        ("worker_threads", "0", "from 1 to 64"),
+        ("workers_queue_max", "-1", "from 0 to 10000"),
+        ("running_queries_max", "0", "from 1 to 100000"),
+        ("rows_per_request_max", "0", "from 1 to 10000000"),
+        ("sql_bytes_max", "1048577", "from 1024 to 1048576"),
+        ("engine_memory_bytes", "1", "from 268435456 to "),
+        ("worker_memory_bytes", "1", "from 134217728 to "),
+        ("seal_bytes", "0", "from 65536 to "),
+        ("hot_bytes_max", "0", "from 1048576 to "),
+        ("subscriber_stall_ms", "0", "from 100 to "),
+        ("subscriber_bytes_max", "0", "from 1024 to "),
+        ("waiting_bytes_max", "-1", "from 1024 to "),
+        ("ingest_pending_bytes_max", "0", "from 1048576 to "),
+        ("bounded_query_ms_max", "0", "from 100 to "),
+        ("disk_free_stop_fraction", "5", "from 0 to 1"),
+        ("disk_free_stop_fraction", "-0.1", "from 0 to 1"),
+        ("disk_free_stop_fraction", "nan", "from 0 to 1"),
+        ("disk_free_stop_bytes", "-1", "from 0 to "),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_the_range(name: str, value: str, span: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, {f"TAILRACE_{name.upper()}": value})
+    text = str(caught.value)
+    assert f"The setting {name} must be" in text
+    assert span in text
+    assert f"'{value}'" in text
+    assert text.endswith(".")
+
+
+def test_every_number_of_the_engine_has_bounds() -> None:
+    for name in EngineSettings.__struct_fields__:
+        for value in ("-1", str(1 << 70), "1e300", "inf"):
+            with pytest.raises(SettingsError):
+                load_settings({}, {f"TAILRACE_{name.upper()}": value})
+
+
+def test_the_engine_refuses_settings_out_of_range() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b'{"workers_max": 0}', type=EngineSettings)
+    assert msgspec.json.decode(msgspec.json.encode(EngineSettings()), type=EngineSettings)
+
+
+def test_sealing_begins_before_writers_must_wait() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, {"TAILRACE_HOT_BYTES_MAX": "33554432"})
+    assert str(caught.value) == (
+        "The setting hot_bytes_max (33554432) must not be below seal_bytes (67108864): writers "
+        "would wait for a sealing that never begins."
+    )
 
 
 def test_secrets_are_not_repeated_in_refusals() -> None:

@@ -96,6 +96,33 @@ async def test_crashing_children_are_restarted_ever_more_slowly(
     assert supervisor.BACKOFF_SECONDS_MAX == 30.0
 
 
+async def test_a_child_that_gets_ready_before_it_dies_is_soon_back(
+    module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = module / "ready"
+    (module / "crasher.py").write_text(
+        "import pathlib, sys\n"
+        "file = pathlib.Path(sys.argv[1])\n"
+        "assert not file.exists(), 'left by the one before'\n"
+        "file.touch()\n"
+        "raise SystemExit(1)\n"
+    )
+    pauses: list[float] = []
+    seen: list[bool] = []
+
+    async def pause(self: Child, seconds: float) -> None:
+        pauses.append(seconds)
+        seen.append(ready.exists())
+        if len(pauses) == 8:
+            await self.stop()
+
+    monkeypatch.setattr(Child, "_pause", pause)
+    child = Child("crasher", ["crasher", str(ready)], SystemClock(), ready_file=ready)
+    await asyncio.wait_for(child.run(), 60)
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0, 1.0]
+    assert all(seen)
+
+
 async def test_children_do_not_see_our_settings(module: Path) -> None:
     (module / "teller.py").write_text(
         "import os, sys, time\n"

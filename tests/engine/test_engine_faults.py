@@ -182,6 +182,27 @@ async def test_a_refused_query_keeps_no_files(engine: LocalEngine) -> None:
     assert not engine._storage._history._leases
 
 
+async def test_the_answer_to_an_insert_whose_caller_left_disturbs_nobody(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create(engine, "s")
+    answers: list[Any] = []
+    submitted = asyncio.Event()
+
+    def submit(*arguments: Any) -> None:
+        answers.append(arguments[-1])
+        submitted.set()
+
+    monkeypatch.setattr(engine._ingestor, "submit_table", submit)
+    request = QueryRequest("q", "INSERT INTO s (device) VALUES ('a')")
+    insert = asyncio.create_task(engine.run(request))
+    await submitted.wait()
+    insert.cancel()
+    await asyncio.gather(insert, return_exceptions=True)
+    assert insert.cancelled()
+    answers[0](IngestAck(1, 0))
+
+
 async def test_a_change_counts_though_its_snapshot_cannot_be_written(
     engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

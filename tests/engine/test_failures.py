@@ -28,6 +28,11 @@ def failure(text: str) -> Failure:
             Failure(69, "Overflow in addition of INT64 (9223372036854775807 + 1)!"),
         ),
         (
+            "Invalid Input Error: Division by zero in expression (1 // 0). Use TRY(...) to return "
+            "NULL for this expression, or SET error_on_division_by_zero=false to return NULL.",
+            Failure(36, "Division of a whole number by zero; int_div_or_zero gives 0 instead."),
+        ),
+        (
             'Catalog Error: Scalar Function with name foo does not exist!\nDid you mean "floor"?',
             Failure(46, "Scalar Function with name foo does not exist!"),
         ),

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from storage_support import (
@@ -53,6 +54,32 @@ def test_sealed_rows_are_plain_parquet_in_arrival_order(tmp_path: Path) -> None:
         statistics.column(names.index(n)).statistics.has_min_max for n in ("_tp_time", "_tp_sn")
     )
     storage.close()
+
+
+def test_a_stream_without_usable_event_times_does_not_stop_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = open_storage(tmp_path)
+    texts = rows(0, 3).drop_columns("_tp_time").append_column("_tp_time", pa.array(["abc"] * 3))
+    for number in range(2):
+        storage.append(Append.single("bad", texts)).result(20)
+        fill(storage, "good", number, 1)
+        assert storage.stats("bad").row_count == 3 * (number + 1)
+        assert read_values(storage, "bad", from_time_ms=0) == []
+        storage.seal_now()
+    assert storage.counters()["history_seals"] == 2
+    assert values(storage, "bad") == [0, 1, 2] * 2
+    assert values(storage, "good") == list(range(6))
+    stats = storage.stats("bad")
+    assert (stats.row_count, stats.earliest_event_ms) == (6, None)
+    assert read_values(storage, "bad", from_time_ms=0) == []
+    assert [r.message for r in caplog.records if "stream bad" in r.message]
+    storage.close()
+    for path in (tmp_path / "history").glob("manifest*"):
+        path.write_bytes(b"cut")
+    again = open_storage(tmp_path)
+    assert values(again, "bad") == [0, 1, 2] * 2
+    again.close()
 
 
 @pytest.mark.parametrize("streams", [1, 300])

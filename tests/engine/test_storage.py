@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -301,4 +302,42 @@ def test_an_append_of_many_is_one_number_each(tmp_path: Path) -> None:
     receipt = storage.append(many, append("s", 10)).result(20)
     assert [a.sn.tolist() for a in receipt.appends] == [[0, 1, 2], [3]]
     assert storage.next_sn("s") == 4
+    storage.close()
+
+
+def test_a_stream_dropped_before_the_last_sealing_leaves_nothing(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path)
+    fill(storage, "gone", 0, 3)
+    fill(storage, "kept", 0, 3)
+    storage.drop_stream("gone")
+    storage.seal_now()
+    fill(storage, "kept", 3, 3)  # in the same segment: it is read again at the next start
+    storage.close()
+    storage = open_storage(tmp_path)
+    assert storage.degraded("gone") == ()
+    storage.append(append("kept", 18)).result(20)
+    storage.seal_now()
+    manifest = json.loads((tmp_path / "history" / "manifest.json").read_bytes())
+    assert set(manifest["manifest"]["streams"]) == {"kept"}
+    assert values(storage, "kept") == list(range(19))
+    storage.close()
+
+
+def test_the_folder_of_a_dropped_stream_goes_though_its_files_went_at_a_start(
+    tmp_path: Path,
+) -> None:
+    storage = open_storage(tmp_path)
+    fill(storage, "gone", 0, 3)
+    fill(storage, "kept", 0, 3)
+    storage.seal_now()
+    view = storage.view("gone")  # its reader keeps the files until the process ends
+    storage.drop_stream("gone")
+    fill(storage, "kept", 3, 3)
+    storage.seal_now()
+    storage.close()
+    assert any((tmp_path / "history" / "gone").iterdir())
+    view.lease.close()
+    storage = open_storage(tmp_path)
+    assert [p.name for p in (tmp_path / "history").iterdir() if p.is_dir()] == ["kept"]
+    assert values(storage, "kept") == list(range(18))
     storage.close()

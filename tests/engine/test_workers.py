@@ -190,6 +190,29 @@ async def test_errors_have_the_dialects_code_and_one_clean_sentence(
     assert "LINE 1" not in error.message
 
 
+async def test_a_job_that_is_cancelled_while_its_rows_are_packed_leaves_no_descriptor(
+    tmp_path: Path,
+) -> None:
+    worker = await WorkerProcess.spawn(EngineSettings(), tmp_path)
+    rows = pa.record_batch({"k": pa.array(range(200_000))})
+    table = JobTable("t", (K,), hot=(rows,) * 20)
+    job = BoundedJob("SELECT count(*) AS n FROM t", (JobColumn("n", "int64"),), (table,), "arrow")
+    own = psutil.Process()
+    before = own.num_fds()
+    for _ in range(5):
+        beginning = asyncio.create_task(worker.begin(job))
+        await asyncio.sleep(0.001)  # its thread packs
+        beginning.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await beginning
+    deadline = time.monotonic() + 10
+    while own.num_fds() > before and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    assert own.num_fds() <= before
+    worker.stop(None)
+    await worker.ended()
+
+
 async def test_a_worker_stopped_before_its_job_begins_keeps_the_reason(tmp_path: Path) -> None:
     worker = await WorkerProcess.spawn(EngineSettings(), tmp_path)
     worker.stop(QueryFailed("The server is stopping.", Code.ENGINE_RESTARTED))

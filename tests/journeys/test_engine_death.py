@@ -120,6 +120,30 @@ def test_killed_engine_ends_queries_and_comes_back(numbers: Server) -> None:
     assert numbers.call("DELETE", f"/queries/{again.answer.id}").status_code == 204
 
 
+def test_an_engine_that_dies_again_and_again_is_back_each_time(numbers: Server) -> None:
+    for _ in range(7):
+        numbers.kill_engine()
+        watch = Stopwatch()
+        wait_until(lambda: bool(numbers.children("engine.host")), 5, "another process")
+        wait_until(lambda: engine_answers(numbers), 5, "the engine's way back")
+        watch.within(5, "the engine's way back")
+    wait_until(numbers.ready, 5, "readiness")
+
+
+def test_an_engine_that_stands_still_is_replaced(numbers: Server) -> None:
+    engine = numbers.children("engine.host")[0]
+    engine.send_signal(signal.SIGSTOP)
+    asked = Stopwatch()
+    body = {"sql": "select 1", "type": "historical", "timeout_ms": 1000}
+    answer = numbers.call("POST", "/exec", body)
+    asked.within(2, "the answer of an engine that stands still")
+    assert (answer.status_code, answer.json()["code"]) == (400, 159)
+    wait_until(lambda: not engine.is_running(), 15, "its end")
+    wait_until(lambda: engine_answers(numbers), 5, "the engine's way back")
+    assert "answers nothing; it is killed" in numbers.log_text()
+    wait_until(numbers.ready, 5, "readiness")
+
+
 @pytest.fixture
 def stopped_engine(numbers: Server) -> Iterator[psutil.Process]:
     """An engine process that starts, but gets no further for now."""

@@ -69,7 +69,7 @@ BROAD_HANDLERS: dict[str, int] = {
     "engine/log/commitlog.py": 1,  # one listener's error is not the others'
     "engine/log/writer.py": 4,  # the only writer must outlive any action
     "engine/maintenance.py": 1,  # background work is tried again after a while
-    "engine/running.py": 5,  # one query's failure is not the others'
+    "engine/running.py": 6,  # one query's failure is not the others'
     "engine/storage.py": 1,  # one listener's error is not the others'
     "engine/worker_main.py": 1,  # whatever a statement raises is that statement's failure
 }

@@ -15,7 +15,7 @@ from engine.duck import Session
 from engine.errors import SqlError
 from engine.functions import registry
 from engine.functions.build import quoted
-from engine.functions.table import Arg, BoundAggregate
+from engine.functions.table import ROW, SEED, Arg, BoundAggregate
 from engine.types import (
     BOOL,
     FLOAT32,
@@ -90,6 +90,10 @@ CALLS = [
     *(f"{f}_time_weighted({c}, t)" for f in ("avg", "median") for c in "ifn"),
     *(f"xirr({c}, t)" for c in "ifx"),
     "xirr(i, t, 0.5)",
+    *(f"group_array_sample({c}, 1000)" for c in "isnmx"),
+    "group_array_sample(i, 3)",
+    "group_array_sample(f, 2, 7)",
+    *(f"largest_triangle_three_buckets({c})" for c in ("f, i, 4", "x, n, 3", "t, f, 5", "d, d, 1")),
 ]
 
 
@@ -134,7 +138,7 @@ def table(rows: list[Row]) -> pa.Table:
     types = [*(arrow_type(t) for t in COLUMNS.values()), pa.int64(), pa.int64()]
     names = [*COLUMNS, "__group", "__batch"]
     arrays = [pa.array([r[at] for r in rows], t) for at, t in enumerate(types)]
-    return pa.table(arrays, names=names)
+    return pa.table([*arrays, pa.array(range(len(rows)))], names=[*names, ROW])
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +192,7 @@ def fold(bound: BoundAggregate, batches: list[dict[str, object]]) -> list[object
 
 
 def filtered(sql: str, where: str) -> str:
-    return sql.replace("{filter}", f" FILTER (WHERE {where})" if where else "")
+    return sql.replace("{filter}", f" FILTER (WHERE {where})" if where else "").replace(SEED, "42")
 
 
 def stream(session: Session, bound: BoundAggregate, where: str) -> dict[int, object]:
@@ -261,7 +265,8 @@ def test_every_aggregate_is_compared() -> None:
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_examples(session: Session, entry) -> None:  # type: ignore[no-untyped-def]
     """Over the rows x = 1, 2, 3, 2 and s = a, b, c, b."""
-    session.register("__four", pa.table({"x": [1, 2, 3, 2], "s": ["a", "b", "c", "b"]}))
+    four = {"x": [1, 2, 3, 2], "s": ["a", "b", "c", "b"], ROW: [0, 1, 2, 3]}
+    session.register("__four", pa.table(four))
     columns = {"x": Arg('"x"', INT64), "s": Arg('"s"', STRING)}
     for example in entry.examples:
         call, rounded = example.sql, ""
@@ -269,7 +274,7 @@ def test_examples(session: Session, entry) -> None:  # type: ignore[no-untyped-d
             call, _, rounded = call[len("round(") : -1].rpartition(", ")
         found, args = bind_aggregate(call, columns)
         bound = found.bind(args, False)
-        sql = bound.native.replace("{filter}", "")
+        sql = filtered(bound.native, "")
         value = session.query(f"SELECT {sql} AS r FROM __four").column(0).to_pylist()[0]
         shown = as_json(value, bound.type)
         if rounded:
@@ -288,6 +293,12 @@ def test_examples(session: Session, entry) -> None:  # type: ignore[no-untyped-d
         ("quantile(i, 2)", 69),
         ("quantile(s)", 43),
         ("min_k(i, 0)", 69),
+        ("group_array_sample(i, 0)", 69),
+        ("group_array_sample(i, s)", 43),
+        ("largest_triangle_three_buckets(i, f, 0)", 69),
+        ("largest_triangle_three_buckets(i, f, 1000000)", 69),
+        ("largest_triangle_three_buckets(i, s, 3)", 43),
+        ("largest_triangle_three_buckets(i, f)", 42),
     ],
 )
 def test_refusals(call: str, code: int) -> None:

@@ -208,7 +208,7 @@ def insert(t: str, values: pa.Array) -> object:
     ("t", "values", "expected"),
     [
         ("int32", pa.array([5], pa.int64()), 5),
-        ("int8", pa.array([2.9]), 2),
+        ("int8", pa.array([2.0]), 2),
         ("int64", pa.array([Decimal(7)], pa.decimal128(38, 0)), 7),
         ("int32", pa.array(["12"]), 12),
         ("int32", pa.array([True]), 1),
@@ -254,6 +254,9 @@ def test_insert_casts_to_the_stored_type(t: str, values: pa.Array, expected: obj
         ("int8", pa.array([1, 300])),
         ("uint8", pa.array([1, -1])),
         ("int32", pa.array(["1", "x"])),
+        ("int8", pa.array([1.0, 2.9])),
+        ("int8", pa.array([1.0, float("nan")])),
+        ("int64", pa.array([Decimal("1.00"), Decimal("1.50")])),
         ("float32", pa.array([1.0, 1e300])),
         ("datetime64(3)", pa.array(["2026-01-01", "soon"])),
         ("datetime64(9)", pa.array([datetime.datetime(2026, 1, 1), datetime.datetime(9000, 1, 1)])),

@@ -9,7 +9,9 @@ import pytest
 from log_support import SMALL, Book, FaultyFiles, Waiter, append, open_log, put
 
 from engine.clock import ManualClock
+from engine.config import EngineSettings
 from engine.errors import StorageFull
+from engine.local import storage_settings
 from engine.log.sequence import drop_note
 from engine.log.settings import LogSettings
 
@@ -120,6 +122,20 @@ def test_writes_stop_early_and_resume_late(tmp_path: Path) -> None:
         clock.advance(2000)
         assert (log.reason == "") is accepted, percent
     put(log, append("a", 0))
+    log.close()
+
+
+@pytest.mark.parametrize("stop", [0.05, 0.4, 0.9])
+def test_writing_does_not_flap_at_any_mark(tmp_path: Path, stop: float) -> None:
+    fs, clock = FaultyFiles(), ManualClock()
+    settings = EngineSettings(disk_free_stop_fraction=stop, disk_free_stop_bytes=0)
+    log = open_log(tmp_path, Book(), storage_settings(settings).log, fs=fs, clock=clock)
+    seen: list[bool] = []
+    for part in (stop + 0.01, stop - 0.01, stop + 0.01, stop - 0.01, 0.999, stop + 0.01):
+        fs.free = int((1 << 40) * part)
+        clock.advance(2000)
+        seen.append(log.reason == "")
+    assert seen == [True, False, False, False, True, True]
     log.close()
 
 

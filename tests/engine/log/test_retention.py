@@ -64,11 +64,12 @@ def test_a_pin_lapses_at_the_retention_of_its_stream(tmp_path: Path) -> None:
     log.pin("by age", Pin(1, age_ms_max=3_600_000))
     log.pin("by size", Pin(1, bytes_max=10_000))
     log.pin("for ever", Pin(55))
+    log.pin("below zero", Pin(58, bytes_max=-1, age_ms_max=-5))
     log.release(60)
     assert log.pinned("by age") and not log.pinned("by size")
     assert first_kept(tmp_path) == 1
     clock.advance(4_000_000)
     log.release(60)
-    assert not log.pinned("by age") and log.pinned("for ever")
+    assert not log.pinned("by age") and log.pinned("for ever") and log.pinned("below zero")
     assert 1 < first_kept(tmp_path) <= 55
     log.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 from sql_support import NOW_MS, World, tokens_bound
@@ -9,12 +11,22 @@ from sql_support import NOW_MS, World, tokens_bound
 from engine.errors import SqlError
 from engine.protocol import ColumnDef, Definition
 from engine.sql.definitions import check_definition, create_query, keep_sql, stored_schema
+from engine.sql.dialect import Lexer
 
+WORDS = sorted({word.lower() for word in Lexer.KEYWORDS if word.isidentifier()})
 FULL = (
     "create stream s(a int32 default 1 + 2, b string default to_string(a), c int64 alias a * 2, "
     "d float64 materialized a / 2, e datetime64(3) default now64(3), f nullable(string)) "
     "ttl to_datetime(_tp_time) + 7d settings event_time_column = 'e', logstore_retention_ms = 1000"
 )
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_keyword_as_a_name_survives_the_text(name: str) -> None:
+    """Every word of the dialect, quoted where it must be, for the stream and for a column."""
+    made = World().create(f"create stream `{name}` (`{name}` int32, other string)")
+    again = World().create(create_query(made))
+    assert (again.name, again.columns) == (made.name, made.columns)
 
 
 def test_the_stored_schema() -> None:
@@ -90,6 +102,9 @@ def test_definitions_from_rest_are_checked() -> None:
         ((ColumnDef("a", "array(int)"),), {"event_time_column": "a"}, 43),
         ((ColumnDef("a/b", "int"),), {}, 36),
         ((ColumnDef("__x", "int"),), {}, 36),
+        ((ColumnDef("_tp_sn", "int64"),), {}, 36),
+        ((ColumnDef("_TP_SN", "int64"),), {}, 36),
+        ((ColumnDef("_TP_TIME", "datetime"),), {}, 36),
         ((ColumnDef("a", "int"),), {"mode": "changelog_kv"}, 36),
         ((ColumnDef("a", "int"),), {"engine": "MutableStream", "primary_key": "a"}, 48),
     ],
@@ -100,6 +115,93 @@ def test_bad_definitions(
     with pytest.raises(SqlError) as caught:
         check_definition(Definition("", "s", "stream", columns, **changes))  # type: ignore[arg-type]
     assert caught.value.code == code, caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["stream", "random_stream"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        ColumnDef("_tp_time", "string"),
+        ColumnDef("_tp_time", "uint64"),
+        ColumnDef("_tp_time", "decimal(10, 2)"),
+        ColumnDef("_tp_time", "date"),
+        ColumnDef("_tp_time", "nullable(datetime64(3))"),
+        ColumnDef("_tp_time", "", "'abc'"),
+        ColumnDef("_tp_time", "datetime64(3)", "now64(3)", "alias"),
+    ],
+)
+def test_the_event_time_is_a_stored_date_time(kind: Any, column: ColumnDef) -> None:
+    with pytest.raises(SqlError) as caught:
+        check_definition(Definition("", "s", kind, (ColumnDef("a", "int"), column)))
+    message = caught.value.message
+    assert caught.value.code == 43, message
+    assert "_tp_time of s" in message
+    assert "datetime64" in message
+    assert "event_time_column" in message
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        ColumnDef("_tp_time", "datetime"),
+        ColumnDef("_tp_time", "datetime64(9, 'Europe/Berlin')"),
+        ColumnDef("_tp_time", "datetime64(3, 'UTC')", "now64(3)"),
+        ColumnDef("_tp_time", "", "now()"),
+        ColumnDef("_tp_time", "low_cardinality(datetime)"),
+    ],
+)
+def test_the_event_time_may_be_declared_as_a_date_time(column: ColumnDef) -> None:
+    made = check_definition(Definition("", "s", "stream", (column, ColumnDef("a", "int"))))
+    assert [c.name for c in stored_schema(made).columns] == ["_tp_time", "a"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        ColumnDef("c", "interval_second"),
+        ColumnDef("c", "nothing"),
+        ColumnDef("c", "nullable(nothing)"),
+        ColumnDef("c", "array(interval_day)"),
+        ColumnDef("c", "tuple(int, a map(string, interval_day))"),
+        ColumnDef("c", "", "null"),
+        ColumnDef("c", "", "[]"),
+        ColumnDef("c", "", "interval 1 day"),
+    ],
+)
+def test_a_column_that_could_take_no_row_is_refused(column: ColumnDef) -> None:
+    with pytest.raises(SqlError) as caught:
+        check_definition(Definition("", "s", "stream", (ColumnDef("a", "int"), column)))
+    assert caught.value.code == 43
+    assert "column c of s" in caught.value.message
+
+
+def test_a_computed_column_may_be_an_interval() -> None:
+    column = ColumnDef("c", "", "interval 1 day", "alias")
+    made = check_definition(Definition("", "s", "stream", (ColumnDef("a", "int"), column)))
+    assert made.columns[1].type == "interval_day"
+
+
+@pytest.mark.parametrize("kind", ["stream", "random_stream"])
+@pytest.mark.parametrize(
+    ("column", "changes"),
+    [
+        (ColumnDef("c", "int", "(select 1)"), {}),
+        (ColumnDef("c", "int", "1 + (select 1)"), {}),
+        (ColumnDef("c", "bool", "a in (select 1)"), {}),
+        (ColumnDef("c", "int", "(select 1)", "alias"), {}),
+        (ColumnDef("c", "int", "(select 1)", "materialized"), {}),
+        (ColumnDef("c", "int"), {"event_time_column": "(select now())"}),
+        (ColumnDef("c", "int"), {"ttl_expression": "(select now())"}),
+    ],
+)
+def test_what_is_computed_for_a_row_reads_that_row_alone(
+    kind: Any, column: ColumnDef, changes: dict[str, str]
+) -> None:
+    given = Definition("", "s", kind, (ColumnDef("a", "int"), column), **changes)  # type: ignore[arg-type]
+    with pytest.raises(SqlError) as caught:
+        check_definition(given)
+    assert caught.value.code == 36
+    assert "of s holds a query" in caught.value.message
 
 
 def test_a_view_has_its_result_columns() -> None:

@@ -114,8 +114,8 @@ def test_format_puts_clauses_on_lines() -> None:
 @pytest.mark.parametrize(
     ("sql", "place"),
     [
-        ("selec 1", "line 1, column 5"),
-        ("select from", "line 1, column 11"),
+        ("selec 1", "line 1, column 1"),
+        ("select from", "line 1, column 8"),
         ("select 1 +", "line 1"),
         ("select a\nfrom s\nwhere", "line 3"),
         ("select (1", "line 1"),
@@ -135,22 +135,30 @@ def test_syntax_errors_name_the_place(sql: str, place: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sql",
+    ("sql", "way_out"),
     [
-        "create materialized view v as select 1",
-        "create external stream s(a int) settings type='kafka'",
-        "create function f as (a) -> a",
-        "delete from s where a = 1",
-        "subscribe to select 1",
-        "alter stream s add column c int",
-        "set x = 1",
-        "system pause materialized view v",
+        ("create materialized view v as select 1", "CREATE VIEW"),
+        ("create external stream s(a int) settings type='kafka'", "a source"),
+        ("create function f as (a) -> a", "not supported"),
+        ("create database d", "default"),
+        ("delete from s where a = 1", "TTL, TRUNCATE STREAM and DROP STREAM"),
+        ("update s set a = 1", "INSERT"),
+        ("subscribe to select 1", "seek_to"),
+        ("alter stream s add column c int", "INSERT INTO"),
+        ("alter stream s drop column c", "INSERT INTO"),
+        ("alter stream s delete where a = 1", "TTL, TRUNCATE STREAM and DROP STREAM"),
+        ("alter view v modify query select 1", "CREATE OR REPLACE VIEW"),
+        ("exchange streams a and b", "RENAME STREAM"),
+        ("set x = 1", "SETTINGS"),
+        ("begin", "whole or not at all"),
+        ("system pause materialized view v", "not supported"),
     ],
 )
-def test_what_comes_later_is_code_48(sql: str) -> None:
+def test_what_comes_later_is_code_48_and_names_a_way_out(sql: str, way_out: str) -> None:
     with pytest.raises(SqlError) as caught:
         st.parse(sql)
     assert caught.value.code == 48
+    assert way_out in caught.value.message
 
 
 DEEP = [
@@ -374,3 +382,30 @@ def test_the_longest_statement_is_a_setting() -> None:
     assert planner.plan("select 1" + " " * 900).kind == "bounded"
     with pytest.raises(SqlError, match="longer than 1000 bytes"):
         planner.plan("select 1" + " " * 1_000)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 1" + "+1" * 100_000,
+        "select a" + ",a" * 100_000,
+        "select a" + " or a" * 50_000,
+        "select " + "f(" * 60_000 + "1" + ")" * 60_000,
+        "insert into s select 1" + "+1" * 100_000,
+    ],
+)
+def test_statements_of_too_many_words_are_refused_before_they_are_parsed(
+    sql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parsed(*_: object) -> None:
+        raise AssertionError("it was parsed")
+
+    monkeypatch.setattr("engine.sql.grammar_ddl.StatementParser.statement", parsed)
+    with pytest.raises(SqlError, match="more than 32768 names and operators"):
+        st.parse(sql)
+
+
+def test_long_lists_of_values_are_not_words() -> None:
+    listed = ",".join(["-1", "'x'", "null", "true"] * 15_000)
+    assert isinstance(st.parse(f"select [{listed}]"), st.Select)
+    assert isinstance(st.parse(f"insert into s (a) values ({listed})"), st.Insert)
