@@ -81,12 +81,18 @@ def _wrk(target: Target, connections: int, seconds: float, folder: Path) -> Load
 
 @dataclass
 class _Connection(asyncio.Protocol):
-    """One keep-alive connection that sends its next request when the last is answered."""
+    """One keep-alive connection that sends its next request when the last is answered.
+
+    With a `pace` (seconds) a request has a time at which it is due, and its latency counts from
+    then: one that waits for a slow answer before it is as late as that answer.
+    """
 
     requests: list[bytes]
     until: float
     latencies: list[float]
     finished: asyncio.Event = field(default_factory=asyncio.Event)
+    pace: float = 0.0
+    due: float = 0.0
     failed: str = ""
     sent: float = 0.0
     number: int = 0
@@ -95,11 +101,21 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        self.send()
+        self.next()
+
+    def next(self) -> None:
+        """Send at once, or when the next request is due."""
+        if not self.pace:
+            return self.send()
+        self.due += self.pace
+        wait = self.due - time.perf_counter()
+        if wait <= 0:
+            return self.send()
+        asyncio.get_running_loop().call_later(wait, self.send)
 
     def send(self) -> None:
         """The next request, in turn over the targets."""
-        self.sent = time.perf_counter()
+        self.sent = time.perf_counter() if not self.pace else self.due
         self.transport.write(self.requests[self.number % len(self.requests)])
         self.number += 1
 
@@ -120,7 +136,7 @@ class _Connection(asyncio.Protocol):
             self.transport.close()
             self.finished.set()
         else:
-            self.send()
+            self.next()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.finished.is_set():
@@ -138,19 +154,26 @@ def request_bytes(target: Target) -> bytes:
     return head.encode() + target.body
 
 
-async def own(targets: list[Target], connections: int, seconds: float) -> Load:
-    """The same with our own client; requests go to the targets in turn."""
+async def own(
+    targets: list[Target], connections: int, seconds: float, per_second: float = 0.0
+) -> Load:
+    """The same with our own client; requests go to the targets in turn.
+
+    `per_second`: requests of all connections together, evenly in time; 0 = as many as are answered.
+    """
     parts = urlsplit(targets[0].url)
+    host, port = parts.hostname or "127.0.0.1", parts.port or 80
     requests = [request_bytes(target) for target in targets]
     latencies: list[float] = []
     began = time.perf_counter()
     loop = asyncio.get_running_loop()
     made: list[_Connection] = []
+    pace = connections / per_second if per_second else 0.0
     for at in range(connections):
         turned = requests[at % len(requests) :] + requests[: at % len(requests)]
-        _, one = await loop.create_connection(
-            lambda r=turned: _Connection(r, began + seconds, latencies), parts.hostname, parts.port
-        )
+        one = _Connection(turned, began + seconds, latencies, asyncio.Event(), pace)
+        one.due = time.perf_counter() + (pace * at / connections)
+        await loop.create_connection(lambda c=one: c, host, port)
         made.append(one)
     await asyncio.gather(*(one.finished.wait() for one in made))
     failed = [one.failed for one in made if one.failed]
