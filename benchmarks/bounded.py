@@ -14,9 +14,11 @@ from benchmarks.engine_flow import with_time
 from benchmarks.harness import Figure, Options, folder
 from engine.clock import SystemClock
 from engine.config import EngineSettings
+from engine.errors import Overloaded
 from engine.local import LocalEngine
 from engine.log.records import Append
 from engine.protocol import Caller, ColumnDef, Definition, QueryEnd, QueryRequest, Rows
+from engine.storage import Storage
 
 COLUMNS = ("auction", "bidder", "price")
 # What is asked, our SQL, the same for DuckDB.
@@ -58,17 +60,23 @@ async def load(place: Path, rows: int, seed: int) -> LocalEngine:
     events = rows * nexmark.ROUND // nexmark.BIDS + nexmark.ROUND
     for part in nexmark.bids(events, nexmark.Shape(seed)):
         timed = with_time(part, "date_time").select([*COLUMNS, "_tp_time"])
-        waiting = [
-            storage.append(Append.single(definition.id, timed.slice(at, 50_000), ""))
-            for at in range(0, timed.num_rows, 50_000)
-        ]
-        for future in waiting:
-            await asyncio.wrap_future(future)
+        for at in range(0, timed.num_rows, 50_000):
+            await _append(storage, Append.single(definition.id, timed.slice(at, 50_000), ""))
         written += timed.num_rows
         if written >= rows:
             break
     await asyncio.to_thread(storage.seal_now)
     return engine
+
+
+async def _append(storage: Storage, append: Append) -> None:
+    """Store it; waits while rows come faster than they can be sealed."""
+    while True:
+        try:
+            await asyncio.wrap_future(storage.append(append))
+            return
+        except Overloaded:
+            await asyncio.sleep(0.2)
 
 
 async def ask(engine: LocalEngine, sql: str) -> bytes:

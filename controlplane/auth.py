@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
+import logging
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -19,6 +21,8 @@ from controlplane.passwords import Passwords
 from engine.clock import Clock
 from engine.errors import Code
 from engine.protocol import Caller
+
+_log = logging.getLogger(__name__)
 
 KEY_BYTES: Final = re.compile(rb"[A-Za-z0-9_-]{60}")
 PASSWORD_BYTES_MAX: Final = 1024
@@ -155,6 +159,11 @@ class BoundedCache(Generic[Value]):
             return None
         return entry[0]
 
+    def ageing(self, key: str) -> bool:
+        """Whether half of its time or more is over: to be asked for anew before it is."""
+        entry = self._entries.get(key)
+        return entry is not None and entry[1] - self._clock.monotonic() < self._seconds / 2
+
     def put(self, key: str, value: Value) -> None:
         """Remember; drops the oldest entry when full."""
         self._entries.pop(key, None)
@@ -189,15 +198,21 @@ class Authenticator:
         # A verified password stays verified while the stored hash is the same.
         self._verified: BoundedCache[str] = BoundedCache(entries_max, 600.0, clock)
         self._workspaces: dict[str, Workspace] = {}
+        # One look-up of a key at a time: thousands of requests may wait for the same answer.
+        self._looking: dict[str, asyncio.Task[Principal | None]] = {}
+        self._changes = 0  # what was read before one is not remembered after it
 
     def known(self, headers: Mapping[bytes, bytes], workspace: str) -> Principal | None:
         """The caller if the key was seen just now: the hot path, no waiting."""
         key = headers.get(b"x-api-key")
         if key is None:
             return None
-        principal = self._keys.get(digest_of(key))
+        digest = digest_of(key)
+        principal = self._keys.get(digest)
         if principal is None or principal.workspace != workspace or self._expired(principal):
             return None
+        if self._keys.ageing(digest):
+            self._look(digest)  # nobody waits for it, so that nobody has to when it is too old
         return principal
 
     async def authenticate(self, headers: Mapping[bytes, bytes], workspace: str) -> Principal:
@@ -228,6 +243,8 @@ class Authenticator:
         def fits(principal: Principal) -> bool:
             return principal.user_id == user_id or (bool(key_id) and principal.key_id == key_id)
 
+        self._changes += 1
+        self._looking.clear()
         self._keys.drop(fits)
         self._sign_ins.drop(fits)
 
@@ -258,8 +275,29 @@ class Authenticator:
         principal = self._keys.get(digest)
         if principal is not None:
             return principal
+        # Whoever gives up must not take the answer from the others.
+        return await asyncio.shield(self._look(digest))
+
+    def _look(self, digest: str) -> asyncio.Task[Principal | None]:
+        """The look-up of a key that is under way, or a new one."""
+        task = self._looking.get(digest)
+        if task is None:
+            task = asyncio.ensure_future(self._stored_key(digest))
+            self._looking[digest] = task
+            task.add_done_callback(lambda done: self._looked(digest, done))
+        return task
+
+    def _looked(self, digest: str, task: asyncio.Task[Principal | None]) -> None:
+        if self._looking.get(digest) is task:
+            del self._looking[digest]
+        if not task.cancelled() and task.exception() is not None:
+            _log.debug("a key could not be looked up", exc_info=task.exception())
+
+    async def _stored_key(self, digest: str) -> Principal | None:
+        changes = self._changes
         row = await self._directory.key(digest)
         if row is None:
+            self._keys.drop(lambda principal: principal.proof == digest)
             return None
         key, user = row
         workspaces = {w.id: w.name for w in await self._directory.workspaces()}
@@ -274,7 +312,8 @@ class Authenticator:
             proof=digest,
             expire_at_ms=key.expire_at_ms,
         )
-        self._keys.put(digest, principal)
+        if changes == self._changes:
+            self._keys.put(digest, principal)
         return principal
 
     async def _by_password(self, encoded: bytes, workspace: str) -> Principal:

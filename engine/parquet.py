@@ -92,7 +92,8 @@ def write_file(
     high: int | None = None
     whole = False
     try:
-        with pq.ParquetWriter(temporary, schema, **_WRITE) as out:
+        bounded = _with_statistics(schema)
+        with pq.ParquetWriter(temporary, schema, write_statistics=bounded, **_WRITE) as out:
             for group in _groups(batches, schema):
                 out.write_table(group, row_group_size=ROW_GROUP_ROWS)
                 rows += group.num_rows
@@ -112,6 +113,16 @@ def write_file(
         if not whole:
             fs.remove(temporary)
     return Written(rows, size, low, high)
+
+
+def _with_statistics(schema: pa.Schema) -> list[str]:
+    """Columns whose smallest and largest values are written.
+
+    Not those of floats: Parquet leaves NaN out of them, DuckDB has it above all numbers, and so
+    would skip groups that hold a match.
+    """
+    kept = (f for f in schema if not (pa.types.is_floating(f.type) or pa.types.is_nested(f.type)))
+    return [f.name for f in kept]
 
 
 def _groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

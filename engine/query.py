@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from engine.clock import Clock
 from engine.config import EngineSettings
-from engine.encode import JsonEncoder
+from engine.encode import PIECE_BYTES, JsonEncoder
 from engine.errors import Code, TailraceError
 from engine.protocol import QueryCounters, QueryEnd, QueryOpened, QueryRequest, Rows
 from engine.wakeup import Wakeup
@@ -25,6 +25,7 @@ MERGE_BYTES_MAX: Final = 64 * 1024
 PACE_SECONDS: Final = 0.00006
 # While too much waits for all readers together each may have this part of its bound waiting.
 PRESSED_SHARE: Final = 4
+CANCELED: Final = QueryEnd("canceled", Code.CANCELLED, "the query was canceled")
 SLOW_CONSUMER: Final = QueryEnd("failed", Code.SLOW_CONSUMER, "slow consumer")
 
 
@@ -203,7 +204,7 @@ class StreamingResult:
         if self._request.batch_count > 0:
             for start in range(0, batch.num_rows, self._request.batch_count):
                 piece = batch.slice(start, self._request.batch_count)
-                self._put(list(self._encoder.encode_chunks(piece, MERGE_BYTES_MAX)))
+                self._put(list(self._encoder.encode_chunks(piece)))
             return
         self._put(self._shared.chunks(batch, self.opened.header, self._encoder))
 
@@ -244,8 +245,8 @@ class StreamingResult:
             self._held_rows += batch.num_rows
             self._held_bytes += batch.nbytes
             full = count > 0 and self._held_rows >= count
-            # As much may wait for its time as may wait for the reader.
-            heavy = self._held_bytes >= self._settings.subscriber_bytes_max
+            # A frame's worth goes at once: a flush would be cut there anyhow.
+            heavy = self._held_bytes >= PIECE_BYTES
         if full or heavy:
             self._flush_held(keep_rest=full and not heavy)
         elif first:
@@ -279,7 +280,7 @@ class StreamingResult:
                     self._held_bytes += piece.nbytes
                 self._loop.call_soon_threadsafe(self._start_timer)
                 return
-            self._put(list(self._encoder.encode_chunks(piece, MERGE_BYTES_MAX)))
+            self._put(list(self._encoder.encode_chunks(piece)))
 
     # -- reader -----------------------------------------------------------------------------
 
@@ -357,8 +358,8 @@ class StreamingResult:
         return self._control.counters(self.opened.id)
 
     async def cancel(self) -> None:
-        """Stop it; `items` ends with status canceled."""
-        self.close(QueryEnd("canceled"))
+        """Stop it; `items` gives what waits, then ends with status canceled."""
+        self.close(CANCELED)
 
     def close(self, end: QueryEnd) -> None:
         """Stop running and end the reader with `end` unless it has ended already.
@@ -371,7 +372,7 @@ class StreamingResult:
         with self._lock:
             if self._end is None:
                 self._end = end
-            if self._end is end and end.code:
+            if self._end is end and end is not CANCELED and end.code:
                 self._give_up()
         self._arrived.set()
         self._control.stop(self.opened.id)

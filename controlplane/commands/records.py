@@ -267,19 +267,21 @@ class CsvFormat:
     def read(self, lines: Lines) -> Iterator[tuple[int, list[str | None]] | BadRecord]:
         """See RecordFormat."""
         csv.field_size_limit(LINE_BYTES_MAX)
-        reader = csv.reader(_Decoded(lines), delimiter=self._delimiter, strict=True)
+        source = _Decoded(lines)
+        reader = csv.reader(source, delimiter=self._delimiter, strict=True)
         width = len(self.columns)
         while True:
             first = lines.number + 1
+            source.held.clear()
             try:
                 row: list[str | None] = [*next(reader)]
             except StopIteration:
                 return
             except csv.Error as error:
-                yield BadRecord(first, "", f"not CSV: {error}")
+                yield BadRecord(first, source.text(), f"not CSV: {error}")
                 continue
             except UnicodeDecodeError as error:
-                yield BadRecord(first, "", f"not UTF-8: {error.reason}")
+                yield BadRecord(first, source.text(), f"not UTF-8: {error.reason}")
                 continue
             if len(row) == width:
                 if "" in row:
@@ -311,17 +313,25 @@ def _is_text(type_name: str) -> bool:
 class _Decoded:
     """Lines as text for the CSV parser, with their ends: a quoted value may span lines.
 
-    No generator: that would be over after the first line that is not UTF-8.
+    No generator: that would be over after the first line that is not UTF-8. `held`: the lines of
+    the record that is being read; the parser's limit on a field bounds them.
     """
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
+        self.held: list[bytes] = []
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        return next(self._lines).decode("utf-8") + "\n"
+        line = next(self._lines)
+        self.held.append(line)
+        return line.decode("utf-8") + "\n"
+
+    def text(self) -> str:
+        """What was read of the record; bytes that are no UTF-8 are replaced."""
+        return b"\n".join(self.held).decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,6 +214,11 @@ def typed(sql: str, t: DataType) -> str:
     return sql if t.inner in (BOOL, STRING) else f"CAST({sql} AS {duckdb_type(t)})"
 
 
+def _is_null(arg: Arg) -> bool:
+    """Whether it is the literal NULL, whose type says nothing about the result's."""
+    return arg.type.inner.name == "nothing" and not arg.lambda_names
+
+
 def fn(
     name: str, params: str, sql: Sql, result: Result, about: Doc, aliases: tuple[str, ...] = ()
 ) -> Scalar:
@@ -225,6 +230,8 @@ def fn(
 
     def render(args: tuple[Arg, ...]) -> Bound:
         parts = prepare(name, shape, args)
+        if any(_is_null(a) and shape.kind(at) != "any" for at, a in enumerate(args)):
+            return Bound("NULL", nullable(DataType("nothing")))
         if isinstance(sql, str):
             text = fill(sql, parts)
         else:

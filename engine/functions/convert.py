@@ -62,7 +62,17 @@ def _example(name: str, family: str, suffix: str, wide: bool) -> tuple[str, str]
 
 
 def _to(t: DataType, form: _Form) -> Callable[[tuple[Arg, ...]], Bound]:
-    return lambda args: form(args[0], t)
+    """A time has another date in another zone, so that a second argument counts there."""
+
+    def render(args: tuple[Arg, ...]) -> Bound:
+        arg = args[0]
+        if t.name in ("date", "date32") and arg.type.is_time and given(args, 1):
+            seen = DataType("datetime64", (), (arg.type.scale, _zone(f"to_{t.name}", args, 1)))
+            parse_type(str(seen))  # raises for an unknown zone
+            return form(Arg(arg.sql, nullable(seen) if arg.type.is_nullable else seen), t)
+        return form(arg, t)
+
+    return render
 
 
 def _simple(t: DataType) -> tuple[Scalar, ...]:

@@ -276,7 +276,12 @@ def _tuple(t: DataType) -> _Parts:
     def row(value: Any) -> tuple[Any, ...]:
         if value is None:
             return absent
-        return value if type(value) is tuple else as_tuple(value)
+        if type(value) is tuple:
+            return value
+        parts = as_tuple(value)
+        if parts == absent:  # an empty object, or one with other names: the other reader knows
+            raise Unfit(f"no name of the object is a field of {t}")
+        return parts
 
     def vector(values: Values) -> pa.Array:
         columns = zip(*map(row, values), strict=True) if values else [()] * len(inners)

@@ -390,6 +390,8 @@ def _tuple(t: DataType) -> Reader:
             return None
         if body[:1] == b"{":
             given = _dict(body, t)
+            if given and not any(name in given for name in names):
+                raise Unfit(f"none of the names {shown(', '.join(given))} is a field of {t}")
             parts = [given.get(name, b"null") for name in names]
         else:
             parts = _list(body, t)

@@ -381,7 +381,8 @@ def _column_text(column: ColumnDef) -> str:
     if column.default:
         out += f" {column.kind.upper()} {column.default}"
     if column.codec:
-        out += f" {column.codec}"
+        wrapped = column.codec.upper().startswith("CODEC(")
+        out += f" {column.codec}" if wrapped else f" CODEC({column.codec})"
     if column.ttl_expression:
         out += f" TTL {column.ttl_expression}"
     if column.comment:

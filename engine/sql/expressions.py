@@ -50,6 +50,7 @@ _INTERVAL_FUNCTIONS = {
 SQL_CHARS_MAX = 1 << 20  # of one bound expression
 CHAIN_MAX = 64  # operands of a chain that is bound from left to right
 _ASSOCIATIVE = frozenset(("+", "*", "||"))
+_SHIFTS = ("date_add", "date_sub", "timestamp_add")
 _UNIT_FUNCTIONS = ("date_diff", "date_add", "date_sub", "date_trunc", "age", "timestamp_add")
 
 
@@ -189,7 +190,9 @@ class Binder:
         """Bound arguments; lambdas after the rest, because their types come from it."""
         nodes = list(call.expressions)
         name = text_of(call)
-        if name in _UNIT_FUNCTIONS and nodes and _is_unit(nodes[0]):
+        # date_add(d, interval 1 day): of two arguments the first is the time, a column.
+        of_unit = name in _UNIT_FUNCTIONS and (len(nodes) > 2 or name not in _SHIFTS)
+        if of_unit and nodes and _is_unit(nodes[0]):
             nodes[0] = exp.Literal.string(nodes[0].name.lower())
         plain = {
             at: self.bind(node)

@@ -16,6 +16,8 @@ from engine.sql.nodes import ArrayJoin, Joined, Source, child, children, text_of
 from engine.sql.operators import compare
 from engine.sql.relations import Field, JoinOn, Read, Relation, Renamed, is_bounded, quoted
 from engine.sql.sources import bind_source
+from engine.sql.values import in_type
+from engine.type_promotion import supertype
 from engine.types import duckdb_type, nullable, zero_sql
 
 _UNORDERED = (exp.GT, exp.GTE, exp.LT, exp.LTE)
@@ -83,6 +85,8 @@ def _join(left: Item, right: Item, join: Joined, prefix: str, context: Context) 
     )
     nulls = context.flag("join_use_nulls", default=False)
     left_shown = _filled(left_fields, nulls=nulls) if side in ("RIGHT", "FULL") else left_fields
+    if side in ("RIGHT", "FULL"):
+        left_shown = _merged(left_shown, left_fields, right_fields, using)
     right_shown = _filled(right_fields, nulls=nulls) if side in ("LEFT", "FULL") else right_fields
     shown = [replace(f, star=f.star and f.name not in using) for f in right_shown]
     return Item(relation, (*left_shown, *shown))
@@ -110,6 +114,25 @@ def _filled(fields: tuple[Field, ...], *, nulls: bool) -> tuple[Field, ...]:
             found.append(field)
         else:
             found.append(replace(field, sql=f"coalesce({field.sql}, {zero_sql(field.type)})"))
+    return tuple(found)
+
+
+def _merged(
+    shown: tuple[Field, ...],
+    left: tuple[Field, ...],
+    right: tuple[Field, ...],
+    using: list[str],
+) -> tuple[Field, ...]:
+    """Columns of USING have the key of the side that has a row."""
+    others = {f.name: f for f in reversed(right)}
+    found: list[Field] = []
+    for field, plain in zip(shown, left, strict=True):
+        other = others.get(field.name) if field.name in using else None
+        if other is not None:
+            t = supertype(plain.type, other.type)
+            key = f"coalesce({in_type(use(plain), t)}, {in_type(use(other), t)})"
+            field = replace(field, sql=key, type=t, uses=(*plain.uses, *other.uses))
+        found.append(field)
     return tuple(found)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from controlplane.api.routes import CONTROLLERS
 from controlplane.api.system import HANDLERS
-from controlplane.auth import OPEN_OPERATIONS, OPERATIONS, ROLES
+from controlplane.auth import OPEN_OPERATIONS, OPERATIONS, ROLES, Authenticator
+from controlplane.db.repository import Directory
+from controlplane.db.tables import ApiKey, User, Workspace
+from controlplane.passwords import Passwords
+from engine.clock import ManualClock
 from tests.controlplane.conftest import API, KEY, Plane
 
 OTHER = "o" * 60
@@ -54,6 +59,58 @@ async def test_credentials(lite: Plane, headers: dict[str, str], status: int, pa
         assert set(answer.json()) == {"code", "message", "system"}
         assert answer.json()["system"] == "neutron"
     assert (answer.headers.get("WWW-Authenticate") == "ApiKey") == (status == 401)
+
+
+class Slow:
+    """A store of one key whose answer takes until it is let go; counts the questions."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.gate = asyncio.Event()
+        self.there = True
+
+    async def key(self, digest: str) -> tuple[ApiKey, User] | None:
+        self.asked += 1
+        await self.gate.wait()
+        key = ApiKey(id="k", permissions=["read:query"], workspace_id="w", expire_at_ms=0)
+        return (key, User(id="u", username="eve", role="writer")) if self.there else None
+
+    async def workspaces(self) -> list[Workspace]:
+        return [Workspace(id="w", name="default")]
+
+
+async def test_many_requests_wait_for_one_look_up_of_their_key() -> None:
+    store, clock = Slow(), ManualClock()
+    auth = Authenticator(cast("Directory", store), Passwords(), clock, (10, 4.0))
+    headers = {b"x-api-key": KEY.encode()}
+    waiting = [asyncio.create_task(auth.authenticate(headers, "default")) for _ in range(100)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()  # who gives up does not take the answer from the others
+    await asyncio.sleep(0)
+    store.gate.set()
+    found = await asyncio.gather(*waiting[1:])
+    assert {p.user_name for p in found} == {"eve"}
+    assert store.asked == 1
+
+
+async def test_a_key_in_use_is_looked_up_again_before_anybody_must_wait() -> None:
+    store, clock = Slow(), ManualClock()
+    store.gate.set()
+    auth = Authenticator(cast("Directory", store), Passwords(), clock, (10, 4.0))
+    headers = {b"x-api-key": KEY.encode()}
+    await auth.authenticate(headers, "default")
+    clock.advance(1_000)
+    assert auth.known(headers, "default") is not None
+    assert store.asked == 1
+    clock.advance(2_000)
+    assert auth.known(headers, "default") is not None
+    await asyncio.sleep(0.01)
+    assert store.asked == 2
+    clock.advance(3_000)  # after the first four seconds, within those of the second answer
+    assert auth.known(headers, "default") is not None
+    store.there = False
+    await asyncio.sleep(0.01)
+    assert auth.known(headers, "default") is None  # it was removed by another server
 
 
 async def test_password_sign_in(plane: Plane) -> None:

@@ -230,6 +230,18 @@ def test_skip_in_csv_goes_on_after_a_line_that_is_not_utf8(server: StandIn, tmp_
     assert stored(server) == [["1", "a"], ["3", "c"], ["5", "e"]]
     kept = (tmp_path / "events.csv.rejects").read_text().splitlines()
     assert [json.loads(line)["line"] for line in kept] == [3, 5]
+    assert json.loads(kept[0])["text"] == "2,\ufffd"
+
+
+def test_skip_in_csv_keeps_all_of_a_record_whose_quote_never_ends(
+    server: StandIn, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.csv"
+    file.write_text('id,note\n1,a\n2,"open\n3,c\n')
+    result = run(server, file, "--on-error", "skip")
+    assert result.exit_code == 0, result.output
+    kept = (tmp_path / "events.csv.rejects").read_text().splitlines()
+    assert [json.loads(line)["text"] for line in kept] == ['2,"open\n3,c']
 
 
 def test_many_bad_lines_cost_few_rows_sent_in_vain(server: StandIn, tmp_path: Path) -> None:

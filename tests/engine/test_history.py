@@ -27,6 +27,7 @@ from storage_support import (
 from engine.clock import ManualClock
 from engine.log.files import FileSystem, Space
 from engine.log.records import Append
+from engine.parquet import write_file
 from engine.storage import Storage, StorageParts
 
 
@@ -54,6 +55,16 @@ def test_sealed_rows_are_plain_parquet_in_arrival_order(tmp_path: Path) -> None:
         statistics.column(names.index(n)).statistics.has_min_max for n in ("_tp_time", "_tp_sn")
     )
     storage.close()
+
+
+def test_a_filter_finds_numbers_beside_not_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    values = pa.array([float("nan"), 1.5, 3.0, float("nan")] * 500)
+    table = pa.record_batch({"f": values, "_tp_sn": pa.array(range(2_000))})
+    write_file(path, table.schema, [table], FileSystem(), lambda: None)
+    for condition, expected in (("f < 2", 500), ("f > 2", 1_500), ("isnan(f)", 1_000)):
+        sql = f"SELECT count(*) FROM '{path}' WHERE {condition}"
+        assert duckdb.sql(sql).fetchall() == [(expected,)], condition
 
 
 def test_a_stream_without_usable_event_times_does_not_stop_the_others(

@@ -13,7 +13,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.config import EngineSettings
-from engine.encode import JsonEncoder
+from engine.encode import PIECE_BYTES, JsonEncoder
 from engine.protocol import Analysis, QueryCounters, QueryEnd, QueryOpened, QueryRequest, Rows
 from engine.query import Context, Notifier, Shared, StreamingResult, Waiting
 from engine.types import DataType
@@ -41,7 +41,9 @@ class Gated:
         self.gate = threading.Event()
         self._inner = JsonEncoder([("n", DataType("int64"))])
 
-    def encode_chunks(self, batch: pa.RecordBatch, bytes_max: int) -> Iterator[tuple[int, bytes]]:
+    def encode_chunks(
+        self, batch: pa.RecordBatch, bytes_max: int = PIECE_BYTES
+    ) -> Iterator[tuple[int, bytes]]:
         self.entered.set()
         self.gate.wait(10)
         return self._inner.encode_chunks(batch, bytes_max)
@@ -103,10 +105,30 @@ async def test_rows_that_wait_for_their_time_are_bounded_in_bytes(count: int) ->
     encoder.gate.set()
     query = result(encoder, batch_ms=60_000, batch_count=count)
     for _ in range(20):
-        query.rows(numbers(*range(200)))
+        query.rows(numbers(*range(4_000)))
     assert not query.ready()  # they wait for the reader, and the query is told so
     item = await asyncio.wait_for(anext(aiter(query.items())), 10)
     assert isinstance(item, Rows)
+
+
+async def test_a_policy_s_batch_is_one_frame_below_its_size_limit() -> None:
+    encoder = Gated()
+    encoder.gate.set()
+    query = result(encoder, batch_ms=60_000, batch_count=1_000)
+    query.rows(numbers(*range(2_500)))
+    await asyncio.to_thread(query.end, None)
+    sizes = [i.count async for i in query.items() if isinstance(i, Rows)]
+    assert sizes == [1_000, 1_000, 500]
+
+
+async def test_a_cancelled_query_ends_with_its_code() -> None:
+    encoder = Gated()
+    encoder.gate.set()
+    query = result(encoder)
+    query.rows(numbers(1, 2))
+    await query.cancel()
+    rows, end = await taken(query)
+    assert (rows, end.status, end.code) == ([1, 2], "canceled", 394)
 
 
 def test_what_waits_for_several_readers_counts_once() -> None:

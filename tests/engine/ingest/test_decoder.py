@@ -163,6 +163,7 @@ def test_lenient_values(t: str, text: str, stored: object) -> None:
         ("array(int8)", "[1, 300]", 117, "element 2: '300' is out of the range of int8"),
         ("array(int8)", "5", 53, "expected array(int8), found number '5'"),
         ("tuple(a int8, b int8)", "[1]", 117, "expected 2 values"),
+        ("tuple(int8, string)", '{"zz": 5}', 117, "is a field of"),
         ("map(string, int8)", '{"k": "x"}', 117, "key 'k': cannot read 'x' as int8"),
         ("map(int8, int8)", '{"k": 1}', 117, "key 'k': cannot read 'k' as int8"),
         ("string", "[" * 101 + "]" * 101, 36, "JSON nests deeper than 100"),
