@@ -200,7 +200,7 @@ class QueryController(Controller):
         tag: FromQuery[str | None] = None,
     ) -> list[Query]:
         """Running and recently ended queries, by start; `tag` picks those that carry it."""
-        return [to_query(record) for record in queries.list(principal, tag or "")]
+        return [to_query(record, queries.now_ms) for record in queries.list(principal, tag or "")]
 
     @post(
         operation_id="createQuery",
@@ -241,7 +241,7 @@ class QueryController(Controller):
         principal: Given[Principal],
     ) -> Query:
         """One query."""
-        return to_query(queries.get(principal, query_id))
+        return to_query(queries.get(principal, query_id), queries.now_ms)
 
     @delete("/{query_id:str}", operation_id="deleteQuery", summary="Delete a query")
     async def delete_query(
@@ -374,8 +374,8 @@ def _analyzed(column: Any) -> SQLAnalyzeColumn:
     )
 
 
-def to_query(record: QueryRecord) -> Query:
-    """A record as shown: no field is null or absent."""
+def to_query(record: QueryRecord, now_ms: int = 0) -> Query:
+    """A record as shown: no field is null or absent. `now_ms`: up to when a running one lasts."""
     opened = record.opened
     analysis = opened.analysis if opened else Analysis(record.sql, record.sql, "")
     changed_ms = record.end_ms or record.start_ms
@@ -384,7 +384,7 @@ def to_query(record: QueryRecord) -> Query:
         created_at=utc_text(record.start_ms),
         created_by=owner(record.caller),
         description=record.description,
-        duration=(record.end_ms - record.start_ms) // 1000 if record.end_ms else 0,
+        duration=max(0, (record.end_ms or now_ms) - record.start_ms) // 1000,
         end_time=record.end_ms // 1000,
         id=record.id,
         last_updated_at=utc_text(changed_ms),

@@ -153,10 +153,10 @@ class AccessService:
         )
 
     async def list_keys(self, principal: Principal) -> list[tuple[ApiKey, User]]:
-        """The caller's keys; an admin's view has all of the workspace. Oldest first."""
+        """The caller's keys; an admin's view has all of the workspace. By name."""
         owners = {user.id: user for user in await self.list_users(principal)}
         where = {} if principal.may("write:key") else {"user_id": principal.user_id}
-        keys = await self._directory.keys(principal.workspace_id).list("created_at_ms", **where)
+        keys = await self._directory.keys(principal.workspace_id).list("name", **where)
         return [(key, owners[key.user_id]) for key in keys if key.user_id in owners]
 
     async def create_key(

@@ -64,7 +64,7 @@ class Metrics(msgspec.Struct, frozen=True):
     """The payload of a `metrics` event; times in milliseconds."""
 
     count: int
-    eps: float
+    eps: int
     processing_time: int
     last_event_time: int
     response_time: int
@@ -245,7 +245,7 @@ class LiveQuery:
         rows, self._counted_rows = record.rows - self._counted_rows, record.rows
         return Metrics(
             count=record.rows,
-            eps=rows / METRICS_SECONDS,
+            eps=round(rows / METRICS_SECONDS),
             processing_time=counters.processing_ms,
             last_event_time=max(self._last_event_ms, counters.last_event_time_ms),
             response_time=max(0, record.first_row_ms - record.start_ms),

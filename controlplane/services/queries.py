@@ -182,6 +182,11 @@ class QueryService:
         found = [record for record in records if not tag or tag in record.tags]
         return sorted(found, key=lambda record: (record.start_ms, record.id))
 
+    @property
+    def now_ms(self) -> int:
+        """The time by which a running query's duration counts."""
+        return self._clock.now_ms()
+
     def get(self, principal: Principal, query_id: str) -> QueryRecord:
         """One record; 404."""
         place = self._of(principal.workspace)

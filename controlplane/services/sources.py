@@ -16,7 +16,7 @@ from controlplane import problems
 from controlplane.auth import Principal
 from controlplane.db.repository import Directory, Repository
 from controlplane.db.tables import Source
-from controlplane.services.engines import Engines
+from controlplane.services.engines import Engines, WorkspaceEngine
 from controlplane.services.names import check_name
 from controlplane.services.rest import pause
 from engine.clock import Clock
@@ -144,6 +144,7 @@ class SourceService:
         await _reach(self._connectors.validate(row.type, row.properties))
         workspace = await self._engines.of(principal.workspace)
         engine = await workspace.engine()
+        _writable(workspace, row.stream)
         async with workspace.uses_lock:
             await _known_stream(engine.hold(_owner(row.id), (row.stream,)))
             await self._of(principal).add(row)
@@ -177,6 +178,7 @@ class SourceService:
         """Write to another stream from now on."""
         workspace = await self._engines.of(principal.workspace)
         engine = await workspace.engine()
+        _writable(workspace, values["stream"])
         async with workspace.uses_lock:
             await _known_stream(engine.hold(_owner(source_id), (values["stream"],)))
             await self._of(principal).update(source_id, **values)
@@ -319,6 +321,17 @@ async def _reach(answer: Awaitable[T]) -> T:
         raise Overloaded(
             "The connector process is starting; try again in a moment.", 429, "orbit"
         ) from None
+
+
+def _writable(workspace: WorkspaceEngine, name: str) -> None:
+    """400 for a view or a random stream. One that is not known yet is the engine's to refuse."""
+    try:
+        kind = workspace.definition(name).kind
+    except NotFound:
+        return
+    if kind != "stream":
+        what = "view" if kind == "view" else "random stream"
+        raise problems.bad_request(f"{name} is a {what}; a source writes to a stream.")
 
 
 async def _known_stream(answer: Awaitable[None]) -> None:

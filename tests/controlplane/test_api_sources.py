@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.protocol import Caller, Definition
 from tests.controlplane.conftest import API, Plane
 
 GENERATOR = {
@@ -85,6 +86,16 @@ async def test_bad_sources_are_400(lite: Plane, change: dict[str, Any], code: in
     assert answer.status_code == 400, answer.text
     assert answer.json()["code"] == code
     assert (await lite.client.get(f"{API}/sources")).json() == []
+    assert lite.engine.owners == {}
+
+
+async def test_a_source_writes_to_no_view(lite: Plane) -> None:
+    await lite.stream()
+    await lite.engine.create(Definition(id="", name="seen", kind="view"), Caller())
+    await asyncio.sleep(0.05)
+    answer = await lite.client.post(f"{API}/sources", json={**GENERATOR, "stream": "seen"})
+    assert answer.status_code == 400
+    assert "seen is a view" in answer.json()["message"]
     assert lite.engine.owners == {}
 
 
