@@ -92,8 +92,8 @@ def write_file(
     high: int | None = None
     whole = False
     try:
-        bounded = _with_statistics(schema)
-        with pq.ParquetWriter(temporary, schema, write_statistics=bounded, **_WRITE) as out:
+        how: dict[str, Any] = {**_WRITE, "write_statistics": _with_statistics(schema)}
+        with pq.ParquetWriter(temporary, schema, **how) as out:
             for group in _groups(batches, schema):
                 out.write_table(group, row_group_size=ROW_GROUP_ROWS)
                 rows += group.num_rows
