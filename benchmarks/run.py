@@ -16,6 +16,7 @@ CLAIMS = {
     "append": "Durable append of Arrow batches",
     "group_commit": "Group commit over many streams",
     "engine_flow": "Queries per CPU-second",
+    "stateful": "Queries with state",
     "latency": "From ingest to frame",
     "many_queries": "Many queries over one stream",
     "bounded": "Bounded queries over history",

@@ -31,6 +31,7 @@ from controlplane.services.queries import QueryService
 from controlplane.services.rest import pause
 from controlplane.services.sources import Connectors, SourceService
 from controlplane.services.streams import StreamService
+from controlplane.services.udfs import UdfService
 from controlplane.services.uses import Uses
 from controlplane.settings import Settings
 from controlplane.sse import Streaming
@@ -70,6 +71,7 @@ class Application:
         )
         uses = Uses(self.directory)
         self.streams = StreamService(self.engines, uses)
+        self.udfs = UdfService(self.engines)
         self.queries = QueryService(self.engines, self.authenticator, uses, outside.clock, settings)
         self.sources = SourceService(
             self.directory, self.engines, outside.connectors, outside.clock
@@ -101,6 +103,7 @@ class Application:
             "sources": self.sources,
             "streaming": streaming,
             "streams": self.streams,
+            "udfs": self.udfs,
             "version": version("tailrace"),
         }
         dependencies = {name: _constant(value) for name, value in values.items()}

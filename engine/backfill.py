@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from engine.batch import TP_APPEND_TIME, TP_TIME, Int64s, StreamSlice
 from engine.errors import Code, QueryFailed
 from engine.log.records import merge_slices
-from engine.sql.logical import Past
+from engine.sql.plan_parts import Past
 
 # Bytes of the past that force_backfill_in_order may hold to sort them; beyond, the query fails.
 SORT_BYTES_MAX: Final = 256 << 20

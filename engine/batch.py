@@ -53,7 +53,8 @@ class Batch:
     and ends with the number of rows; an append may be empty after a filter. `instant_ms` is what
     now() means in this step. `backfill`: rows of the past of a rewinding query. `continues`: the
     last append goes on in the next batch (it was too large for one); what counts per append, such
-    as the watermark, waits for its last part.
+    as the watermark, waits for its last part. `newest`, if given: the largest event time of each
+    append at the source of a windowed item, in ticks, also of rows that are gone by now.
     """
 
     rows: pa.RecordBatch
@@ -61,6 +62,7 @@ class Batch:
     borders: Int64s = field(default_factory=lambda: np.zeros(1, np.int64))
     backfill: bool = False
     continues: bool = False
+    newest: Int64s | None = None
 
     @property
     def num_rows(self) -> int:

@@ -19,6 +19,7 @@ import msgspec
 from engine.errors import AlreadyExists, Code, NotFound, UserError
 from engine.log.records import Commit, Note
 from engine.protocol import Definition, Snapshot
+from engine.udf.definition import key_of
 
 log = logging.getLogger("tailrace.engine")
 
@@ -26,7 +27,13 @@ NOTE_KIND = "catalog"
 # Definitions of one workspace; bounds the snapshot that travels with each change.
 DEFINITIONS_MAX = 10_000
 
-_KIND_WORDS = {"stream": "stream", "random_stream": "random stream", "view": "view"}
+_KIND_WORDS = {
+    "stream": "stream",
+    "random_stream": "random stream",
+    "view": "view",
+    "materialized_view": "materialized view",
+    "function": "function",
+}
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -65,6 +72,7 @@ class Catalog:
         self._lock = threading.Lock()
         self._state = State()
         self._by_name: dict[str, Definition] = {}
+        self._functions: dict[str, Definition] = {}  # by `key_of`
 
     # -- storage.Keeper
 
@@ -72,7 +80,9 @@ class Catalog:
         """Begin with a snapshot."""
         with self._lock:
             self._state = msgspec.msgpack.decode(data, type=State)
-            self._by_name = {d.name: d for d in self._state.definitions.values()}
+            self._by_name, self._functions = {}, {}
+            for definition in self._state.definitions.values():
+                self._name(definition)
 
     def apply(self, note: Note, commit: Commit) -> None:
         """A durable change; on the log's writer thread."""
@@ -91,12 +101,22 @@ class Catalog:
     def definitions(self) -> Snapshot:
         """All definitions by name."""
         with self._lock:
-            ordered = sorted(self._by_name.values(), key=lambda d: d.name)
+            named = [*self._by_name.values(), *self._functions.values()]
+            ordered = sorted(named, key=lambda d: d.name)
             return Snapshot(self._state.revision, tuple(ordered))
 
     def get(self, name: str) -> Definition | None:
         """The definition of a name, or None. Called by the planner."""
         return self._by_name.get(name)
+
+    def function(self, name: str) -> Definition | None:
+        """The function of this name in any case, or None. Called by the planner."""
+        return self._functions.get(key_of(name))
+
+    def namesake(self, definition: Definition) -> Definition | None:
+        """What has the definition's name among its kind: functions, or everything else."""
+        names = self.function if definition.kind == "function" else self.get
+        return names(definition.name)
 
     def require(self, name: str) -> Definition:
         """The definition of a name; NotFound code 60 otherwise."""
@@ -111,7 +131,11 @@ class Catalog:
 
     def users_of(self, name: str) -> tuple[str, ...]:
         """Names of the views that read `name` and the owners that hold it, sorted."""
-        views = [d.name for d in self._by_name.values() if name in d.options.get("reads", ())]
+        views = [
+            d.name
+            for d in self._by_name.values()
+            if name in d.options.get("reads", ()) or name == d.options.get("into")
+        ]
         owners = [owner for owner, names in self._state.uses.items() if name in names]
         return tuple(sorted(views) + sorted(owners))
 
@@ -122,17 +146,29 @@ class Catalog:
 
     def check_free(self, name: str) -> None:
         """Raise AlreadyExists code 57 when the name is taken, UserError when there is no room."""
-        taken = self._by_name.get(name)
+        self._check_room(self._by_name.get(name), name)
+
+    def check_free_function(self, name: str) -> None:
+        """As `check_free`, for the name of a function."""
+        self._check_room(self.function(name), name)
+
+    def _check_room(self, taken: Definition | None, name: str) -> None:
         if taken is not None:
             raise AlreadyExists(f"The {_KIND_WORDS[taken.kind]} '{name}' already exists.")
-        if len(self._by_name) >= DEFINITIONS_MAX:
+        if len(self._state.definitions) >= DEFINITIONS_MAX:
             raise UserError(
-                f"The workspace holds {DEFINITIONS_MAX} streams and views; drop one first."
+                f"The workspace holds {DEFINITIONS_MAX} streams, views and functions; drop one "
+                "first."
             )
 
-    def check_unused(self, name: str, verb: str) -> None:
+    def function_users(self, name: str) -> tuple[str, ...]:
+        """Names of the views and functions that use a function, sorted."""
+        everything = (*self._by_name.values(), *self._functions.values())
+        return tuple(sorted(d.name for d in everything if name in d.options.get("functions", ())))
+
+    def check_unused(self, name: str, verb: str, kind: str = "") -> None:
         """Raise UserError code 630 that names the users of `name`."""
-        users = self.users_of(name)
+        users = self.function_users(name) if kind == "function" else self.users_of(name)
         if users:
             raise UserError(
                 f"Cannot {verb} '{name}': it is used by {', '.join(users)}. "
@@ -146,17 +182,29 @@ class Catalog:
             old = definitions.get(change.definition.id)
             definitions[change.definition.id] = change.definition
             # The new name first: who looks a name up meanwhile does so without the lock.
-            self._by_name[change.definition.name] = change.definition
+            self._name(change.definition)
             if old is not None and old.name != change.definition.name:
-                self._by_name.pop(old.name, None)
+                self._unname(old)
         elif change.kind == "drop":
             old = definitions.pop(change.id, None)
             if old is not None:
-                self._by_name.pop(old.name, None)
+                self._unname(old)
         elif change.names:
             self._state.uses[change.owner] = change.names
         else:
             self._state.uses.pop(change.owner, None)
+
+    def _name(self, definition: Definition) -> None:
+        if definition.kind == "function":
+            self._functions[key_of(definition.name)] = definition
+        else:
+            self._by_name[definition.name] = definition
+
+    def _unname(self, definition: Definition) -> None:
+        if definition.kind == "function":
+            self._functions.pop(key_of(definition.name), None)
+        else:
+            self._by_name.pop(definition.name, None)
 
     def save(self) -> None:
         """Write the file durably. Blocks for two syncs: call it from a worker thread.

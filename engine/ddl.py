@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
+from sqlglot import exp
 
 from engine.catalog import NOTE_KIND, Catalog, Change, encode_change
 from engine.clock import Clock
+from engine.duck import Error as DuckError
 from engine.errors import Code, NotFound, SqlError, StorageFull, TailraceError, UserError
+from engine.failures import failure_of
 from engine.log.records import Note, Outcome
 from engine.log.sequence import drop_note, truncate_note
-from engine.naming import NAME_RULE
+from engine.naming import NAME_RULE, SQL_NAME_RULE
 from engine.protocol import Alteration, Caller, Definition
+from engine.sql.altering import with_changes
+from engine.sql.deleting import delete_sql
 from engine.sql.settings import check_altered
+from engine.sql.statements import ColumnChange
 from engine.storage import Storage
 
 # Names the server keeps for itself; see docs/streams.md.
 RESERVED_NAMES: Final = frozenset({"table", "tumble", "hop", "session", "changelog", "dedup"})
 
 _log = logging.getLogger("tailrace.engine")
+_FOR_CREATE: Final = ("if_not_exists", "or_replace")  # options that are not kept
 _ALTERABLE = ("description", "logstore_retention_bytes", "logstore_retention_ms", "ttl_expression")
 
 
@@ -48,6 +55,10 @@ def whole(
             raise
 
     return run
+
+
+async def _nothing_leaves(definition: Definition) -> list[Note]:
+    return []
 
 
 def _unheard(task: asyncio.Future[Any]) -> None:
@@ -76,6 +87,8 @@ class Ddl:
         self.under_way: set[asyncio.Future[Any]] = set()
         self._changed: list[Callable[[Definition | None], None]] = []
         self._dropped: list[Callable[[Definition], None]] = []
+        # Asked before a drop, after its checks: what else goes into its commit.
+        self.leaving: Callable[[Definition], Awaitable[list[Note]]] = _nothing_leaves
 
     def on_change(self, callback: Callable[[Definition | None], None]) -> None:
         """Call `callback` on the loop after each durable change, with what was put, if anything."""
@@ -94,18 +107,21 @@ class Ddl:
     async def create(
         self, definition: Definition, caller: Caller, *, replace: bool = False
     ) -> Definition:
-        """Create, or with `replace` put a new query into an existing view."""
+        """Create, or with `replace` put a new query into a view, a new body into a function."""
         check_name(definition.name)
         async with self._lock:
-            old = self._catalog.get(definition.name)
+            old = self._catalog.namesake(definition)
             if old is None or not replace or old.kind != definition.kind:
-                self._catalog.check_free(definition.name)
+                if definition.kind == "function":
+                    self._catalog.check_free_function(definition.name)
+                else:
+                    self._catalog.check_free(definition.name)
                 old = None
             now = self._clock.now_ms()
             made = msgspec.structs.replace(
                 definition,
                 id=old.id if old else self._clock.uuid4(),
-                options={k: v for k, v in definition.options.items() if k != "if_not_exists"},
+                options={k: v for k, v in definition.options.items() if k not in _FOR_CREATE},
                 created_at_ms=old.created_at_ms if old else now,
                 created_by=old.created_by if old else caller,
                 updated_at_ms=now,
@@ -117,11 +133,17 @@ class Ddl:
 
     @whole
     async def alter(
-        self, name: str, change: Alteration, caller: Caller, settings: dict[str, str] | None = None
+        self,
+        name: str,
+        change: Alteration,
+        caller: Caller,
+        settings: dict[str, str] | None = None,
+        columns: tuple[ColumnChange, ...] = (),
     ) -> Definition:
-        """Change the alterable fields and settings; the TTL expression is bound first.
+        """Change the alterable fields, settings and columns; all of it is bound first.
 
-        Raises SqlError 115 for a setting that no stream has, 36 for one that cannot be changed.
+        Raises SqlError 115 for a setting that no stream has, 36 for one that cannot be changed,
+        630 for a column that something uses.
         """
         check_altered(settings or {}, name)
         async with self._lock:
@@ -133,6 +155,15 @@ class Ddl:
             }
             if settings:
                 fields["settings"] = {**old.settings, **settings}
+            if columns and old.kind == "stream":
+                after = with_changes(old, columns)
+                fields |= {"columns": after.columns, "options": after.options}
+            elif columns:
+                raise SqlError(
+                    f"'{name}' is a {old.kind.replace('_', ' ')}: ALTER STREAM changes the columns "
+                    "of streams alone.",
+                    Code.BAD_ARGUMENTS,
+                )
             if old.kind == "view" and set(fields) - {"description"}:
                 raise SqlError(
                     f"'{name}' is a view and has neither settings nor a TTL: alter the stream that "
@@ -141,6 +172,19 @@ class Ddl:
                 )
             changed = msgspec.structs.replace(
                 old, **fields, updated_at_ms=self._clock.now_ms(), updated_by=caller
+            )
+            changed = await asyncio.to_thread(self._check, changed)
+            await self._commit(Change("put", definition=changed))
+            return changed
+
+    @whole
+    async def put(self, definition: Definition, caller: Caller) -> Definition:
+        """Put another form of an object that is there, checked; durable on return."""
+        async with self._lock:
+            if self._catalog.by_id(definition.id) is None:
+                raise NotFound(f"'{definition.name}' does not exist any more.")
+            changed = msgspec.structs.replace(
+                definition, updated_at_ms=self._clock.now_ms(), updated_by=caller
             )
             changed = await asyncio.to_thread(self._check, changed)
             await self._commit(Change("put", definition=changed))
@@ -166,16 +210,32 @@ class Ddl:
         """Drop a definition; rows go after the change is durable."""
         async with self._lock:
             old = self._catalog.require(name)
-            if kind and (kind == "view") != (old.kind == "view"):
+            is_view = old.kind in ("view", "materialized_view")
+            if kind and (kind == "view") != is_view:
                 raise NotFound(
                     f"'{name}' is a {old.kind.replace('_', ' ')}, not a {kind}: use DROP "
-                    f"{'VIEW' if old.kind == 'view' else 'STREAM'}.",
+                    f"{'VIEW' if is_view else 'STREAM'}.",
                 )
             if not force:
                 self._catalog.check_unused(name, "drop")
-            await self._commit(Change("drop", id=old.id), gone=old.id)
+            notes = await self.leaving(old)
+            await self._commit(Change("drop", id=old.id), gone=old.id, notes=notes)
             for callback in self._dropped:
                 callback(old)
+            return old
+
+    @whole
+    async def drop_function(self, name: str, *, force: bool = False) -> Definition:
+        """Drop a function; 630 while a view or function uses it. Running queries keep theirs."""
+        async with self._lock:
+            old = self._catalog.function(name)
+            if old is None:
+                raise NotFound(
+                    f"A function named '{name[:80]}' does not exist.", Code.UNKNOWN_FUNCTION
+                )
+            if not force:
+                self._catalog.check_unused(old.name, "drop", "function")
+            await self._commit(Change("drop", id=old.id))
             return old
 
     @whole
@@ -190,6 +250,20 @@ class Ddl:
                     Code.NOT_IMPLEMENTED,
                 )
             await self._store([truncate_note(found.id)])
+            return found
+
+    @whole
+    async def delete(self, name: str, where: exp.Expr) -> Definition:
+        """Remove the rows that a stream has now and for which a condition holds; they are gone
+        for good when it returns. Rows that come meanwhile stay."""
+        async with self._lock:
+            found = self._catalog.require(name)
+            gone_sql = await asyncio.to_thread(delete_sql, found, where)
+            try:
+                await asyncio.to_thread(self._storage.delete_rows, found.id, gone_sql)
+            except DuckError as error:
+                failure = failure_of(error)
+                raise UserError(failure.message, failure.code) from None
             return found
 
     @whole
@@ -218,15 +292,15 @@ class Ddl:
             if changes:
                 await self._commit(*changes)
 
-    async def _commit(self, *changes: Change, gone: str = "") -> None:
-        """Make changes durable, in one commit with the end of the rows of `gone`."""
+    async def _commit(self, *changes: Change, gone: str = "", notes: Iterable[Note] = ()) -> None:
+        """Make changes durable, in one commit with the end of the rows of `gone` and `notes`."""
         reason = self._storage.refusal()
         if reason and any(change.kind == "put" for change in changes):
             raise StorageFull(reason)  # the log itself lets notes pass, since DROP makes room
-        notes = [Note(NOTE_KIND, encode_change(change)) for change in changes]
+        stored = [Note(NOTE_KIND, encode_change(change)) for change in changes]
         if gone:
-            notes.append(drop_note(gone))
-        await self._store(notes)
+            stored.append(drop_note(gone))
+        await self._store([*stored, *notes])
         await asyncio.to_thread(self._catalog.save)
         for callback in self._changed:
             callback(changes[0].definition)
@@ -252,10 +326,10 @@ def _settle(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
 
 def check_name(name: str) -> None:
     """Raise UserError 36 with the rule when a name cannot be used."""
-    if not NAME_RULE.fullmatch(name):
+    if not (NAME_RULE.fullmatch(name) or SQL_NAME_RULE.fullmatch(name)):
         raise UserError(
-            f"The name '{name[:80]}' is not allowed: begin with a letter, then letters, digits or "
-            "_, at most 64 characters."
+            f"The name '{name[:80]}' is not allowed: begin with a letter or digit, then letters, "
+            "digits or _, at least one letter and at most 64 characters."
         )
     if name.lower() in RESERVED_NAMES:
         raise UserError(f"The name '{name}' is a function of the dialect; choose another.")

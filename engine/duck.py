@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from engine.natives import NATIVES
 from engine.watchdog import Watchdog
 
 # The public way from a prepared statement to Arrow keeps the rows, then reads them back through a
@@ -25,6 +26,14 @@ Error = duckdb.Error
 InterruptException = duckdb.InterruptException
 OutOfMemoryException = duckdb.OutOfMemoryException
 version = duckdb.__version__
+_NATIVE_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.uint64(): "UBIGINT",
+    pa.timestamp("us"): "TIMESTAMP",
+    pa.list_(pa.int64()): "BIGINT[]",
+    pa.list_(pa.uint64()): "UBIGINT[]",
+}
 
 
 def arrow_table(connection: Any, sql: str) -> pa.Table:
@@ -88,8 +97,17 @@ class Session:
         run("SET preserve_insertion_order=true")
         if directories:
             run("SET allowed_directories=$dirs", {"dirs": list(directories)})
+        self._add_natives()
         run("SET enable_external_access=false")
         run("SET lock_configuration=true")
+
+    def _add_natives(self) -> None:
+        """What DuckDB lacks; 0.2 ms each."""
+        create: Any = self._connection.create_function
+        for name, native in NATIVES.items():
+            takes = [_NATIVE_TYPES[t] for t in native.takes]
+            gives = _NATIVE_TYPES[native.gives]
+            create(name, native.call, takes, gives, type="arrow", null_handling="special")
 
     def prepare(self, sources: dict[str, pa.Schema], sql: Callable[[dict[str, str]], str]) -> Step:
         """Plan a statement once over swap-in sources.
@@ -133,6 +151,18 @@ class Session:
     def kinds(self, sql: str) -> list[str]:
         """Parse only: the kind of each statement in the text (SELECT, COPY, ...)."""
         return [s.type.name for s in self._connection.extract_statements(sql)]
+
+    def add_function(
+        self, name: str, function: Callable[..., Any], arguments: list[str], result: str
+    ) -> None:
+        """Make a Python function over Arrow columns callable in statements of this session.
+
+        It is called a vector at a time, from any of the session's threads; what it raises ends the
+        statement with an `Error` that holds the text alone. Equal calls are not made one.
+        """
+        create: Callable[..., Any] = self._connection.create_function  # its stub wants enums
+        how = {"type": "arrow", "null_handling": "special", "side_effects": True}
+        create(name, function, arguments, result, **how)
 
     def register(self, name: str, table: Any) -> None:
         """Make an Arrow object readable under a name."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.errors import Code, SqlError
-from engine.sql.logical import EmitSpec
+from engine.sql.plan_parts import EmitSpec
+from engine.stateparts import Fields, Saved
 
 # A tick below this would only burn time: no reader tells emissions apart at that pace.
 INTERVAL_MS_MIN = 1
@@ -41,19 +42,20 @@ _POLICIES = {
 def policy_of(emit: EmitSpec, *, windowed: bool) -> Policy:
     """The row for a SELECT's emit clause; SqlError 80 when the clause does not fit the query."""
     found = _POLICIES.get((windowed, emit.when, emit.which))
-    if found is None or emit.how != "plain":
+    if found is None or (windowed and emit.how != "plain"):
         kind = "a window aggregate" if windowed else "a global aggregate"
         raise SqlError(f"This EMIT clause does not fit {kind}.", Code.INCORRECT_QUERY)
     return found
 
 
-class Ticks:
+class Ticks(Saved):
     """Ticks at multiples of an interval after the start; those missed become one."""
 
     def __init__(self, start_ms: int, interval_ms: int) -> None:
         self._start = start_ms
         self._interval = max(interval_ms, INTERVAL_MS_MIN)
         self._next = start_ms + self._interval
+        self._state = Fields(self, "_next")
 
     @property
     def next_ms(self) -> int:
@@ -67,6 +69,11 @@ class Ticks:
                 self._interval
             )
 
+    @property
+    def last_ms(self) -> int:
+        """The tick that passed last; the start, if none did."""
+        return self._next - self._interval
+
     def passed(self, instant_ms: int) -> bool:
         """Whether a tick has come; it is then used up."""
         if instant_ms < self._next:
@@ -76,11 +83,12 @@ class Ticks:
         return True
 
 
-class Versions:
+class Versions(Saved):
     """emit_version(): numbers of emissions, from 0."""
 
     def __init__(self) -> None:
         self._next = 0
+        self._state = Fields(self, "_next")
 
     def take(self, count: int) -> int:
         """The first of `count` new numbers."""

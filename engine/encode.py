@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
 from itertools import pairwise
 from math import isfinite
 from typing import Final
@@ -25,6 +24,7 @@ _ROW_BYTES_FIRST: Final = 128.0  # guess of an encoded row before the first was 
 Values = list[object]
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+_PLAIN_SCALE = 6  # Python writes smaller numbers with an exponent
 _UNIT_DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 _UNIT_PER_MS = {"s": (1000, 1), "ms": (1, 1), "us": (1, 1_000), "ns": (1, 1_000_000)}
 _NANOSECONDS_OF_DAY = 86_400_000_000_000
@@ -113,7 +113,7 @@ def json_keys(values: pa.Array, t: DataType) -> list[str]:
     if t.inner.name == "bool":
         return ["true" if v else "false" for v in values.to_pylist()]
     if t.is_decimal:
-        return [str(v) for v in values.to_pylist()]
+        return [v if isinstance(v, str) else format(v, "f") for v in values.to_pylist()]
     return [str(v) for v in json_values(values, t)]
 
 
@@ -170,9 +170,11 @@ def _times(values: pa.Array, t: DataType) -> Values:
 
 def _decimals(values: pa.Array, t: DataType) -> Values:
     result = values.to_pylist()
-    if pa.types.is_string(values.type):
-        return [None if v is None else Decimal(v) for v in result]
-    return result
+    if pa.types.is_string(values.type):  # wider than Arrow's; every digit is there
+        return [None if v is None else msgspec.Raw(v.encode()) for v in result]
+    if t.scale <= _PLAIN_SCALE:
+        return result
+    return [None if v is None else msgspec.Raw(format(v, "f").encode()) for v in result]
 
 
 def _intervals(values: pa.Array, t: DataType) -> Values:

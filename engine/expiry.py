@@ -11,8 +11,9 @@ from sqlglot import exp
 
 from engine.batch import TP_SN
 from engine.compute import pc
-from engine.duck import InterruptException, Session
+from engine.duck import InterruptException, Session, Step
 from engine.failures import failure_of
+from engine.operators.statement import quoted
 from engine.parquet import read_columns, read_schema
 
 _BATCH_ROWS = 65_536
@@ -64,18 +65,24 @@ class KeepFilter:
     def _columns(self, schema: pa.Schema) -> list[str]:
         return [n for n in schema.names if n in self._names] or [TP_SN]
 
+    def _prepared(self, schema: pa.Schema) -> Step:
+        """The predicate over rows of a schema; columns that were added later are NULL."""
+        present = {name.lower() for name in schema.names}
+        lacking = sorted(name for name in self._names if name.lower() not in present)
+        missing = "".join(f", NULL AS {quoted(name)}" for name in lacking)
+
+        def sql(names: dict[str, str]) -> str:
+            rows = f"(SELECT *{missing} FROM {names['rows']}) AS __r"
+            return f"SELECT coalesce(({self._sql})::BOOLEAN, true) AS keep FROM {rows}"
+
+        return self._session.prepare({"rows": schema}, sql)
+
     def _masks(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Array]:
         step = None
         try:
             for batch in batches:
                 if step is None:
-                    step = self._session.prepare(
-                        {"rows": batch.schema},
-                        lambda names: (
-                            f"SELECT coalesce(({self._sql})::BOOLEAN, true) AS keep"
-                            f" FROM {names['rows']}"
-                        ),
-                    )
+                    step = self._prepared(batch.schema)
                 with self._session.limited():
                     mask = step.run(rows=batch).column("keep").combine_chunks()
                 yield mask

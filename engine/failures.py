@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from engine.errors import Code, TailraceError
 
 MESSAGE_CHARS_MAX = 1_000
+_QUOTED_CHARS_MAX = 200  # of a user's text in a sentence
 
 # Code of failures that are not the statement's fault; the log has the rest.
 INTERNAL = 1
@@ -28,7 +29,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """`pattern` is searched in the whole text; `message` replaces the text when given."""
+    """`pattern` is searched in the whole text; `message` replaces the text when given, with `{0}`
+    as the pattern's first group."""
 
     pattern: re.Pattern[str]
     code: int
@@ -50,22 +52,46 @@ _RULES = (
     ),
     _rule(r"larger than 2\^32 elements", Code.MEMORY_LIMIT, MEMORY_MESSAGE),
     _rule(r"^Permission Error", Code.ACCESS_DENIED, "A query cannot open files or addresses."),
-    _rule(r"^Conversion Error: Could not convert string", Code.CANNOT_PARSE_TEXT),
+    _rule(
+        r"^Conversion Error: Could not convert string ('.*') to (?:U?INT|DOUBLE|FLOAT|DECIMAL)",
+        Code.CANNOT_PARSE_TEXT,
+        "The text {0} is not a number of the type that is wanted.",
+    ),
+    _rule(
+        r"^Conversion Error: Could not convert string ('.*') to",
+        Code.CANNOT_PARSE_TEXT,
+        "The text {0} cannot be read as the type that is wanted.",
+    ),
+    _rule(
+        r"^Conversion Error: Could not decode string ('|\").*base64",
+        Code.CANNOT_PARSE_TEXT,
+        "A text is not base64; try_base64_decode gives '' instead.",
+    ),
+    _rule(r"Malformed JSON", Code.CANNOT_PARSE_TEXT, "A text is not valid JSON."),
+    _rule(r"^Conversion Error: .*field value", Code.CANNOT_PARSE_TEXT),
+    _rule(
+        r"^(Conversion|Out of Range) Error: .*(out of range|Overflow)"
+        r"|^Conversion Error: Could not cast value",
+        Code.ARGUMENT_OUT_OF_BOUND,
+        "A number is too large or too small for the type or function that takes it.",
+    ),
     _rule(r"^Conversion Error: .*(field value|timestamp|date|time) ", Code.CANNOT_PARSE_TEXT),
-    _rule(r"^Conversion Error: .*out of range", Code.ARGUMENT_OUT_OF_BOUND),
     _rule(r"^Conversion Error: Could not cast", Code.ARGUMENT_OUT_OF_BOUND),
-    _rule(r"^Conversion Error: Unimplemented type for cast", Code.TYPE_MISMATCH),
+    _rule(
+        r"^Conversion Error: Unimplemented type for cast",
+        Code.TYPE_MISMATCH,
+        "A value has no conversion to the type that is wanted; cast it.",
+    ),
     _rule(r"^Conversion Error", Code.CANNOT_PARSE_TEXT),
     _rule(r"^Out of Range Error", Code.ARGUMENT_OUT_OF_BOUND),
     _rule(r"^Mismatch Type Error", Code.TYPE_MISMATCH),
     _rule(r"^Invalid Input Error: Could not parse string", Code.CANNOT_PARSE_TEXT),
-    _rule(r"^Invalid Input Error: Malformed JSON", Code.CANNOT_PARSE_TEXT),
     _rule(
         r"^Invalid Input Error: .*Max expression depth|^Parser Error: .*depth", Code.SYNTAX_ERROR
     ),
     _rule(
         r"^Invalid Input Error: Division by zero",
-        Code.BAD_ARGUMENTS,
+        Code.ILLEGAL_DIVISION,
         "Division of a whole number by zero; int_div_or_zero gives 0 instead.",
     ),
     _rule(r"^Invalid Input Error", Code.BAD_ARGUMENTS),
@@ -76,8 +102,18 @@ _RULES = (
     _rule(
         r"^Binder Error: .*(Referenced|not found|does not have a column)", Code.UNKNOWN_IDENTIFIER
     ),
-    _rule(r"^Binder Error: No function matches", Code.ILLEGAL_TYPE_OF_ARGUMENT),
-    _rule(r"^Binder Error: Cannot compare|^Binder Error: .*type", Code.TYPE_MISMATCH),
+    _rule(
+        r"^Binder Error: (No function matches|Could not choose a best candidate"
+        r"|Cannot deduce template|No matching aggregate|Cardinality can only)",
+        Code.ILLEGAL_TYPE_OF_ARGUMENT,
+        "A function or operator does not take arguments of these types; cast them.",
+    ),
+    _rule(
+        r"^Binder Error: Cannot (compare|mix) values",
+        Code.TYPE_MISMATCH,
+        "Values of these types cannot be compared or mixed; cast one of them.",
+    ),
+    _rule(r"^Binder Error: .*type", Code.TYPE_MISMATCH),
     _rule(r"^(Binder|Catalog) Error", Code.BAD_ARGUMENTS),
     _rule(r"^Not implemented Error", Code.NOT_IMPLEMENTED),
     _rule(r"^IO Error", INTERNAL, "Stored rows could not be read; the server's log says which."),
@@ -117,14 +153,22 @@ def failure_of(error: BaseException) -> Failure:
     if coded is not None:
         return Failure(int(coded[1]), clean(text[coded.end() :]))
     for rule in _RULES:
-        if rule.pattern.search(text):
-            return Failure(rule.code, rule.message or clean(text))
+        found = rule.pattern.search(text)
+        if found is not None:
+            return Failure(rule.code, _worded(rule, found) or clean(text))
     known = _BY_CLASS.get(type(error).__name__)
     if known is not None:
         return known
     return Failure(
         INTERNAL, clean(text) if _KIND.match(text) else "The query failed inside the engine."
     )
+
+
+def _worded(rule: _Rule, found: re.Match[str]) -> str:
+    """The rule's sentence with what the user wrote, cut."""
+    if "{0}" not in rule.message:
+        return rule.message
+    return rule.message.replace("{0}", found[1][:_QUOTED_CHARS_MAX])
 
 
 def clean(text: str) -> str:

@@ -178,7 +178,7 @@ class Feed:
             if self._reader is None:
                 self._reader = storage.read(self.stream_id, self.next_sn)
             read = next(self._reader, None)
-            part = self._unexpired(read)
+            part = self.unexpired(read)
             if part is not None and part.sn[0] < self.accepted_sn:
                 backfill.add(split_at(part, self.accepted_sn)[0])
             if read is None or self._reader.next_sn >= self.accepted_sn:
@@ -196,14 +196,14 @@ class Feed:
         if self._reader is None:
             self._reader = storage.read(self.stream_id, self.next_sn)
         for part in self._reader:
-            self._slice = self._unexpired(cut_slice(part, self.next_sn))
+            self._slice = self.unexpired(cut_slice(part, self.next_sn))
             if self._slice is not None:
                 return self._slice
         self.next_sn = max(self.next_sn, self._reader.next_sn)  # the last may have expired
         self.stop_reading()
         return None
 
-    def _unexpired(self, part: StreamSlice | None) -> StreamSlice | None:
+    def unexpired(self, part: StreamSlice | None) -> StreamSlice | None:
         """The slice without rows of the past that the TTL has let go, but not removed yet."""
         if part is None or self._make_filter is None or part.sn[0] >= self.accepted_sn:
             return part
@@ -216,6 +216,11 @@ class Feed:
             elif (left := filter_slice(each, self._filter.mask(each.rows))) is not None:
                 kept.append(left)
         return merge_slices(kept) if kept else None
+
+    def go_on(self, next_sn: int) -> None:
+        """Begin at an append, its past being read: the state before it was restored."""
+        self.next_sn = next_sn
+        self._backfill = None
 
     def stop_reading(self) -> None:
         """Give back the reader's files."""
@@ -240,7 +245,7 @@ def backfill_of(scan: Scan, instant_ms: int) -> Backfill | None:
     """What takes the past of a scan; None when it is read append by append."""
     if scan.past.plain:
         return None
-    return Backfill(scan.past, tuple(c.name for c in scan.schema), instant_ms)
+    return Backfill(scan.past, tuple(c.stored or c.name for c in scan.schema), instant_ms)
 
 
 def filter_slice(part: StreamSlice, mask: pa.Array) -> StreamSlice | None:
@@ -309,6 +314,11 @@ def split_at(part: StreamSlice, sn: int) -> list[StreamSlice]:
     at = int(np.searchsorted(part.sn, sn))
     parts = [_cut(part, 0, at)] if at else []
     return [*parts, _cut(part, at, part.appends)] if at < part.appends else parts
+
+
+def split_appends(part: StreamSlice) -> list[StreamSlice]:
+    """Every append by itself."""
+    return [_cut(part, at, at + 1) for at in range(part.appends)]
 
 
 def coalesced(commits: list[Commit]) -> list[StreamSlice]:

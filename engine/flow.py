@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 
+from engine.accepting import accept, start_of
 from engine.batch import StreamSlice
 from engine.charge import ChargeTable
+from engine.checkpoints import Checkpoint
 from engine.clock import Clock
 from engine.duck import Session
 from engine.errors import (
     AlreadyExists,
+    EngineUnavailable,
     NotFound,
     TailraceError,
-    UserError,
 )
-from engine.failures import failure_of
-from engine.feeds import Feed, Storage, backfill_of, coalesced, past_filter, pieces, split_at
+from engine.feeds import Feed, Storage, coalesced, pieces, split_at
 from engine.flow_settings import FlowSettings
 from engine.handover import Handover
+from engine.lives import Lives
 from engine.log.records import Commit
-from engine.lookups import Lookups, resolved
-from engine.operators.bounded import BoundedRows
-from engine.operators.operator import Context, Start
-from engine.operators.random_stream import RandomRows
-from engine.physical import Built, build, scans
+from engine.lookups import resolved
 from engine.protocol import Pipeline, QueryCounters
-from engine.running import Output, Running
-from engine.sharing import Chains, Chunk
-from engine.sql.logical import Scan, StreamingQuery
-from engine.starting import Answers, Gone, Leaves, Starting, source_starts
-from engine.steps import StartRecord
+from engine.replay import Keep, capture
+from engine.running import Output, Recovery, Running
+from engine.sharing import Chunk
+from engine.sql.logical import StreamingQuery
+from engine.starting import Answers, Starting
 
 # A step shorter than this is followed by no rest: rows that come alone go on at once.
 _REST_SECONDS_MIN = 0.005
@@ -59,18 +58,12 @@ class Flow:
         self._storage = storage
         self._settings = settings or FlowSettings()
         self._session = session_factory()
-        self._chains = Chains(self._session)
-        self._lookups = Lookups(self._session)
+        self._lives = Lives(self._session, storage, clock, self._settings)
         self._charge = ChargeTable(self._settings.charge_path)
         self._ready = threading.Condition()
         self._commits: deque[Commit] = deque()
         self._pending_rows = 0
         self._calls = Handover()
-        self._gone = Gone()
-        self._queries: dict[str, Running] = {}
-        self._ended: OrderedDict[str, QueryCounters] = OrderedDict()
-        self._readers: dict[str, dict[str, Running]] = {}  # by stream, then by query
-        self._behind: dict[str, Running] = {}
         self._lost = False
         self._stopping = False
         self._instant_ms = 0
@@ -95,48 +88,74 @@ class Flow:
         output: Output,
         instant_ms: int,
         answers: Answers | None = None,
+        keep: Keep | None = None,
     ) -> None:
         """Start a query; only rows appended after this call are live to it. Blocks until it runs.
 
-        `answers`: the rows of the plan's bounded sources and subqueries. Raises what the plan is
+        `answers`: the rows of the plan's bounded sources and subqueries. `keep`: its steps are
+        recorded; it goes on where it was if `keep.resume` says so. Raises what the plan is
         refused with; `output` is not called then.
         """
-        if query_id in self._queries:
+        if query_id in self._lives.running:
             raise AlreadyExists(f"A query with the id '{query_id}' is running already.")
         plan, tables = resolved(plan, answers or {})
-        sources = source_starts(self._storage, plan, instant_ms)
-        rewinds = any(s.first_sn < s.accepted_sn for s in sources)
-        # A past that is played is seen as it was: results come as they arise.
-        played = any(scan.past.speed for scan in scans(plan.root))
-        emit_in_past = played or plan.settings.get("emit_during_backfill", "0") not in (
-            "0",
-            "false",
-        )
-        start = Start(
-            instant_ms,
-            self._clock.seed(),
-            rewinds=rewinds and not emit_in_past,
-            state_bytes_max=self._settings.state_bytes_max,
-        )
-        record = StartRecord(query_id, instant_ms, start.seed, sources)
-        starting = Starting(plan, start, record, output, answers or {}, tables)
+        resume = None if keep is None else keep.resume
+        if resume is not None:
+            record = resume.start
+        else:
+            now = instant_ms, self._clock
+            record = accept(self._storage, query_id, plan, answers or {}, now)
+        start = start_of(record, self._settings.state_bytes_max)
+        if keep is not None and resume is None:
+            keep.recorder.begun(record)
+        starting = Starting(plan, start, record, output, answers or {}, tables, keep)
         self._call(lambda: self._start(starting))
 
     def stop(self, query_id: str) -> None:
         """Stop a query; its output is not called afterwards, but for a call under way."""
-        query = self._queries.get(query_id)
+        query = self._lives.running.get(query_id)
         if query is not None:
             query.over = True
             with self._ready:
                 self._stopping = True
                 self._ready.notify()
 
+    def halt(self, query_id: str, *, full: bool = False) -> Checkpoint | None:
+        """Stop a query and wait until nothing of it is under way; its state after its last step,
+        if it can be had. Never raises: a flow that was closed has halted all."""
+        found: list[Checkpoint | None] = []
+
+        def end() -> None:
+            query = self._lives.running.get(query_id)
+            if query is not None:
+                kept = query.recorder is not None
+                found.append(capture(query, -1, full=full) if kept else None)
+                query.over = True
+                self._lives.forget(query)
+
+        with contextlib.suppress(EngineUnavailable):
+            self._call(end)
+        return found[0] if found else None
+
+    def capture(self, query_id: str, since: int, *, full: bool) -> Checkpoint | None:
+        """The state of a kept query after its last step, if that is above `since`; None when it
+        cannot be had now. Blocks for a step; EngineUnavailable when the flow is closed."""
+        found: list[Checkpoint | None] = []
+
+        def look() -> None:
+            query = self._lives.running.get(query_id)
+            if query is not None and not query.over:
+                found.append(capture(query, since, full=full))
+
+        self._call(look)
+        return found[0] if found else None
+
     def end_readers(self, stream_id: str, error: TailraceError) -> None:
         """A stream is gone: end every query that reads it with `error`; does not wait for it."""
 
         def end() -> None:
-            self._gone.add(stream_id, error)
-            for query in self._readers.get(stream_id, {}).values():
+            self._lives.gone.add(stream_id, error)
+            for query in self._lives.readers.get(stream_id, {}).values():
                 query.finish(error)
 
         if self._thread is None:
@@ -147,7 +166,7 @@ class Flow:
 
     def wake(self, query_id: str = "") -> None:
         """The output of a query is ready again; without an id: look at the clock anew."""
-        query = self._queries.get(query_id)
+        query = self._lives.running.get(query_id)
         if query is not None:
             query.paused = False
         with self._ready:
@@ -155,22 +174,27 @@ class Flow:
 
     def counters(self, query_id: str) -> QueryCounters:
         """What a query did so far; also for a while after its end. Zeros if it is unknown."""
-        query = self._queries.get(query_id)
+        query = self._lives.running.get(query_id)
         if query is not None:
             return query.counters()
-        return self._ended.get(query_id) or QueryCounters()
+        return self._lives.ended.get(query_id) or QueryCounters()
 
     def pipeline(self, query_id: str) -> Pipeline:
         """The operator graph of a running query; NotFound if it does not run."""
-        query = self._queries.get(query_id)
+        query = self._lives.running.get(query_id)
         if query is None:
             raise NotFound(f"A query with the id '{query_id}' does not run.")
         return query.pipeline()
 
+    def columns_read(self, stream_id: str) -> dict[str, set[str]]:
+        """Stored names of the columns that each running query reads of a stream."""
+        readers = dict(self._lives.readers.get(stream_id, {}))
+        return {query_id: query.columns_read(stream_id) for query_id, query in readers.items()}
+
     @property
     def running(self) -> int:
         """How many queries run."""
-        return len(self._queries)
+        return len(self._lives.running)
 
     def close(self) -> None:
         """Stop the thread and all queries; their outputs are not called. Blocks for a step."""
@@ -181,15 +205,15 @@ class Flow:
             self._thread.join()
         self._calls.close()
         self._subscription.close()
-        for query in list(self._queries.values()):
+        for query in list(self._lives.running.values()):
             query.over = True
-            self._forget(query)
+            self._lives.forget(query)
         self._charge.close()
         self._session.close()
 
     def _committed(self, commit: Commit) -> None:
         """A durable commit, on the writer's thread."""
-        if not any(part.stream_id in self._readers for part in commit.slices):
+        if not any(part.stream_id in self._lives.readers for part in commit.slices):
             return
         rows = sum(part.rows.num_rows for part in commit.slices)
         with self._ready:
@@ -214,74 +238,12 @@ class Flow:
     def _start(self, starting: Starting) -> None:
         self._charge.begin(starting.record.query_id, self._clock.monotonic())
         try:
-            self._build(starting)
+            query = self._lives.build(starting)
         finally:
             self._charge.clear()
-
-    def _build(self, starting: Starting) -> None:
-        self._gone.check(starting.plan)
-        leaves = Leaves(self._session, self._chains, starting)
-        self._lookups.acquire(starting.tables)
-        try:
-            context = Context(self._session, starting.start)
-            built = build(starting.plan, context, leaves.schema_of, self._clock.monotonic)
-        except Exception as error:  # every failure frees what was taken, then goes on
-            leaves.close()
-            self._lookups.release(starting.tables)
-            if isinstance(error, TailraceError):
-                raise
-            failure = failure_of(error)
-            raise UserError(failure.message, failure.code) from error
-        self._begin(starting, built, leaves)
-
-    def _begin(self, starting: Starting, built: Built, leaves: Leaves) -> None:
-        """Register a query and let it read."""
-        feeds: list[Feed] = []
-        generators: dict[int, RandomRows | BoundedRows] = {}
-        starts = iter(starting.record.sources)
-        shared, own = iter(leaves.chains), iter(leaves.sources)
-        for at, chain in enumerate(built.chains):
-            if isinstance(chain.scan, Scan):
-                instant_ms = starting.start.instant_ms
-                keep = past_filter(self._storage, chain.scan.stream_id, instant_ms)
-                past = backfill_of(chain.scan, instant_ms)
-                feeds.append(Feed(at, next(shared), next(starts), keep, past))
-            else:
-                generators[at] = next(own)
-        query = Running(
-            starting.record, built.graph, feeds, generators, starting.output, self._clock
-        )
-        query.on_read = self._storage.count_read
-        query.emit_in_past = not starting.rewinds
-        query.tables = starting.tables
-        for feed in feeds:
-            self._readers.setdefault(feed.stream_id, {})[query.id] = query
-        self._queries[query.id] = query
-        self._behind[query.id] = query
-        for at in generators:
-            query.backfilled(at, starting.start.instant_ms)
-        query.begin(starting.start.instant_ms)
+        self._instant_ms = max(self._instant_ms, query.last_ms + 1)
         if self._thread is None:
             self._catch_up(query, self._now())
-
-    def _forget(self, query: Running) -> None:
-        """Free what a query held; its counters stay for a while."""
-        self._ended[query.id] = query.counters()
-        while len(self._ended) > self._settings.ended_max:
-            self._ended.popitem(last=False)
-        self._queries.pop(query.id, None)
-        self._behind.pop(query.id, None)
-        for feed in query.feeds:
-            feed.stop_reading()
-            readers = self._readers.get(feed.stream_id, {})
-            readers.pop(query.id, None)
-            if not readers:
-                self._readers.pop(feed.stream_id, None)
-            self._chains.release(feed.chain)
-        for generator in query.generators.values():
-            generator.close()
-        query.graph.close()
-        self._lookups.release(query.tables)
 
     # -- flow thread: steps -------------------------------------------------------------------
 
@@ -332,13 +294,13 @@ class Flow:
 
     def next_timer_ms(self) -> int | None:
         """The instant of the next timer of any query that is not paused."""
-        due = [q.due_ms for q in self._queries.values() if not q.paused]
-        due += [q.play_due_ms() for q in self._behind.values() if not q.paused]
+        due = [q.due_ms for q in self._lives.running.values() if not q.paused]
+        due += [q.play_due_ms() for q in self._lives.behind.values() if not q.paused]
         return min((d for d in due if d is not None), default=None)
 
     def _reads(self, instant_ms: int) -> bool:
         """Whether a query has something to read at once."""
-        return any(not q.paused and not q.waits(instant_ms) for q in self._behind.values())
+        return any(not q.paused and not q.waits(instant_ms) for q in self._lives.behind.values())
 
     def _now(self) -> int:
         """The instant of the step; it never goes back."""
@@ -357,45 +319,60 @@ class Flow:
             bounds = self._settings.batch_rows_max, self._settings.batch_bytes_max
             for piece, continues in pieces(part, *bounds):
                 self._live(Chunk(piece, instant_ms, continues=continues))
+        for query in [q for q in self._lives.running.values() if q.entering is not None]:
+            self._live_in_order(query, commits, instant_ms)
         if lost:
             self._all_behind()
         self._calls.run()
-        for query in list(self._behind.values()):
+        for query in list(self._lives.behind.values()):
             self._catch_up(query, instant_ms)
         self._generate(instant_ms)
         self._timers(instant_ms)
-        for query in [q for q in self._queries.values() if q.over]:
-            self._forget(query)
+        for query in [q for q in self._lives.running.values() if q.over]:
+            self._lives.forget(query)
         return self._reads(instant_ms)
 
     def _all_behind(self) -> None:
         """Commits were let go: every scan looks at storage again."""
-        for query in self._queries.values():
+        for query in self._lives.running.values():
             for feed in query.feeds:
                 feed.live = False
-            self._behind[query.id] = query
+            self._lives.behind[query.id] = query
 
     def _live(self, chunk: Chunk) -> None:
         """Give a chunk to every query that reads its stream at the live end."""
-        for query in list(self._readers.get(chunk.part.stream_id, {}).values()):
+        for query in list(self._lives.readers.get(chunk.part.stream_id, {}).values()):
+            if query.entering is None:
+                self._enter(query, chunk)
+
+    def _live_in_order(self, query: Running, commits: list[Commit], instant_ms: int) -> None:
+        """Give a query what of the commits it reads at the live end, in the order of the log."""
+        assert query.entering is not None, "it has joins"
+        bounds = self._settings.batch_rows_max, self._settings.batch_bytes_max
+        for part in query.entering.parts(commits):
+            for piece, continues in pieces(part, *bounds):
+                self._enter(query, Chunk(piece, instant_ms, continues=continues))
+
+    def _enter(self, query: Running, chunk: Chunk) -> None:
+        """Give a chunk to the feeds of a query that read its stream at the live end."""
+        for feed in query.turns:
             if query.over:
+                return
+            if not feed.live or feed.stream_id != chunk.part.stream_id:
                 continue
-            for feed in query.feeds:
-                if not feed.live or feed.stream_id != chunk.part.stream_id:
-                    continue
-                if query.graph.leaves[feed.source].ended:
-                    continue
-                wide = chunk.nbytes > self._settings.replay_bytes_max and query.hands_on
-                apart = wide and not feed.inside and self.pressed()
-                if apart or (not feed.inside and not self._may_run(query)):
-                    feed.live = False
-                    self._behind[query.id] = query
-                    continue
-                found = feed.take(chunk)
-                if found is not None:
-                    self._run(query, feed, found)
-                elif not feed.live:
-                    self._behind[query.id] = query
+            if query.graph.leaves[feed.source].ended:
+                continue
+            wide = chunk.nbytes > self._settings.replay_bytes_max and query.hands_on
+            apart = wide and not feed.inside and self.pressed()
+            if apart or (not feed.inside and not self._may_run(query)):
+                feed.live = False
+                self._lives.behind[query.id] = query
+                continue
+            found = feed.take(chunk)
+            if found is not None:
+                self._run(query, feed, found)
+            elif not feed.live:
+                self._lives.behind[query.id] = query
 
     def _may_run(self, query: Running) -> bool:
         """Whether the reader keeps up; else the query is paused until it is woken."""
@@ -412,7 +389,11 @@ class Flow:
 
     def _catch_up(self, query: Running, instant_ms: int) -> None:
         """Let every scan that is behind read one slice from its own position."""
-        for feed in query.feeds:
+        if query.recovery is not None and not self._recovered(query, query.recovery):
+            return
+        if query.entering is not None and query.reads_tables:
+            return
+        for feed in query.turns:
             if query.over or not self._may_run(query):
                 return
             if feed.live or query.graph.leaves[feed.source].ended:
@@ -437,8 +418,20 @@ class Flow:
                     self._past_done(query, feed, instant_ms)
                 if not self._replay(query, feed, each, instant_ms, past=past):
                     return
+            if query.entering is not None:
+                return  # what stands to the right in FROM is read first
         if not query.behind:
-            self._behind.pop(query.id, None)
+            self._lives.behind.pop(query.id, None)
+
+    def _recovered(self, query: Running, recovery: Recovery) -> bool:
+        """Run recorded steps again for a while; whether all are done."""
+        self._charge.begin(query.id, self._clock.monotonic())
+        done = self._may_run(query) and recovery.run(query, self._storage)
+        self._charge.clear()
+        if done:
+            query.recovery = None
+            query.look_ahead()
+        return done
 
     def _replay(
         self, query: Running, feed: Feed, part: StreamSlice, instant_ms: int, *, past: bool
@@ -465,7 +458,11 @@ class Flow:
 
     def _generate(self, instant_ms: int) -> None:
         """Rows of generators and bounded sources, one batch each per step."""
-        for query in [q for q in self._queries.values() if q.generators and not q.over]:
+        for query in [
+            q
+            for q in self._lives.running.values()
+            if q.generators and not q.over and q.recovery is None
+        ]:
             for at, generator in list(query.generators.items()):
                 if query.over or not self._may_run(query):
                     break
@@ -477,17 +474,17 @@ class Flow:
                     self._charge.begin(query.id, self._clock.monotonic())
                     query.end_source(at, instant_ms)
                     query.generators.pop(at).close()
-                    query.after(instant_ms)
+                    query.look_ahead()
                 self._charge.clear()
             if not query.behind:
-                self._behind.pop(query.id, None)
+                self._lives.behind.pop(query.id, None)
 
     def _timers(self, instant_ms: int) -> None:
         """Timers that are due, of queries that have read all rows before the instant."""
-        for query in list(self._queries.values()):
+        for query in list(self._lives.running.values()):
             if query.over or query.due_ms is None or query.due_ms > instant_ms:
                 continue
-            behind = query.id in self._behind and not query.waits(instant_ms)
+            behind = query.id in self._lives.behind and not query.waits(instant_ms)
             if behind or not self._may_run(query):
                 continue
             if query.graph.due_ms() is None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.batch import Batch
+from engine.checkpoint import StateDelta
 from engine.operators.operator import Operator
 from engine.protocol import Pipeline, PipelineNode
 from engine.sql.logical import BoundedScan, RandomScan, Scan
 from engine.state import StateSize
+from engine.stateparts import Fields
 
 # Timers that one instant may run; more means that an operator never uses up its timer.
 TICKS_MAX = 1_000
@@ -42,6 +45,10 @@ class Leaf:
     bytes: int = 0
 
 
+class StateUnfit(Exception):
+    """A state that was made by another graph, such as that of another version of the program."""
+
+
 class Graph:
     """Nodes in an order in which children stand before parents. For the flow thread."""
 
@@ -52,6 +59,7 @@ class Graph:
         self.leaves = list(leaves)
         self._timer = timer
         self.ended = False
+        self._flags = Fields(self, "flags")
 
     def begin(self, instant_ms: int) -> list[Batch]:
         """Before the first row: operators that want none (LIMIT 0) end what is below."""
@@ -120,6 +128,8 @@ class Graph:
             return []
         node.ended.add(port)
         out = self._rise(node.parent, node.operator.end(port, instant_ms), instant_ms)
+        if node.operator.done and not node.finished:
+            return out + self._finish(at, instant_ms)
         if len(node.ended) == node.inputs and not node.finished:
             node.finished = True
             out += self._end_at(node.parent, instant_ms)
@@ -201,6 +211,54 @@ class Graph:
         places = [leaf.parent for leaf in self.leaves] + [node.parent for node in self.nodes]
         edges = tuple((at, output if p is None else first + p[0]) for at, p in enumerate(places))
         return Pipeline(tuple(shown), edges)
+
+    # -- checkpoints ------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> str:
+        """Which operators stand where: a state fits a graph of the same shape alone."""
+        places = [f"{leaf.name}>{leaf.parent}" for leaf in self.leaves]
+        places += [f"{n.operator.name}({n.operator.schema.names})>{n.parent}" for n in self.nodes]
+        return ";".join(places)
+
+    @property
+    def flags(self) -> list[Any]:
+        """The shape, and what has ended or is past, as JSON can say it."""
+        nodes = [[n.finished, sorted(n.ended), sorted(n.backfilled)] for n in self.nodes]
+        leaves = [[leaf.ended, leaf.past_done] for leaf in self.leaves]
+        return [self.shape, self.ended, nodes, leaves]
+
+    @flags.setter
+    def flags(self, said: list[Any]) -> None:
+        """Go on from there."""
+        _, self.ended, nodes, leaves = said
+        for node, (finished, ended, backfilled) in zip(self.nodes, nodes, strict=True):
+            node.finished, node.ended, node.backfilled = finished, set(ended), set(backfilled)
+        for leaf, (ended, past_done) in zip(self.leaves, leaves, strict=True):
+            leaf.ended, leaf.past_done = ended, past_done
+
+    def changes(self, *, full: bool) -> list[StateDelta | None]:
+        """What changed since the last call (all if `full` and on the first), for a checkpoint.
+
+        One entry for each node in order, the last for the graph itself; None = nothing. Called
+        between steps, on the flow thread; costs what changed.
+        """
+        made = [node.operator.changes(full=full) for node in self.nodes]
+        return [*made, self._flags.changes(full=full)]
+
+    def restore(self, operators: Sequence[Sequence[StateDelta]]) -> None:
+        """Take a state: for each entry of `changes` the base and the changes after it, in order.
+
+        Called once on a new graph in place of `begin`; what the operators sent is not sent again.
+        Raises StateUnfit when the state is that of another graph.
+        """
+        if len(operators) != len(self.nodes) + 1 or not operators[-1]:
+            raise StateUnfit("the state has another number of operators than the query")
+        if operators[-1][-1].values["flags"][0] != self.shape:
+            raise StateUnfit("the state belongs to other operators than those of the query")
+        for node, deltas in zip(self.nodes, operators[:-1], strict=True):
+            node.operator.restore(deltas)
+        self._flags.restore(operators[-1])
 
     def close(self) -> None:
         """Give back what operators hold."""

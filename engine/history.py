@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from engine.manifest import (
     write_manifest,
     write_state,
 )
-from engine.parquet import measure_file
+from engine.parquet import measure_file, time_range
 
 _log = logging.getLogger(__name__)
 
@@ -336,3 +336,17 @@ class History:
             state_file=state_file,
             streams=streams,
         )
+
+
+def event_times(
+    hot: Iterable[StreamSlice], files: Iterable[FileEntry]
+) -> tuple[int | None, int | None]:
+    """The earliest and the latest `_tp_time` of rows in memory and in files, ms since the epoch."""
+    ranges = [time_range(part.rows) for part in hot]
+    ranges += [
+        (f.min_time_ms, f.max_time_ms)
+        for f in files
+        if f.min_time_ms is not None and f.max_time_ms is not None
+    ]
+    times = [found for found in ranges if found is not None]
+    return min((t[0] for t in times), default=None), max((t[1] for t in times), default=None)

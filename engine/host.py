@@ -173,12 +173,13 @@ async def _definitions(engine: LocalEngine, _: None) -> Snapshot:
 
 _METHODS: dict[str, Any] = {
     "cancel": lambda engine, query_id: engine.cancel(query_id),
+    "delivered": lambda engine, a: engine.delivered(a[0], a[1]),
     "pipeline": lambda engine, query_id: engine.pipeline(query_id),
     "analyze": lambda engine, sql: engine.analyze(sql),
     "format_sql": lambda engine, sql: engine.format_sql(sql),
     "create": lambda engine, a: engine.create(a[0], a[1]),
     "alter": lambda engine, a: engine.alter(a[0], a[1], a[2]),
-    "drop": lambda engine, a: engine.drop(a[0], force=a[1]),
+    "drop": lambda engine, a: engine.drop(a[0], force=a[1], kind=a[2]),
     "stats": lambda engine, a: engine.stats(a[0], a[1]),
     "hold": lambda engine, a: engine.hold(a[0], a[1]),
     "release": lambda engine, owner: engine.release(owner),

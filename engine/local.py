@@ -13,9 +13,12 @@ import msgspec
 from engine import duck
 from engine.bounded import BoundedResult
 from engine.catalog import NOTE_KIND, Catalog
+from engine.checkpointing import Checkpointer
+from engine.checkpoints import CheckpointStore
 from engine.clock import Clock
 from engine.config import EngineSettings
 from engine.ddl import Ddl
+from engine.dependents import check_columns
 from engine.errors import (
     Code,
     EngineUnavailable,
@@ -25,16 +28,19 @@ from engine.errors import (
 )
 from engine.flow import Flow
 from engine.flow_settings import FlowSettings
+from engine.hashing import hashing
 from engine.ingest.book import DecoderBook
 from engine.ingest.decoder import Decoder, IngestLimits
 from engine.ingest.rules import check_defaults
 from engine.ingestor import Answer, Ingestor
+from engine.log.files import FileSystem
 from engine.log.folder import FolderLock, open_folder
 from engine.log.settings import LogSettings
 from engine.planning import PLAN_SECONDS_MAX, Planning
 from engine.protocol import (
     Alteration,
     Analysis,
+    AnalyzedColumn,
     Caller,
     Definition,
     EngineInfo,
@@ -55,7 +61,12 @@ from engine.schema import StoredSchema
 from engine.sql.definitions import check_definition, keep_sql, stored_schema
 from engine.sql.format import format_sql
 from engine.sql.planner import Planned, Planner
+from engine.stepbook import NOTE_KIND as STEPS_KIND
+from engine.stepbook import StepBook
 from engine.storage import Storage, StorageParts, StorageSettings
+from engine.subscriptions import Subscriptions
+from engine.view_statements import KeptPlans, ViewStatements
+from engine.views import Views
 from engine.workers import WorkerPool
 
 log = logging.getLogger("tailrace.engine")
@@ -78,13 +89,14 @@ class LocalEngine:
         storage: Storage,
         settings: EngineSettings,
         clock: Clock,
+        book: StepBook,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._clock = clock
         self._catalog = catalog
         self._storage = storage
-        self._planner = Planner(catalog.get, self._all, settings.sql_bytes_max)
+        self._planner = Planner(catalog.get, self._all, settings.sql_bytes_max, catalog.function)
         self._planning = Planning()
         self._pool = WorkerPool(settings, clock, storage.history_folder)
         flow_settings = FlowSettings(charge_path=folder / "charge")
@@ -99,6 +111,16 @@ class LocalEngine:
             settings.ingest_pending_bytes_max,
         )
         self._ddl = Ddl(catalog, storage, clock, self._checked)
+        store = CheckpointStore(
+            folder / "checkpoints",
+            FileSystem(),
+            clock,
+            program=VERSION,
+            duckdb=duck.version,
+            hashing=hashing,
+        )
+        self._checkpoints = Checkpointer(store, self._flow, book, clock)
+        self._views = Views(catalog, storage, self._flow, self._checkpoints, clock)
         parts = Parts(
             catalog=catalog,
             storage=storage,
@@ -110,6 +132,14 @@ class LocalEngine:
             settings=settings,
         )
         self._runner = Runner(parts, self.cancel)
+        plans = KeptPlans(self._planner, self._planning, self._runner)
+        self._views.plans = plans
+        self._subscriptions = Subscriptions(parts, self._checkpoints, plans)
+        self._runner.subscriptions = self._subscriptions
+        self._views.on_tick = self._subscriptions.flush
+        statements = ViewStatements(catalog, self._ddl, self._views, self._planner)
+        self._runner.handlers |= statements.handlers
+        self._ddl.leaving = self._views.leaving
         self._queries: dict[str, StreamingResult | BoundedResult] = {}
         self._watchers: set[asyncio.Event] = set()
         self._closing = False
@@ -127,14 +157,16 @@ class LocalEngine:
         """
         lock = await asyncio.to_thread(open_folder, folder)
         catalog = Catalog(folder / "catalog.json")
-        parts = StorageParts(keepers={NOTE_KIND: catalog})
+        book = StepBook()
+        parts = StorageParts(keepers={NOTE_KIND: catalog, STEPS_KIND: book})
         storage = await asyncio.to_thread(
             Storage.open, folder, clock, storage_settings(settings), None, parts
         )
-        engine = cls(folder, catalog, storage, settings, clock)
+        engine = cls(folder, catalog, storage, settings, clock, book)
         engine._lock = lock
         await asyncio.to_thread(engine._begin)
         await engine._pool.start()
+        await engine._views.open()
         engine._stalls = asyncio.create_task(engine._watch_stalls())
         return engine
 
@@ -143,9 +175,10 @@ class LocalEngine:
         for definition in self._catalog.definitions().definitions:
             self._tell_ttl(definition)
         self._flow.run()
+        self._checkpoints.run()
 
     def _tell_ttl(self, definition: Definition) -> None:
-        if definition.kind == "stream":
+        if definition.kind in ("stream", "materialized_view"):
             self._storage.set_ttl(definition.id, keep_sql(definition))
 
     def _all(self) -> tuple[Definition, ...]:
@@ -153,20 +186,29 @@ class LocalEngine:
 
     def _checked(self, definition: Definition) -> Definition:
         """Bind a definition; a view gets its columns, its text and what it reads."""
+        if definition.kind == "function":
+            return self._planner.function(definition)
         if definition.kind != "view":
             checked = check_definition(definition)
-            if self._catalog.by_id(definition.id) is None:  # what is there was tried when made
+            old = self._catalog.by_id(definition.id)
+            if old is None or old.columns != checked.columns:  # others were tried when made
                 check_defaults(stored_schema(checked), _defaults_session)
+            if old is not None and old.columns != checked.columns:
+                check_columns(old, checked, self._all(), self._required, self._flow.columns_read)
             return checked
         view = self._planner.view(definition.name, definition.query, definition.description)
-        reads = self._planner.plan(view.query).uses
+        planned = self._planner.plan(view.query)
+        options = {"reads": list(planned.uses), "functions": list(planned.functions)}
         return msgspec.structs.replace(
             definition,
             columns=view.columns,
             query=view.query,
             create_query=view.create_query,
-            options={**definition.options, "reads": list(reads)},
+            options={**definition.options, **options},
         )
+
+    def _required(self, sql: str) -> tuple[AnalyzedColumn, ...]:
+        return self._planner.plan(sql).analysis.required_columns
 
     # -- rows in ----------------------------------------------------------------------------
 
@@ -216,8 +258,9 @@ class LocalEngine:
         planned = await self._plan(request.sql, request.timeout_ms)
         query = await self._runner.start(request, planned)
         if isinstance(query, StreamingResult | BoundedResult):
-            self._queries[request.id] = query
-            query.on_close = lambda: self._forget(request.id)
+            query_id = query.opened.id
+            self._queries[query_id] = query
+            query.on_close = lambda: self._forget(query_id)
             if self._closing:  # it began to stop while this one started
                 query.close(STOPPING)
         return query
@@ -228,6 +271,7 @@ class LocalEngine:
 
     def _forget(self, query_id: str) -> None:
         self._queries.pop(query_id, None)
+        self._subscriptions.closed(query_id)
 
     async def cancel(self, query_id: str) -> bool:
         """See Engine.cancel."""
@@ -236,6 +280,10 @@ class LocalEngine:
             return False
         await query.cancel()
         return True
+
+    async def delivered(self, query_id: str, rows: int) -> None:
+        """See Engine.delivered."""
+        self._subscriptions.delivered(query_id, rows)
 
     def counters(self, query_id: str) -> QueryCounters:
         """What a running query did so far; zeros for an unknown one."""
@@ -272,20 +320,24 @@ class LocalEngine:
 
     async def create(self, definition: Definition, caller: Caller) -> Definition:
         """See Engine.create."""
-        return await self._ddl.create(definition, caller)
+        replace = definition.kind == "function" and bool(definition.options.get("or_replace"))
+        return await self._ddl.create(definition, caller, replace=replace)
 
     async def alter(self, name: str, change: Alteration, caller: Caller) -> Definition:
         """See Engine.alter."""
         return self._with_damage(await self._ddl.alter(name, change, caller))
 
-    async def drop(self, name: str, *, force: bool = False) -> None:
+    async def drop(self, name: str, *, force: bool = False, kind: str = "") -> None:
         """See Engine.drop."""
-        await self._ddl.drop(name, force=force)
+        if kind == "function":
+            await self._ddl.drop_function(name, force=force)
+        else:
+            await self._ddl.drop(name, force=force)
 
     async def stats(self, name: str, history_days: int = 0) -> StreamStats:
         """See Engine.stats."""
         definition = self._catalog.require(name)
-        if definition.kind != "stream":
+        if definition.kind not in ("stream", "materialized_view"):
             return StreamStats(0, 0, 0)
         return await asyncio.to_thread(self._storage.stats, definition.id, history_days)
 
@@ -312,6 +364,10 @@ class LocalEngine:
         return Snapshot(snapshot.revision, definitions)
 
     def _with_damage(self, definition: Definition) -> Definition:
+        if definition.kind == "materialized_view":
+            status, message = self._views.status(definition.id)
+            options = {**definition.options, "status": status, "status_message": message}
+            definition = msgspec.structs.replace(definition, options=options)
         ranges = self._storage.degraded(definition.id)
         return msgspec.structs.replace(definition, degraded=ranges) if ranges else definition
 
@@ -330,6 +386,7 @@ class LocalEngine:
     def _changed(self, definition: Definition | None) -> None:
         if definition is not None:
             self._tell_ttl(definition)
+            self._views.changed(definition)
         self._tell_watchers()
 
     def _ended(self, gone: Definition) -> None:
@@ -364,6 +421,9 @@ class LocalEngine:
         for query in list(self._queries.values()):
             query.close(STOPPING)
         self._tell_watchers()
+        await self._views.close()
+        await self._subscriptions.close()
+        await asyncio.to_thread(self._checkpoints.close)
         if self._stalls is not None:
             self._stalls.cancel()
         await self._pool.close()

@@ -17,7 +17,8 @@ import pyarrow as pa
 from engine.duck import Session
 from engine.errors import Code, SqlError
 from engine.sql.literals import literal
-from engine.sql.logical import BoundedQuery, Column, Lookup, StreamingQuery
+from engine.sql.logical import BoundedQuery, Lookup, StreamingQuery
+from engine.sql.plan_parts import Column
 from engine.sql.subqueries import LOOKUP_VALUES_MAX
 from engine.types import DataType, duckdb_type
 

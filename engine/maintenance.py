@@ -311,20 +311,33 @@ class Maintenance:
                 with contextlib.closing(KeepFilter(keep_sql, now_ms, limit)) as keep:
                     for file in list(self._history.of(stream_id).files):
                         self._pause()
-                        self._expire_file(stream_id, file, keep)
+                        share = self._settings.expire_share_min
+                        self._expire_file(stream_id, file, keep, share)
             except (DuckError, pa.ArrowException, SqlglotError) as error:
                 _log.error("the TTL of stream %s is not applied: %s", stream_id, error)
                 failed[stream_id] = expiry_failure(error, limit)
                 self.errors += 1
         self.ttl_errors = failed
 
-    def _expire_file(self, stream_id: str, file: FileEntry, keep: KeepFilter) -> None:
+    def delete(self, stream_id: str, keep_sql: str) -> None:
+        """Remove the stored rows of a stream for which `keep_sql` is false, all of them; blocks.
+        What fails half-way leaves some of them there."""
+        self.seal()
+        limit = self._settings.expire_batch_seconds_max
+        with contextlib.closing(KeepFilter(keep_sql, self._clock.now_ms(), limit)) as keep:
+            for file in list(self._history.of(stream_id).files):
+                self._pause()
+                self._expire_file(stream_id, file, keep, share_min=0.0)
+
+    def _expire_file(
+        self, stream_id: str, file: FileEntry, keep: KeepFilter, share_min: float
+    ) -> None:
         path = self._history.path(stream_id, file)
         kept = keep.count(path)
         if kept == 0:
             self._history.replace(stream_id, [file], None)
             return
-        if file.rows - kept < max(1, file.rows * self._settings.expire_share_min):
+        if file.rows - kept < max(1, file.rows * share_min):
             return
         name = file_name(file.first_sn, file.last_sn, self._history.next_generation())
         written = self._write(stream_id, name, read_schema(path), keep.kept(path))

@@ -7,3 +7,5 @@ from typing import Final
 
 # The prefix is that of the official Go client's metrics helper (contract, section 1).
 NAME_RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}|_tp_metric_[A-Za-z0-9_]{1,64}")
+# In SQL a name may begin with a digit too, as the dialect's own tests have it.
+SQL_NAME_RULE: Final = re.compile(r"(?=[0-9_]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_]{0,63}")

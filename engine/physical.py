@@ -9,17 +9,9 @@ import pyarrow as pa
 
 from engine.errors import Code, SqlError
 from engine.graph import Graph, Leaf, Node
-from engine.operators.aggregate import Aggregate
-from engine.operators.distinct import Distinct
-from engine.operators.limit import Limit
-from engine.operators.limit_by import LimitBy
+from engine.makers import MAKERS
 from engine.operators.operator import Context, Operator
 from engine.operators.project import Layer, Project
-from engine.operators.session_aggregate import SessionAggregate
-from engine.operators.sort import Sort
-from engine.operators.union import Union
-from engine.operators.window_aggregate import WindowAggregate
-from engine.operators.window_assign import SessionAssign, WindowAssign
 from engine.sql import logical
 from engine.types import arrow_field
 
@@ -58,15 +50,17 @@ def build(
     context: Context,
     schema_of: SchemaOf,
     timer: Callable[[], float],
+    *,
+    borders: bool = False,
 ) -> Built:
-    """Make the operators of a plan.
+    """Make the operators of a plan. `borders`: the emissions of the result are kept apart.
 
     `schema_of` prepares a leaf's chain and says what it gives. Raises what DuckDB refuses
     (`duck.Error`) and SqlError; what was made before is closed then.
     """
     builder = _Builder(context, schema_of)
     try:
-        builder.add(plan.root, None, borders=False)
+        builder.add(plan.root, None, borders=borders)
     except BaseException:
         for node in builder.made:
             node.operator.close()
@@ -76,16 +70,10 @@ def build(
 
 def scans(node: logical.Node) -> Iterator[logical.Scan]:
     """All scans of stored streams in a plan."""
-    match node:
-        case logical.Scan():
-            yield node
-        case logical.Union():
-            for each in node.inputs:
-                yield from scans(each)
-        case logical.RandomScan() | logical.BoundedScan():
-            return
-        case _:
-            yield from scans(node.input)
+    if isinstance(node, logical.Scan):
+        yield node
+    for each in logical.inputs_of(node):
+        yield from scans(each)
 
 
 class _Place:
@@ -118,46 +106,26 @@ class _Builder:
             self._leaves.append((Leaf(chain.scan, None, f"Read {name}"), place))
             self._chains.append(chain)
             return schema
-        inputs = node.inputs if isinstance(node, logical.Union) else (_input(node),)
+        inputs = _inputs(node)
         places = [_Place(port) for port in range(len(inputs))]
         below = _asks(node, borders=borders)
         schemas = [
             self.add(each, to, borders=below) for each, to in zip(inputs, places, strict=True)
         ]
-        operator = self._operator(node, schemas[0], borders=borders)
+        operator = self._operator(node, schemas, borders=borders)
         for to in places:
             to.number = len(self.made)
         self.made.append(Node(operator, None, len(inputs)))
         self._places.append(place)
         return operator.schema
 
-    def _operator(self, node: logical.Node, source: pa.Schema, *, borders: bool) -> Operator:
-        context = self._context
-        match node:
-            case logical.Project():
-                return Project(context, source, _layers(node), borders=borders)
-            case logical.Window():
-                session = node.spec.kind == "session"
-                assign = SessionAssign if session else WindowAssign
-                return assign(context, source, node.spec)
-            case logical.Aggregate():
-                if node.window is None:
-                    return Aggregate(context, source, node)
-                if node.window.kind == "session":
-                    return SessionAggregate(context, source, node)
-                return WindowAggregate(context, source, node)
-            case logical.Sort():
-                return Sort(context, source, node.order)
-            case logical.LimitBy():
-                return LimitBy(context, source, node)
-            case logical.Limit():
-                return Limit(source, node.count, node.offset)
-            case logical.Distinct():
-                return Distinct(context, source)
-            case logical.Union():
-                return Union(stored_schema(node.schema))
-            case _:
-                raise SqlError(f"{type(node).__name__} cannot be run yet.", Code.NOT_IMPLEMENTED)
+    def _operator(self, node: logical.Node, sources: list[pa.Schema], *, borders: bool) -> Operator:
+        if isinstance(node, logical.Project):
+            return Project(self._context, sources[0], _layers(node), borders=borders)
+        maker = MAKERS.get(type(node))
+        if maker is None:
+            raise SqlError(f"{type(node).__name__} cannot be run.", Code.NOT_IMPLEMENTED)
+        return maker(self._context, node, sources)
 
     def finish(self, timer: Callable[[], float]) -> Built:
         """Fill in the places."""
@@ -170,18 +138,18 @@ class _Builder:
         return Built(Graph(self.made, leaves, timer), tuple(self._chains))
 
 
-def _input(node: logical.Node) -> logical.Node:
-    """The only input; a run of Projects is one operator, a window belongs to its aggregate."""
-    assert not isinstance(
-        node, logical.Scan | logical.RandomScan | logical.BoundedScan | logical.Union
-    )
-    below = node.input
+def _inputs(node: logical.Node) -> tuple[logical.Node, ...]:
+    """The inputs; a run of Projects is one operator, a window belongs to its aggregate."""
+    inputs = logical.inputs_of(node)
     if isinstance(node, logical.Project):
+        below = node.input
         while isinstance(below, logical.Project):
             below = below.input
-    elif isinstance(node, logical.Aggregate) and isinstance(below, logical.Window):
-        below = below.input if node.window is not None else below
-    return below
+        return (below,)
+    if isinstance(node, logical.Aggregate) and node.window is not None:
+        below = node.input
+        return (below.input,) if isinstance(below, logical.Window) else inputs
+    return inputs
 
 
 def _layers(node: logical.Project) -> tuple[Layer, ...]:
@@ -210,9 +178,11 @@ def _asks(node: logical.Node, *, borders: bool) -> bool:
     """Whether a node wants the borders of its input's appends kept."""
     match node:
         case logical.Aggregate():
-            return node.window is not None or node.emit.when == "append"
-        case logical.Sort():
+            return node.window is not None or node.emit.when in ("append", "close")
+        case logical.Sort() | logical.Dedup() | logical.Join() | logical.Watched():
             return True
+        case logical.Rowify():
+            return False
         case logical.LimitBy():
             return borders or not node.per_query
         case _:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-StreamKind = Literal["stream", "random_stream", "view"]
+StreamKind = Literal["stream", "random_stream", "view", "materialized_view", "function"]
 QueryStatus = Literal["running", "finished", "canceled", "failed"]
 IngestFormat = Literal["compact", "streaming", "raw", "lines"]
 
@@ -25,7 +25,12 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class ColumnDef(msgspec.Struct, frozen=True):
-    """One declared column. `type`: the dialect's lower-case name; `kind`: what `default` is."""
+    """One declared column. `type`: the dialect's lower-case name; `kind`: what `default` is.
+
+    `stored`: the name under which stored rows have it, '' = its own. A column that was renamed
+    keeps the old one; one that was added later has one that was never used, with `__` before it,
+    and rows that were stored before have no value of it.
+    """
 
     name: str
     type: str
@@ -35,13 +40,16 @@ class ColumnDef(msgspec.Struct, frozen=True):
     ttl_expression: str = ""
     skipping_index_expression: str = ""
     comment: str = ""
+    stored: str = ""
 
 
 class Definition(msgspec.Struct, frozen=True):
-    """What SQL can name: a stream, a random stream or a view, as stored in the commit log.
+    """What SQL can name: a stream, random stream, view or function, as stored in the commit log.
 
     `columns` of a stream are the declared ones, without the reserved `_tp_time` unless declared;
-    of a view they are the columns of its result. Times are milliseconds since the epoch.
+    of a view they are the columns of its result, of a function its arguments (`query` is its body,
+    `options` the rest: `engine.udf.definition`). Functions have names of their own: a stream may
+    be called like one. Times are milliseconds since the epoch.
     """
 
     id: str
@@ -154,7 +162,8 @@ class QueryOpened(msgspec.Struct, frozen=True):
     """A query was accepted and runs (or, for DDL, is done): everything before the first row.
 
     `kind`: "streaming", "bounded" (rows then an end) or "ddl" (done, no rows). Time columns are
-    indices into the header, -1 = none.
+    indices into the header, -1 = none. `id` is that of the request, but for RECOVER FROM. `kept`:
+    whoever reads it says what it has (`Engine.delivered`).
     """
 
     id: str
@@ -164,6 +173,7 @@ class QueryOpened(msgspec.Struct, frozen=True):
     event_time_column: int = -1
     window_start_column: int = -1
     window_end_column: int = -1
+    kept: bool = False
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -297,6 +307,10 @@ class Engine(Protocol):
         """Stop a running query; False if it is not running."""
         ...
 
+    async def delivered(self, query_id: str, rows: int) -> None:
+        """The reader of a query that is `kept` has so many rows of it since it was opened."""
+        ...
+
     async def pipeline(self, query_id: str) -> Pipeline:
         """Its operator graph; NotFound if it does not run."""
         ...
@@ -317,8 +331,11 @@ class Engine(Protocol):
         """Change a definition; durable on return."""
         ...
 
-    async def drop(self, name: str, *, force: bool = False) -> None:
-        """Drop a definition and its rows; UserError 630 names what still uses it unless `force`."""
+    async def drop(self, name: str, *, force: bool = False, kind: str = "") -> None:
+        """Drop a definition and its rows; UserError 630 names what still uses it unless `force`.
+
+        `kind` "function": the function of this name, which may be that of a stream too.
+        """
         ...
 
     async def stats(self, name: str, history_days: int = 0) -> StreamStats:

@@ -203,6 +203,10 @@ class RemoteEngine:
         """See Engine.cancel."""
         return await self.call("cancel", query_id)
 
+    async def delivered(self, query_id: str, rows: int) -> None:
+        """See Engine.delivered."""
+        await self.call("delivered", (query_id, rows))
+
     async def pipeline(self, query_id: str) -> Pipeline:
         """See Engine.pipeline."""
         return await self.call("pipeline", query_id)
@@ -223,9 +227,9 @@ class RemoteEngine:
         """See Engine.alter."""
         return await self.call("alter", (name, change, caller))
 
-    async def drop(self, name: str, *, force: bool = False) -> None:
+    async def drop(self, name: str, *, force: bool = False, kind: str = "") -> None:
         """See Engine.drop."""
-        await self.call("drop", (name, force))
+        await self.call("drop", (name, force, kind))
 
     async def stats(self, name: str, history_days: int = 0) -> StreamStats:
         """See Engine.stats."""

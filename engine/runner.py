@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
@@ -29,13 +29,15 @@ from engine.protocol import (
     RunningQuery,
 )
 from engine.query import Context, StaticResult, StreamingResult
+from engine.snapshots import positioned, snapshots_of
+from engine.sql import durable
 from engine.sql import statements as st
-from engine.sql.definitions import stored_schema
-from engine.sql.explain import children
-from engine.sql.logical import BoundedQuery, BoundedScan, Node, StreamingQuery, TableScan
+from engine.sql.definitions import stored_columns
+from engine.sql.logical import BoundedQuery, BoundedScan, Node, StreamingQuery, TableScan, inputs_of
 from engine.sql.planner import Planned
 from engine.sql.settings import number_setting
 from engine.storage import Storage
+from engine.udf.wire import to_wire
 from engine.worker_wire import JobColumn
 from engine.workers import WorkerPool
 
@@ -67,19 +69,38 @@ class Parts:
     settings: EngineSettings
 
 
+class Kept(Protocol):
+    """Queries whose steps are kept (`engine.subscriptions.Subscriptions`)."""
+
+    async def subscribe(self, request: QueryRequest, planned: Planned, sql: str) -> RunningQuery:
+        """Start one."""
+        ...
+
+    async def recover(self, request: QueryRequest, query_id: str) -> RunningQuery:
+        """Go on with one under its own id."""
+        ...
+
+    async def unsubscribe(self, query_id: str) -> None:
+        """Forget one."""
+        ...
+
+
 class Runner:
     """See `start`. For the loop's thread."""
 
     def __init__(self, parts: Parts, cancel: Callable[[str], Awaitable[bool]]) -> None:
         self._parts = parts
         self._cancel = cancel
-        self._handlers: dict[type, Callable[[QueryRequest, Planned, Any], Awaitable[None]]] = {
+        self.subscriptions: Kept
+        self.handlers: dict[type, Callable[[QueryRequest, Planned, Any], Awaitable[None]]] = {
             st.CreateStream: self._create,
             st.CreateView: self._create,
+            st.CreateFunction: self._create,
             st.Drop: self._drop,
             st.Rename: self._rename,
             st.Truncate: self._truncate,
             st.Alter: self._alter,
+            st.Delete: self._delete,
             st.Insert: self._insert,
             st.Use: self._use,
             st.KillQuery: self._kill,
@@ -96,11 +117,24 @@ class Runner:
                 "your role does not have it.",
                 Code.ACCESS_DENIED,
             )
+        match planned.statement:
+            case durable.Subscribe():
+                self._check_unbounded(request)
+                sql = planned.statement.query_text
+                return await self.subscriptions.subscribe(request, planned, sql)
+            case durable.Recover():
+                self._check_unbounded(request)
+                return await self.subscriptions.recover(request, planned.statement.query_id)
+            case durable.Unsubscribe():
+                await self.subscriptions.unsubscribe(planned.statement.query_id)
+                return StaticResult(QueryOpened(request.id, "ddl", (), planned.analysis))
+            case _:
+                pass
         if planned.kind == "streaming":
             return await self._stream(request, planned)
         if planned.kind == "bounded":
             return self._bounded(request, planned)
-        await self._handlers[type(planned.statement)](request, planned, planned.statement)
+        await self.handlers[type(planned.statement)](request, planned, planned.statement)
         return StaticResult(QueryOpened(request.id, "ddl", (), planned.analysis))
 
     # -- SELECT, SHOW, DESCRIBE, EXPLAIN ------------------------------------------------------
@@ -116,23 +150,23 @@ class Runner:
         result.policy = (request.batch_count, request.batch_ms)
         return result
 
-    async def _stream(self, request: QueryRequest, planned: Planned) -> RunningQuery:
-        assert planned.streaming is not None
+    def _check_unbounded(self, request: QueryRequest) -> None:
         if request.bounded_only:
             raise SqlError(
                 "This statement reads a stream without end; read table(stream) here, or run it as "
                 "a query.",
                 Code.NOT_IMPLEMENTED,
             )
+
+    async def _stream(self, request: QueryRequest, planned: Planned) -> RunningQuery:
+        assert planned.streaming is not None
+        self._check_unbounded(request)
         times = time_columns(planned)
         opened = QueryOpened(request.id, "streaming", planned.header, planned.analysis, *times)
         columns = [(c.name, c.type) for c in planned.streaming.schema]
         result = StreamingResult(opened, request, JsonEncoder(columns), self._parts.context)
         now = self._parts.context.clock.now_ms()
-        answers = {
-            query: await self._fetch(query, request.timeout_ms)
-            for query in bounded_queries(planned.streaming)
-        }
+        answers = await self.answers(planned.streaming, request.timeout_ms)
         starting = asyncio.ensure_future(
             asyncio.to_thread(
                 self._parts.flow.start, request.id, planned.streaming, result, now, answers
@@ -150,9 +184,38 @@ class Runner:
         if not starting.cancelled() and starting.exception() is None:
             self._parts.flow.stop(query_id)
 
-    async def _fetch(self, query: BoundedQuery, timeout_ms: int = 0) -> pa.Table:
-        """All rows of a bounded query as Arrow; UserError for a value that it refuses."""
+    async def answers(
+        self, plan: StreamingQuery, timeout_ms: int = 0
+    ) -> dict[BoundedQuery, pa.Table]:
+        """The rows of everything bounded that a streaming plan reads at its start."""
+        found = await self.bounded(plan, timeout_ms)
+        for query in snapshots_of(plan):
+            found[query] = await self.snapshot(query, timeout_ms)
+        return found
+
+    async def bounded(
+        self, plan: StreamingQuery, timeout_ms: int = 0
+    ) -> dict[BoundedQuery, pa.Table]:
+        """The same without the snapshots of keyed streams."""
+        return {query: await self._fetch(query, timeout_ms) for query in bounded_queries(plan)}
+
+    async def snapshot(
+        self, query: BoundedQuery, timeout_ms: int = 0, before_sn: int | None = None
+    ) -> pa.Table:
+        """The compacted rows of a keyed stream before an append, by default before the next one,
+        `positioned`: its rows from there on are live."""
+        if before_sn is None:
+            with self._parts.storage.view(query.tables[0].stream_id) as view:
+                before_sn = view.next_sn
+        where = f'"{TP_SN}" < {before_sn}'
+        return positioned(await self._fetch(query, timeout_ms, where), before_sn)
+
+    async def _fetch(self, query: BoundedQuery, timeout_ms: int = 0, where: str = "") -> pa.Table:
+        """All rows of a bounded query as Arrow; UserError for a value that it refuses. `where`:
+        what every stored row that it reads must pass."""
         job, leases = self.job(query, timeout_ms, arrow=True)
+        if where:
+            job = replace(job, tables=tuple(replace(t, where=where) for t in job.tables))
         try:
             return await fetch_arrow(self._parts.pool, job)
         except QueryFailed as error:
@@ -181,12 +244,16 @@ class Runner:
             raise
         limit = self._parts.settings.bounded_query_ms_max
         clock = self._parts.context.clock
+        now_ms, seed = clock.now_ms(), clock.seed()
         job = BoundedJob(
-            bound_tokens(query.sql, clock.now_ms(), clock.seed()),
+            bound_tokens(query.sql, now_ms, seed),
             tuple(JobColumn(c.name, str(c.type)) for c in query.schema),
             tuple(tables),
             "arrow" if arrow else "json",
             min(timeout_ms, limit) if timeout_ms > 0 else limit,
+            functions=tuple(to_wire(name, function) for name, function in query.functions),
+            instant_ms=now_ms,
+            seed=seed,
         )
         return job, leases
 
@@ -194,23 +261,37 @@ class Runner:
         definition = self._parts.catalog.by_id(table.stream_id)
         if definition is None:
             raise SqlError(f"stream {table.stream_name} does not exist", Code.UNKNOWN_STREAM)
-        types = {c.name: str(c.type) for c in stored_schema(definition).columns}
-        types |= {TP_SN: "int64", TP_APPEND_TIME: "int64"}
-        return tuple(JobColumn(name, types[name]) for name in table.columns)
+        found = {
+            c.name: JobColumn(c.name, str(c.type), c.stored) for c in stored_columns(definition)
+        }
+        found |= {name: JobColumn(name, "int64") for name in (TP_SN, TP_APPEND_TIME)}
+        if any(name not in found for name in table.columns):  # altered since it was planned
+            message = f"stream {table.stream_name} was altered meanwhile: run the query again"
+            raise SqlError(message, Code.UNKNOWN_IDENTIFIER)
+        return tuple(found[name] for name in table.columns)
 
     # -- DDL --------------------------------------------------------------------------------
 
     async def _create(
-        self, request: QueryRequest, planned: Planned, statement: st.CreateStream | st.CreateView
+        self,
+        request: QueryRequest,
+        planned: Planned,
+        statement: st.CreateStream | st.CreateView | st.CreateFunction,
     ) -> None:
-        if statement.if_not_exists and self._parts.catalog.get(statement.name) is not None:
-            return
         assert planned.definition is not None
+        there = self._parts.catalog.namesake(planned.definition)
+        if statement.if_not_exists and there is not None:
+            return
         await self._parts.ddl.create(
             planned.definition, request.caller, replace=statement.or_replace
         )
 
     async def _drop(self, request: QueryRequest, planned: Planned, statement: st.Drop) -> None:
+        if statement.kind == "function":
+            if statement.if_exists and self._parts.catalog.function(statement.name) is None:
+                return
+            await self._parts.ddl.drop_function(statement.name, force=statement.force)
+            return
         if statement.if_exists and self._parts.catalog.get(statement.name) is None:
             return
         await self._parts.ddl.drop(statement.name, statement.kind, force=statement.force)
@@ -227,6 +308,9 @@ class Runner:
             return
         await self._parts.ddl.truncate(statement.name)
 
+    async def _delete(self, request: QueryRequest, planned: Planned, statement: st.Delete) -> None:
+        await self._parts.ddl.delete(statement.name, statement.where)
+
     async def _alter(self, request: QueryRequest, planned: Planned, statement: st.Alter) -> None:
         settings = dict(statement.settings)
         change = Alteration(
@@ -235,7 +319,9 @@ class Runner:
             logstore_retention_bytes=_taken(settings, "logstore_retention_bytes"),
             logstore_retention_ms=_taken(settings, "logstore_retention_ms"),
         )
-        await self._parts.ddl.alter(statement.name, change, request.caller, settings)
+        await self._parts.ddl.alter(
+            statement.name, change, request.caller, settings, statement.columns
+        )
 
     # -- INSERT -----------------------------------------------------------------------------
 
@@ -285,7 +371,7 @@ def bounded_queries(plan: StreamingQuery) -> list[BoundedQuery]:
 def _bounded_sources(node: Node) -> list[BoundedQuery]:
     if isinstance(node, BoundedScan):
         return [node.query]
-    return [query for below in children(node) for query in _bounded_sources(below)]
+    return [query for below in inputs_of(node) for query in _bounded_sources(below)]
 
 
 def bound_tokens(sql: str, now_ms: int, seed: int) -> str:

@@ -10,15 +10,16 @@ import pyarrow as pa
 
 from engine.batch import Batch
 from engine.clock import Clock
+from engine.entering import Entering
 from engine.errors import QueryFailed, TailraceError
 from engine.failures import failure_of
-from engine.feeds import Feed
+from engine.feeds import Feed, Storage
 from engine.graph import Graph
 from engine.operators.bounded import BoundedRows
 from engine.operators.random_stream import RandomRows
 from engine.protocol import Pipeline, QueryCounters
 from engine.sharing import Chunk
-from engine.steps import Journal, StartRecord
+from engine.steps import Journal, StartRecord, StepKind, StepRecord
 
 
 class Output(Protocol):
@@ -34,6 +35,38 @@ class Output(Protocol):
 
     def end(self, error: TailraceError | None) -> None:
         """The query ended by itself or failed; the last call."""
+        ...
+
+
+class Recorder(Protocol):
+    """Keeps what a query does, so that it can go on after its end; called on the flow thread."""
+
+    def begun(self, record: StartRecord) -> None:
+        """The query was accepted; called once, on the starting thread, never when it resumes."""
+        ...
+
+    def rows(self, batch: Batch) -> None:
+        """Take result rows of the step that is under way."""
+        ...
+
+    def step(self, record: StepRecord) -> None:
+        """A step is done."""
+        ...
+
+    def failed(self, record: StepRecord) -> None:
+        """The step that read these rows failed; the query ends."""
+        ...
+
+
+class Recovery(Protocol):
+    """Recorded steps that a query has still to run again."""
+
+    def run(self, query: Running, storage: Storage) -> bool:
+        """Run some of them; whether all are done."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was read ahead."""
         ...
 
 
@@ -64,21 +97,39 @@ class Running:
     clock: Clock
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
     emit_in_past: bool = False
+    entering: Entering | None = None
     paused: bool = False
     over: bool = False
+    failed: bool = False
+    last_ms: int = 0  # the instant of the last step
     due_ms: int | None = None
     journal: Journal = field(default_factory=Journal)
     work: _Work = field(default_factory=_Work)
+    # Keeps the steps of a query that can be recovered; then it takes the rows, not `output`.
+    recorder: Recorder | None = None
+    recovery: Recovery | None = None
     # Told of what was read: (stream id, rows, bytes); for the stream's rates.
     on_read: Callable[[str, int, int], None] = _nothing
 
     @property
     def behind(self) -> bool:
         """Whether a scan still reads from its own position, or a bounded source has rows."""
+        if self.recovery is not None:
+            return True
         leaves = self.graph.leaves
         if any(not f.live and not leaves[f.source].ended for f in self.feeds):
             return True
+        return self.reads_tables
+
+    @property
+    def reads_tables(self) -> bool:
+        """Whether a bounded source has rows."""
         return any(isinstance(g, BoundedRows) for g in self.generators.values())
+
+    @property
+    def turns(self) -> list[Feed]:
+        """The feeds in the order in which they read."""
+        return self.feeds if self.entering is None else self.entering.feeds
 
     @property
     def hands_on(self) -> bool:
@@ -92,6 +143,8 @@ class Running:
 
     def play_due_ms(self) -> int | None:
         """When the next rows of a past that is played are due; None if it may read at once."""
+        if self.recovery is not None:
+            return None
         leaves = self.graph.leaves
         due = [f.due_ms for f in self.feeds if not f.live and not leaves[f.source].ended]
         known = [d for d in due if d is not None]
@@ -106,6 +159,7 @@ class Running:
     def begin(self, instant_ms: int) -> None:
         """All sources are there, none has given a row."""
         try:
+            self._now("begin", -1)
             self._send(self.graph.begin(instant_ms))
             self.after(instant_ms)
         except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
@@ -118,14 +172,16 @@ class Running:
             batch = feed.chain.run(chunk)
             feed.inside = chunk.continues
             self._count(feed, chunk)
-            if self.graph.nodes:
-                self.journal.read(feed.source, chunk.first_sn, chunk.next_sn)
+            if self.graph.nodes or self.recorder is not None:
+                self.journal.now(_read(feed.source, chunk))
                 self._send(self.graph.push(feed.source, batch))
                 self.after(chunk.instant_ms)
             elif batch.num_rows:
                 self._send([batch])
             feed.advance(chunk)
         except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
+            if self.recorder is not None:
+                self.recorder.failed(_read(feed.source, chunk))
             self.fail(error)
         self.work.seconds += self.clock.monotonic() - began
 
@@ -142,8 +198,11 @@ class Running:
         """Run the next rows of a generator or a bounded source, if there are any."""
         began = self.clock.monotonic()
         try:
-            batch = self.generators[source].rows(instant_ms, rows_max)
+            generator = self.generators[source]
+            before = generator.made
+            batch = generator.rows(instant_ms, rows_max)
             if batch is not None:
+                self._now("made", source, generator.made - before)
                 self.work.scanned_rows += batch.num_rows
                 self._send(self.graph.push(source, batch))
                 self.after(batch.instant_ms)
@@ -154,6 +213,7 @@ class Running:
     def end_source(self, source: int, instant_ms: int) -> None:
         """A generator or a bounded source has no more rows."""
         try:
+            self._now("end", source)
             self._send(self.graph.end_leaf(source, instant_ms))
             self.after(instant_ms)
         except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
@@ -162,6 +222,7 @@ class Running:
     def backfilled(self, source: int, instant_ms: int) -> None:
         """The past of a source is read."""
         try:
+            self._now("past", source)
             self._send(self.graph.backfilled(source, instant_ms))
             self.after(instant_ms)
         except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
@@ -170,19 +231,35 @@ class Running:
     def tick(self, instant_ms: int) -> None:
         """Run the timers that are due."""
         try:
+            self._now("tick", -1)
             self._send(self.graph.tick(instant_ms))
-            self.after(instant_ms, timers=True)
+            self.after(instant_ms)
         except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
             self.fail(error)
 
-    def after(self, instant_ms: int, *, timers: bool = False) -> None:
+    def skip(self, feed: Feed, record: StepRecord) -> None:
+        """Leave out rows at which the query failed when it ran first."""
+        feed.go_on(record.to_sn)
+        self.journal.now(record)
+        self.after(record.instant_ms)
+
+    def _now(self, kind: StepKind, source: int, rows: int = 0) -> None:
+        self.journal.now(StepRecord(0, 0, kind, source, rows=rows))
+
+    def after(self, instant_ms: int) -> None:
         """A step is over."""
-        self.journal.done(instant_ms, timers=timers)
+        if self.recorder is not None:
+            self.last_ms = instant_ms
+            self.recorder.step(self.journal.done(instant_ms))
         if self.over:
             return
         if self.graph.ended:
             self.finish(None)
             return
+        self.look_ahead()
+
+    def look_ahead(self) -> None:
+        """When the next timer is due."""
         due = [self.graph.due_ms(), *(g.due_ms() for g in self.generators.values())]
         known = [d for d in due if d is not None]
         self.due_ms = min(known) if known else None
@@ -191,11 +268,16 @@ class Running:
         for batch in batches:
             if batch.num_rows and not self.over:
                 self.work.result_rows += batch.num_rows
-                self.output.rows(batch.rows)
+                self.journal.gave(batch.num_rows)
+                if self.recorder is not None:
+                    self.recorder.rows(batch)
+                else:
+                    self.output.rows(batch.rows)
 
     def fail(self, error: Exception) -> None:
         """End with this error."""
         failure = failure_of(error)
+        self.failed = True
         self.finish(QueryFailed(failure.message, failure.code))
 
     def finish(self, error: TailraceError | None) -> None:
@@ -204,6 +286,11 @@ class Running:
             self.over = True
             self.due_ms = None
             self.output.end(error)
+
+    def columns_read(self, stream_id: str) -> set[str]:
+        """Stored names of the columns that it reads of a stream."""
+        schemas = [f.chain.key.schema for f in self.feeds if f.stream_id == stream_id]
+        return {column.stored or column.name for schema in schemas for column in schema}
 
     def counters(self) -> QueryCounters:
         """What it did so far."""
@@ -222,3 +309,17 @@ class Running:
     def pipeline(self) -> Pipeline:
         """Its operator graph."""
         return self.graph.pipeline()
+
+
+def _read(source: int, chunk: Chunk) -> StepRecord:
+    return StepRecord(
+        0,
+        chunk.instant_ms,
+        "rows",
+        source,
+        chunk.first_sn,
+        chunk.next_sn,
+        chunk.part.rows.num_rows,
+        chunk.backfill,
+        chunk.continues,
+    )

@@ -10,12 +10,14 @@ from engine.types import DataType
 @dataclass(frozen=True, slots=True)
 class StoredColumn:
     """A stored column. `default_sql`: DuckDB SQL over the stream's other columns, '' = the type's
-    zero value (NULL for nullable). `materialized`: always computed, never given by a writer."""
+    zero value (NULL for nullable). `materialized`: always computed, never given by a writer.
+    `stored`: its name in stored rows, '' = the same."""
 
     name: str
     type: DataType
     default_sql: str = ""
     materialized: bool = False
+    stored: str = ""
 
 
 @dataclass(frozen=True, slots=True)

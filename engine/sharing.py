@@ -38,7 +38,8 @@ from engine.operators.statement import (
     with_tokens,
 )
 from engine.physical import Chain, stored_schema
-from engine.sql.logical import Column, Parameter, Scan, Schema
+from engine.sql.logical import Scan
+from engine.sql.plan_parts import Column, Parameter, Schema
 from engine.types import arrow_field, arrow_type, zero_value
 
 # From so many members on a join with a table of parameters beats running each filter.
@@ -106,7 +107,7 @@ class Chunk:
         return known
 
     def _column(self, wanted: Column) -> pa.Array:
-        part, name = self.part, wanted.name
+        part, name = self.part, wanted.stored or wanted.name
         kind = arrow_type(wanted.type)
         stored = part.rows.schema.get_field_index(name)
         if stored >= 0:
@@ -117,6 +118,8 @@ class Chunk:
             return pa.array(np.repeat(part.sn, counts))
         if name == TP_APPEND_TIME:
             return pa.array(np.repeat(part.append_time_ms, counts))
+        if wanted.stored:  # added later: the reader says what stands for it
+            return pa.nulls(part.rows.num_rows, kind)
         zero = 0 if name == TP_SHARD else zero_value(wanted.type)
         return pa.repeat(pa.scalar(zero, kind), part.rows.num_rows)
 
@@ -196,6 +199,17 @@ class SharedChain:
             self._operator = self._prepare()
             self.schema = self._operator.schema
         return self._operator
+
+    @property
+    def positions(self) -> list[int]:
+        """How far its random values are drawn; they are the values of one query."""
+        return [0, 0] if self._operator is None or not self.key.seed else self._operator.positions
+
+    @positions.setter
+    def positions(self, numbers: list[int]) -> None:
+        """Go on from there."""
+        if self.key.seed:
+            self.operator().positions = numbers
 
     def close(self) -> None:
         """Free the plan."""

@@ -7,9 +7,11 @@ the next rebuild; slots themselves are reused at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from engine.arrays import enlarged
 from engine.keys import Encoded, KeyColumn
@@ -25,6 +27,23 @@ _SLOTS_MIN = 16
 _LOAD = 3  # at least so many buckets per key in use: a probe of a batch then takes few rounds
 
 
+@dataclass(frozen=True, slots=True)
+class SlotChanges:
+    """What of a slot table changed: the slots with hashes and keys, and the stack of free slots.
+
+    `slots` ascend. Of the stack the lowest `kept` entries are as before, `free` lies above them.
+    `full`: all slots in use, and the whole stack.
+    """
+
+    slots: Slots
+    hashes: Hashes
+    keys: list[pa.Array]
+    top: int
+    kept: int
+    free: Slots
+    full: bool
+
+
 class SlotTable:
     """Slots of keys; of a table without key columns the hash is the key."""
 
@@ -37,6 +56,8 @@ class SlotTable:
         self._free_count = 0
         self._top = 0  # slots ever used
         self._used = 0  # buckets not empty, freed marks included
+        self._dirty: Bools | None = None  # slots to be saved; None = no one saves this table
+        self._kept = 0  # how many entries of the stack of free slots are as last saved
         for each in self._columns:
             each.grow(_SLOTS_MIN)
 
@@ -86,6 +107,19 @@ class SlotTable:
                 return slots, made
             found = self._buckets[at[active]]
 
+    def find(self, hashes: Hashes, keys: Sequence[Encoded] = ()) -> Slots:
+        """The slot of each row's key; -1 where there is none."""
+        slots = np.full(len(hashes), -1, np.int64)
+        mask = len(self._buckets) - 1
+        at = (_spread(hashes) & np.uint64(mask)).astype(np.int64)
+        active = np.arange(len(hashes))
+        while len(active):
+            found = self._buckets[at[active]]
+            there = found != _EMPTY
+            active = self._resolve(active[there], found[there], (slots, hashes, keys))
+            at[active] = (at[active] + 1) & mask
+        return slots
+
     def _resolve(
         self,
         rows: Slots,
@@ -132,6 +166,7 @@ class SlotTable:
             each.store(taken, encoded, winners)
         slots[winners] = taken
         made[winners] = True
+        self.touch(taken)
         self._used += len(winners)
         return rows[~won]
 
@@ -141,6 +176,7 @@ class SlotTable:
         if reused:
             self._free_count -= reused
             taken[:reused] = self._free[self._free_count : self._free_count + reused]
+            self._kept = min(self._kept, self._free_count)
         taken[reused:] = np.arange(self._top, self._top + count - reused)
         self._top += count - reused
         return taken
@@ -151,6 +187,8 @@ class SlotTable:
             return
         self._buckets[self._bucket_of[slots]] = _FREED
         self._bucket_of[slots] = -1
+        if self._dirty is not None:
+            self._dirty[slots] = False
         for each in self._columns:
             each.release(slots)
         end = self._free_count + len(slots)
@@ -160,6 +198,52 @@ class SlotTable:
     def slots(self) -> Slots:
         """All slots in use, by number."""
         return np.flatnonzero(self._bucket_of[: self._top] >= 0)
+
+    # -- checkpoints ------------------------------------------------------------------------
+
+    @property
+    def key_count(self) -> int:
+        """How many columns a key has."""
+        return len(self._columns)
+
+    def touch(self, slots: Slots) -> None:
+        """Columns beside the table changed in these slots (in use): the next save has them."""
+        if self._dirty is not None:
+            self._dirty[slots] = True
+
+    def changes(self, *, full: bool) -> SlotChanges | None:
+        """What is new since the last call (on the first: everything); None = nothing."""
+        full = full or self._dirty is None
+        if full or self._dirty is None:
+            self._dirty = np.zeros(self.capacity, np.bool_)
+            slots, kept = self.slots(), 0
+        else:
+            slots, kept = np.flatnonzero(self._dirty), self._kept
+            if not len(slots) and kept == self._free_count:
+                return None
+            self._dirty[slots] = False
+        self._kept = self._free_count
+        free = self._free[kept : self._free_count].astype(np.int64)
+        keys = [each.take(slots) for each in self._columns]
+        return SlotChanges(slots, self._hash[slots], keys, self._top, kept, free, full)
+
+    def load(
+        self, top: int, free: Slots, slots: Slots, hashes: Hashes, keys: Sequence[pa.Array]
+    ) -> None:
+        """Fill a new table with what `changes` told: every slot below `top` is in use or free."""
+        if top > self.capacity:
+            self._grow_slots(1 << (top - 1).bit_length())
+        self._hash[slots] = hashes
+        rows = np.arange(len(slots))
+        for each, key in zip(self._columns, keys, strict=True) if len(slots) else ():
+            each.store(slots, each.encode(key), rows)
+        self._top, self._free_count, self._kept = top, len(free), len(free)
+        self._free[: len(free)] = free
+        self._bucket_of[:top] = -1
+        self._bucket_of[slots] = 0
+        self._dirty = np.zeros(self.capacity, np.bool_)
+        needed = max(len(slots), _SLOTS_MIN) * 2 * _LOAD
+        self._rebuild(1 << (needed - 1).bit_length())
 
     def _reserve(self, more: int) -> None:
         """Room for `more` new keys: slots, and enough buckets for short probes."""
@@ -174,6 +258,8 @@ class SlotTable:
         self._hash = enlarged(self._hash, capacity)
         self._bucket_of = enlarged(self._bucket_of, capacity)
         self._free = enlarged(self._free, capacity)
+        if self._dirty is not None:
+            self._dirty = enlarged(self._dirty, capacity)
         for each in self._columns:
             each.grow(capacity)
 

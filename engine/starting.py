@@ -11,21 +11,17 @@ import pyarrow as pa
 
 from engine.duck import Session
 from engine.errors import Code, SqlError, TailraceError
-from engine.feeds import Storage
+from engine.feeds import Feed, Storage, backfill_of, past_filter
 from engine.operators.bounded import BoundedRows
 from engine.operators.operator import Context, Start
 from engine.operators.random_stream import RandomRows
 from engine.physical import Chain, scans
+from engine.replay import Keep
 from engine.running import Output
 from engine.sharing import Chains, SharedChain
-from engine.sql.logical import (
-    BoundedQuery,
-    BoundedScan,
-    RandomScan,
-    Scan,
-    Seek,
-    StreamingQuery,
-)
+from engine.snapshots import past_of, position_of, snapshot_of
+from engine.sql.logical import BoundedQuery, BoundedScan, RandomScan, Scan, StreamingQuery
+from engine.sql.plan_parts import Seek
 from engine.steps import SourceStart, StartRecord
 
 Answers = Mapping[BoundedQuery, pa.Table]
@@ -44,11 +40,21 @@ class Starting:
     output: Output
     answers: Answers
     tables: Mapping[str, pa.Table]
+    keep: Keep | None = None
 
     @property
     def rewinds(self) -> bool:
         """Whether window results wait until the past is read."""
         return self.start.rewinds
+
+    def feed(self, storage: Storage, scan: Scan, chain: SharedChain, start: SourceStart) -> Feed:
+        """What reads the stream of a scan from `start` on, for leaf 0."""
+        instant_ms = self.start.instant_ms
+        snapshot = snapshot_of(scan, self.answers)
+        if snapshot is not None:
+            return Feed(0, chain, start, None, past_of(scan, snapshot, instant_ms))
+        keep = past_filter(storage, scan.stream_id, instant_ms)
+        return Feed(0, chain, start, keep, backfill_of(scan, instant_ms))
 
 
 class Leaves:
@@ -90,10 +96,21 @@ class Leaves:
 
 
 def source_starts(
-    storage: Storage, plan: StreamingQuery, instant_ms: int
+    storage: Storage, plan: StreamingQuery, instant_ms: int, answers: Answers
 ) -> tuple[SourceStart, ...]:
-    """The start of every scan, in their order in the plan. May block on the disk."""
-    return tuple(_source_start(storage, scan, instant_ms) for scan in scans(plan.root))
+    """The start of every scan, in their order in the plan. May block on the disk.
+
+    `answers` hold the snapshots of those that begin with the current rows of a keyed stream.
+    """
+    found: list[SourceStart] = []
+    for scan in scans(plan.root):
+        snapshot = snapshot_of(scan, answers)
+        if snapshot is None:
+            found.append(_source_start(storage, scan, instant_ms))
+        else:
+            accepted = position_of(snapshot)
+            found.append(SourceStart(0 if snapshot.num_rows else accepted, accepted))
+    return tuple(found)
 
 
 class Gone:

@@ -26,8 +26,13 @@ from engine.arrays import (
     text_number_array,
     text_number_lane,
 )
-from engine.sql.logical import Partial
+from engine.comparing import hashable, sort_key
+from engine.counted import Companion, CountedColumn, Lists
+from engine.listlog import Items, ListLog
+from engine.sql.plan_parts import Partial
+from engine.stateparts import Part
 from engine.types import arrow_type
+from engine.udf.column import UserColumn
 
 Values = npt.NDArray[Any]
 
@@ -83,6 +88,8 @@ class Column:
         self._wide = not fixed
         self._items = 0
         self._keep = partial.keep
+        grows = partial.merge == "union" or (partial.merge == "concat" and not partial.keep)
+        self.log = ListLog(self, self._kind) if grows else None
 
     def lane(self, array: pa.Array) -> Lane:
         """A batch's partials in the form that `merge` takes."""
@@ -100,6 +107,8 @@ class Column:
         """No value in these slots."""
         if self.merge_kind in ("concat", "union"):
             self._items -= sum(len(v) for v in self.values[slots] if v)
+        if self.log is not None:
+            self.log.cleared(slots)
         self.values[slots] = 0
         self.there[slots] = False
 
@@ -141,7 +150,10 @@ class Column:
     def gather(self, slots: Int64s, lane: Lane) -> None:
         """Lists one behind the other, or sets in order of first arrival."""
         union = self.merge_kind == "union"
-        for at, slot in enumerate(slots.tolist()):
+        numbers: list[int] = slots.tolist()
+        if self.log is not None:
+            self.log.grew(numbers)
+        for at, slot in enumerate(numbers):
             given = lane.values[at]
             if given is None:
                 continue
@@ -180,6 +192,39 @@ class Column:
             valid = None
         return self._form.array(Lane(lane.values, valid), self._kind)
 
+    def saved(self, slots: Int64s) -> pa.Array:
+        """What `load` takes: Arrow without loss, NULL where there is no value."""
+        lane = self.capture(slots)
+        if self._form is not _DECIMAL:
+            return self.array(lane)
+        pairs = zip(lane.values.tolist(), self.there[slots].tolist(), strict=True)
+        # A sum may have more digits than its type shows: those are refused when it is sent.
+        return pa.array([str(value) if there else None for value, there in pairs], pa.string())
+
+    def load(self, slots: Int64s, saved: pa.Array) -> None:
+        """Put saved values back into slots that hold none."""
+        lane = (text_number_lane if self._form is _DECIMAL else self._form.lane)(saved)
+        there = np.ones(len(slots), np.bool_) if lane.valid is None else lane.valid
+        values = lane.values
+        self._items += sum(len(v) for v in values if v) if self.merge_kind == "concat" else 0
+        self.values[slots[there]] = values[there]
+        self.there[slots] = there
+
+    def items(self, slot: int) -> Items:
+        """The list or set of a slot, None if there is none."""
+        return self.values[slot] if self.there[slot] else None
+
+    def filled(self) -> list[int]:
+        """Slots with a value."""
+        return np.flatnonzero(self.there).tolist()
+
+    def fill(self, slot: int, items: list[Any]) -> None:
+        """Put a list or set back into a slot that holds none."""
+        union = self.merge_kind == "union"
+        self.values[slot] = {hashable(item): item for item in items} if union else items
+        self.there[slot] = True
+        self._items += len(items)
+
     @property
     def nbytes(self) -> int:
         """Memory, estimated for objects."""
@@ -202,24 +247,8 @@ def _before(left: Values, right: Values, *, largest: bool) -> Bools:
     return found
 
 
-def sort_key(value: Any) -> Any:
-    """What orders values as DuckDB does: NaN above all numbers, NULL above all, tuples by field."""
-    if value is None:
-        return (1,)
-    if isinstance(value, float):
-        return (0, value != value, 0.0 if value != value else value)
-    if isinstance(value, dict):
-        return (0, *(sort_key(each) for each in value.values()))
-    if isinstance(value, list):
-        return (0, *(sort_key(each) for each in value))
-    return (0, value)
-
-
-def hashable(value: Any) -> Any:
-    """Something to look the value up by: itself, or the text of a list, tuple or map."""
-    if isinstance(value, list | dict):
-        return repr(value)
-    return "nan" if isinstance(value, float) and value != value else value
+AnyColumn = Column | CountedColumn | Companion | UserColumn
+AnyLane = Lane | Lists
 
 
 class Accumulators:
@@ -227,9 +256,23 @@ class Accumulators:
 
     def __init__(self, partials: Sequence[Partial]) -> None:
         self._partials = tuple(partials)
-        self.columns = [Column(p) for p in partials]
         names = {p.name: at for at, p in enumerate(partials)}
         self._leader = [names[p.by] if p.by else -1 for p in partials]
+        self.columns: list[AnyColumn] = []
+        followers: dict[int, int] = {}
+        for partial, leader in zip(partials, self._leader, strict=True):
+            form = _form_of(partial, arrow_type(partial.type))
+            ahead = self.columns[leader] if 0 <= leader < len(self.columns) else None
+            if partial.function is not None:
+                self.columns.append(UserColumn(partial, form.lane, form.array))
+            elif partial.counted is not None:
+                self.columns.append(CountedColumn(partial, form.lane, form.array))
+            elif isinstance(ahead, CountedColumn):
+                followers[leader] = followers.get(leader, 0) + 1
+                both = (form.lane, form.array)
+                self.columns.append(Companion(partial, ahead, followers[leader], both))
+            else:
+                self.columns.append(Column(partial))
 
     def grow(self, capacity: int) -> None:
         """Make room for slots below `capacity`."""
@@ -241,30 +284,52 @@ class Accumulators:
         for each in self.columns:
             each.clear(slots)
 
-    def lanes(self, arrays: Sequence[pa.Array]) -> list[Lane]:
+    @property
+    def parts(self) -> dict[str, Part]:
+        """State that is too large to be saved with its slots: parts of checkpoints by name.
+
+        They come after the table of the slots, so that there is room when they are restored.
+        """
+        found: dict[str, Part] = {}
+        for at, each in enumerate(self.columns):
+            if isinstance(each, CountedColumn) and each.ranked is not None:
+                found[f"set{at}"] = each.ranked.state
+            elif isinstance(each, Column) and each.log is not None:
+                found[f"list{at}"] = each.log
+        return found
+
+    def _with_slots(self) -> list[tuple[str, AnyColumn]]:
+        """The columns that are saved with their slots, by name."""
+        pairs = [(f"p{at}", each) for at, each in enumerate(self.columns)]
+        return [(n, c) for n, c in pairs if not (isinstance(c, Column) and c.log is not None)]
+
+    def lanes(self, arrays: Sequence[pa.Array]) -> list[AnyLane]:
         """A batch's partials in the form that `merge` takes."""
         return [c.lane(a) for c, a in zip(self.columns, arrays, strict=True)]
 
-    def merge(self, slots: Int64s, lanes: Sequence[Lane]) -> None:
+    def merge(self, slots: Int64s, lanes: Sequence[AnyLane]) -> None:
         """Fold one partial per slot into the slots. Followers go with their leader, so first."""
         better: dict[int, Bools] = {}
-        for at, leader in enumerate(self._leader):
-            if leader >= 0:
-                if leader not in better:
-                    better[leader] = self.columns[leader].improves(slots, lanes[leader])
-                self.columns[at].put(slots, lanes[at], better[leader])
-        for at, each in enumerate(self.columns):
-            if self._leader[at] >= 0:
-                continue
-            if each.merge_kind == "add":
-                each.add(slots, lanes[at])
-            elif each.merge_kind in ("concat", "union"):
-                each.gather(slots, lanes[at])
-            else:
-                where = better.get(at)
-                each.put(
-                    slots, lanes[at], each.improves(slots, lanes[at]) if where is None else where
-                )
+        pairs = list(zip(self.columns, lanes, strict=True))
+        for (each, lane), leader in zip(pairs, self._leader, strict=True):
+            if leader >= 0 and isinstance(each, Column) and isinstance(lane, Lane):
+                ahead, led = pairs[leader]
+                if leader not in better and isinstance(ahead, Column) and isinstance(led, Lane):
+                    better[leader] = ahead.improves(slots, led)
+                each.put(slots, lane, better[leader])
+        for at, (each, lane) in enumerate(pairs):
+            if isinstance(each, CountedColumn | UserColumn) and isinstance(lane, Lists):
+                each.merge(slots, lane)
+            elif self._leader[at] < 0 and isinstance(each, Column) and isinstance(lane, Lane):
+                self._merge_plain(each, slots, lane, better.get(at))
+
+    def _merge_plain(self, each: Column, slots: Int64s, lane: Lane, where: Bools | None) -> None:
+        if each.merge_kind == "add":
+            each.add(slots, lane)
+        elif each.merge_kind in ("concat", "union"):
+            each.gather(slots, lane)
+        else:
+            each.put(slots, lane, each.improves(slots, lane) if where is None else where)
 
     def capture(self, slots: Int64s) -> list[Lane]:
         """Values of these slots as they are now."""
@@ -274,14 +339,26 @@ class Accumulators:
         """Captured values as Arrow columns."""
         return [c.array(lane) for c, lane in zip(self.columns, lanes, strict=True)]
 
+    def saved(self, slots: Int64s) -> dict[str, pa.Array]:
+        """These slots for a checkpoint, as columns p0, p1, ... (see `engine.slotstate.Save`)."""
+        return {name: each.saved(slots) for name, each in self._with_slots()}
+
+    def load(self, slots: Int64s, rows: pa.RecordBatch) -> None:
+        """Put back what `saved` gave; room was made before, the slots hold nothing."""
+        for name, each in self._with_slots():
+            each.load(slots, rows.column(name))
+
     def fresh(self) -> Accumulators:
         """Empty accumulators of the same shape."""
         return Accumulators(self._partials)
 
     def fold(self, source: Accumulators, to: Int64s, slots: Int64s) -> None:
-        """Merge slots of another set of the same shape into `to`; each of `to` once."""
-        lanes = [Lane(c.values[slots], c.there[slots]) for c in source.columns]
-        self.merge(to, lanes)
+        """Merge slots of another set of the same shape into `to`; each of `to` once.
+
+        Over a changelog nobody asks: its rows go to each of their windows.
+        """
+        columns = [c for c in source.columns if isinstance(c, Column)]
+        self.merge(to, [Lane(c.values[slots], c.there[slots]) for c in columns])
 
     @property
     def nbytes(self) -> int:

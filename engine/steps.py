@@ -1,12 +1,18 @@
-"""Records of steps: what a step of a query read, when, and whether its timers ran."""
+"""Records of steps: what a step of a query read, when, and what it gave out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+# begin: before the first row. rows: appends of a stream. made: rows of a generator or a bounded
+# source. past: the past of a source is read. end: a source has no more rows. tick: timers.
+# skip: appends at which the query failed were left out (recovery_policy best_effort).
+StepKind = Literal["begin", "rows", "made", "past", "end", "tick", "skip"]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceStart:
+class SourceStart(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where one scan of a query begins.
 
     `first_sn`: the first append it reads. `accepted_sn`: the next append of the stream when the
@@ -17,52 +23,61 @@ class SourceStart:
     accepted_sn: int
 
 
-@dataclass(frozen=True, slots=True)
-class StartRecord:
-    """What is read once when a query starts."""
+class StartRecord(msgspec.Struct, frozen=True, array_like=True):
+    """What is read once when a query starts. `rewinds`: window results wait for the past."""
 
     query_id: str
     instant_ms: int
     seed: int
     sources: tuple[SourceStart, ...]
+    rewinds: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Appends `from_sn` <= sn < `to_sn` of a stream that went into source number `source`."""
-
-    source: int
-    from_sn: int
-    to_sn: int
-
-
-@dataclass(frozen=True, slots=True)
-class StepRecord:
+class StepRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One step: a function of the state before it and of what is named here.
 
-    `timers`: whether processing-time timers up to the instant ran, after the rows.
+    `source` is the number of the graph's leaf. Of "rows": appends `from_sn` <= sn < `to_sn` (an
+    append that `continues` in a later step is not passed by `to_sn`), `rows` of them as they were
+    read. Of "made": so many `rows` were made. `given`: rows that the query gave out.
     """
 
     number: int
     instant_ms: int
-    reads: tuple[Read, ...] = ()
-    timers: bool = False
+    kind: StepKind
+    source: int = -1
+    from_sn: int = 0
+    to_sn: int = 0
+    rows: int = 0
+    backfill: bool = False
+    continues: bool = False
+    given: int = 0
 
 
-@dataclass(slots=True)
 class Journal:
-    """The step that is under way, and the last that was done."""
+    """The step that is under way, and the number of the next."""
 
-    number: int = 0
-    last: StepRecord | None = None
-    _reads: list[Read] = field(default_factory=list[Read])
+    __slots__ = ("_given", "_what", "number", "total")
 
-    def read(self, source: int, from_sn: int, to_sn: int) -> None:
-        """Note rows that go into the step."""
-        self._reads.append(Read(source, from_sn, to_sn))
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+        self.total = 0  # rows that all steps gave out
+        self._given = 0
+        self._what = StepRecord(0, 0, "begin")
 
-    def done(self, instant_ms: int, *, timers: bool = False) -> None:
+    def now(self, what: StepRecord) -> None:
+        """A step begins; its number, instant and `given` are filled in when it is done."""
+        self._what = what
+
+    def gave(self, rows: int) -> None:
+        """The query gave out rows."""
+        self._given += rows
+
+    def done(self, instant_ms: int) -> StepRecord:
         """The step is over."""
-        self.last = StepRecord(self.number, instant_ms, tuple(self._reads), timers)
-        self._reads = []
+        record = msgspec.structs.replace(
+            self._what, number=self.number, instant_ms=instant_ms, given=self._given
+        )
+        self.total += self._given
+        self._given = 0
         self.number += 1
+        return record

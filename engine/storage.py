@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from engine.batch import TP_TIME
+from engine.batch import TP_SN, TP_TIME
 from engine.clock import Clock
 from engine.errors import EngineUnavailable, Overloaded, TailraceError
-from engine.history import Files, History, SealJob
+from engine.history import Files, History, SealJob, event_times
 from engine.log.commitlog import CommitLog, LogStart
 from engine.log.reader import Recovery, Start
 from engine.log.records import (
@@ -32,7 +32,7 @@ from engine.log.retention import Pin
 from engine.log.segment import SegmentName
 from engine.log.sequence import DROP, TRUNCATE, drop_note, read_truncation, truncate_note
 from engine.maintenance import Maintenance
-from engine.parquet import first_sn_at, first_sn_of, time_range
+from engine.parquet import first_sn_at, first_sn_of
 from engine.protocol import StreamStats
 from engine.rates import RateBook
 from engine.slices import SliceReader
@@ -269,19 +269,13 @@ class Storage:
             entries = list(self._history.of(stream_id).files)
             recent = (rates := self._rates.of(stream_id)).recent(now)
             points = rates.history(now, history_days) if history_days else ()
-        ranges = [time_range(s.rows) for s in view.hot]
-        ranges += [
-            (f.min_time_ms, f.max_time_ms)
-            for f in entries
-            if f.min_time_ms is not None and f.max_time_ms is not None
-        ]
-        times = [r for r in ranges if r is not None]
+        earliest, latest = event_times(view.hot, entries)
         return StreamStats(
             row_count=view.row_count,
             streaming_data_bytes=self._log.bytes_of(stream_id),
             historical_data_bytes=sum(f.bytes for f in entries),
-            earliest_event_ms=min((t[0] for t in times), default=None),
-            latest_event_ms=max((t[1] for t in times), default=None),
+            earliest_event_ms=earliest,
+            latest_event_ms=latest,
             read_bps=recent.read_bps,
             read_eps=recent.read_eps,
             written_bps=recent.written_bps,
@@ -373,6 +367,12 @@ class Storage:
             self._history.collect()
 
         self._maintenance.run_now(work)
+
+    def delete_rows(self, stream_id: str, gone_sql: str) -> None:
+        """Remove the rows that a stream has now and for which SQL as of `set_ttl` holds; blocks."""
+        before = self.next_sn(stream_id)
+        keep = f'NOT coalesce(({gone_sql})::BOOLEAN, false) OR "{TP_SN}" >= {before}'
+        self._maintenance.run_now(lambda: self._maintenance.delete(stream_id, keep))
 
     def expire_now(self) -> None:
         """Apply the TTL of all streams now and wait for it."""

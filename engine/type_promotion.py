@@ -125,12 +125,19 @@ def _times(a: DataType, b: DataType) -> DataType | None:
 def _nested(a: DataType, b: DataType) -> DataType | None:
     if a.name != b.name or len(a.args) != len(b.args) or not a.args:
         return None
-    args = tuple(supertype(x, y) for x, y in zip(a.args, b.args, strict=True))
+    args = tuple(_part(x, y, a.name) for x, y in zip(a.args, b.args, strict=True))
     if a.name == "array":
         return array(args[0])
     if a.name == "map":
         return map_of(not_nullable(args[0]), args[1])
     return tuple_of(args, a.fields if a.fields == b.fields else ())
+
+
+def _part(a: DataType, b: DataType, holder: str) -> DataType:
+    """The elements of [] and {} are of no type: there are none, so they add no NULL."""
+    if holder != "tuple" and "nothing" in (a.name, b.name):
+        return b if a.name == "nothing" else a
+    return supertype(a, b)
 
 
 def integer_type(value: int) -> DataType | None:

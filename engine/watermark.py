@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.stateparts import Arrays, Fields, Parts, Saved
+
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
@@ -39,7 +41,7 @@ class Moves:
 NO_MOVES = Moves(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-class Watermarks:
+class Watermarks(Saved):
     """The maxima and marks of all substreams (substream 0 alone without PARTITION BY).
 
     `floor` rounds times down to where windows can end; the delay is taken off before.
@@ -52,6 +54,14 @@ class Watermarks:
         self._mark = np.full(1, BEGINNING, np.int64)
         self._pending = np.full(1, BEGINNING, np.int64)  # maxima of an append not yet complete
         self._waiting = False
+        arrays = Arrays(self._arrays, self._load, BEGINNING)
+        self._state = Parts({"arrays": arrays, "own": Fields(self, "_waiting")})
+
+    def _arrays(self) -> list[Int64s]:
+        return [self._maximum, self._mark, self._pending]
+
+    def _load(self, arrays: list[Int64s]) -> None:
+        self._maximum, self._mark, self._pending = arrays
 
     @property
     def marks(self) -> Int64s:
@@ -72,13 +82,16 @@ class Watermarks:
             self._mark = np.concatenate((self._mark, more))
             self._pending = np.concatenate((self._pending, more))
 
-    def observe(self, times: Int64s, borders: Int64s, *, continues: bool) -> tuple[Bools, Moves]:
+    def observe(
+        self, times: Int64s, borders: Int64s, *, continues: bool, newest: Int64s | None = None
+    ) -> tuple[Bools, Moves]:
         """See a batch of one substream: which rows are late, and how the mark moved.
 
         Every row is tested against the mark that the appends before its own left.
         `continues`: the last append goes on in the next batch and moves the mark only then.
+        `newest`: times by append that count as well, of rows that are gone.
         """
-        marks = self._marks_after(times, borders, continues=continues)
+        marks = self._marks_after(times, borders, newest, continues=continues)
         before = np.concatenate((self._mark[:1], marks[:-1]))
         if len(before) == 1:
             late = times < before[0]
@@ -88,12 +101,16 @@ class Watermarks:
         self._mark[0] = marks[-1]
         return late, Moves(moved, np.zeros(len(moved), np.int64), marks[moved])
 
-    def _marks_after(self, times: Int64s, borders: Int64s, *, continues: bool) -> Int64s:
+    def _marks_after(
+        self, times: Int64s, borders: Int64s, newest: Int64s | None, *, continues: bool
+    ) -> Int64s:
         """The mark of the only substream after each append."""
         filled = np.flatnonzero(np.diff(borders) > 0)
         highest = np.full(len(borders) - 1, BEGINNING, np.int64)
         if len(filled):
             highest[filled] = np.maximum.reduceat(times, borders[filled])
+        if newest is not None:
+            highest = np.maximum(highest, newest)
         if self._waiting:
             highest[0] = max(highest[0], self._pending[0])
             self._pending[0] = BEGINNING

@@ -15,6 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
@@ -37,6 +38,9 @@ from engine.worker_wire import (
     WorkerOptions,
     WorkerReady,
 )
+
+if TYPE_CHECKING:
+    from engine.udf.worker import WorkerFunctions
 
 # DuckDB streams in vectors of 2,048 rows; one JSON chunk is one of them, an Arrow batch several.
 _ROWS = {"json": 2_048, "arrow": 16_384}
@@ -164,6 +168,7 @@ class Worker:
     def _attempt(self, job: WireJob, descriptor: int) -> tuple[int, bytes]:
         started = self._clock.monotonic()
         hot: mmap.mmap | None = None
+        functions: WorkerFunctions | None = None
         try:
             if descriptor >= 0:
                 hot = mmap.mmap(descriptor, job.hot_bytes, prot=mmap.PROT_READ)
@@ -172,9 +177,11 @@ class Worker:
             self._check(job.sql)
             for number, table in enumerate(job.tables):
                 self._define(number, table, hot)
+            functions = _functions(self._session, job) if job.functions else None
             rows = self._run(job)
         except Exception as error:  # noqa: BLE001 - whatever a statement raises is its failure
-            return worker_wire.FAIL, _failed(error)
+            failed = functions.failure if functions is not None else None
+            return worker_wire.FAIL, _failed(failed or error)
         elapsed_ms = int((self._clock.monotonic() - started) * 1000)
         return worker_wire.DONE, msgspec.msgpack.encode(JobDone(rows, elapsed_ms))
 
@@ -186,12 +193,13 @@ class Worker:
 
     def _define(self, number: int, table: WireTable, hot: mmap.mmap | None) -> None:
         """A view with exactly the columns asked for, over history and hot rows in this order."""
-        columns = _cast(table.columns, lambda name: name)
+        columns = _cast(table.columns, lambda column: quoted(column.stored or column.name))
         where = f" WHERE {table.where}" if table.where else ""
         parts: list[str] = []
         if table.files:
             files = ", ".join("'" + path.replace("'", "''") + "'" for path in table.files)
-            parts.append(f"SELECT {columns} FROM read_parquet([{files}], union_by_name=true)")
+            history = f"read_parquet([{files}], union_by_name=true)"
+            parts.append(f"SELECT {columns} FROM {_with_later(table.columns, history)}")
         if table.hot_bytes and hot is not None:
             name = _HOT_NAME.format(number)
             stored = pa.py_buffer(hot).slice(table.hot_offset, table.hot_bytes)
@@ -249,6 +257,16 @@ class Worker:
                 yield batch
 
 
+def _functions(session: Session, job: WireJob) -> WorkerFunctions:
+    """The user functions of a job, callable in its statement."""
+    from engine.udf.worker import WorkerFunctions  # few jobs have any
+
+    found = WorkerFunctions(session, job.instant_ms, job.seed)
+    for function in job.functions:
+        found.register(function)
+    return found
+
+
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """A batch cut into frames that the engine's loop can take in one turn."""
     if batch.nbytes <= _CHUNK_BYTES or batch.num_rows == 1:
@@ -266,9 +284,24 @@ def _too_wide() -> QueryFailed:
     return QueryFailed(f"A row of the result is over {limit} MiB.", Code.MEMORY_LIMIT)
 
 
-def _cast(columns: tuple[JobColumn, ...], value: Callable[[str], str]) -> str:
-    names = [(quoted(c.name), duckdb_type(parse_type(c.type))) for c in columns]
-    return ", ".join((_ONE, *(f"CAST({value(name)} AS {kind}) AS {name}" for name, kind in names)))
+def _cast(columns: tuple[JobColumn, ...], value: Callable[[JobColumn], str]) -> str:
+    heads = [
+        f"CAST({value(c)} AS {duckdb_type(parse_type(c.type))}) AS {quoted(c.name)}"
+        for c in columns
+    ]
+    return ", ".join((_ONE, *heads))
+
+
+def _with_later(columns: tuple[JobColumn, ...], files: str) -> str:
+    """Stored rows of which some, or all, lack columns that were added later: those are NULL."""
+    later = [c for c in columns if c.stored]
+    if not later:
+        return files
+    heads = [
+        f"CAST(NULL AS {duckdb_type(parse_type(c.type))}) AS {quoted(c.stored)}" for c in later
+    ]
+    empty = f"SELECT {', '.join(heads)} WHERE false"
+    return f"({empty} UNION ALL BY NAME SELECT * FROM {files}) AS __f"
 
 
 def _failed(error: Exception) -> bytes:

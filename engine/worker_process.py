@@ -23,7 +23,7 @@ from engine.batch import StreamSlice
 from engine.config import EngineSettings
 from engine.errors import Code, EngineUnavailable, QueryFailed
 from engine.failures import MEMORY_MESSAGE
-from engine.jobs import BoundedJob, JobTable, WorkerItem, hot_rows
+from engine.jobs import BoundedJob, JobTable, WorkerItem, hot_rows, selected
 from engine.protocol import Rows
 from engine.worker_wire import JobDone, JobFailed, WireJob, WireTable, WorkerOptions, WorkerReady
 
@@ -281,7 +281,17 @@ def _pack(job: BoundedJob) -> tuple[bytes, int]:
         if memory >= 0:
             os.close(memory)
         raise
-    wire = WireJob(job.sql, tuple(tables), job.schema, job.output, job.event_time_column, size)
+    wire = WireJob(
+        job.sql,
+        tuple(tables),
+        job.schema,
+        job.output,
+        job.event_time_column,
+        size,
+        job.functions,
+        job.instant_ms,
+        job.seed,
+    )
     parts = worker_wire.frame(worker_wire.JOB, msgspec.msgpack.encode(wire))
     return b"".join(parts), memory
 
@@ -297,9 +307,8 @@ def _unpack(packing: asyncio.Future[tuple[bytes, int]]) -> None:
 def _append(memory: int, start: int, table: JobTable) -> int:
     """Write the hot rows of a table behind what is there; returns the new end, on a page border."""
     with open(memory, "ab", closefd=False) as file:
-        names = [column.name for column in table.columns]
         pieces = (hot_rows(p) if isinstance(p, StreamSlice) else p for p in table.hot)
-        batches = [piece.select(names) for piece in pieces]
+        batches = [selected(piece, table.columns) for piece in pieces]
         with pa.ipc.new_stream(file, batches[0].schema) as stream:
             for batch in batches:
                 stream.write_batch(batch)

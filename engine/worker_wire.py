@@ -32,10 +32,12 @@ ROWS_HEAD = struct.Struct("<Iq")  # count, newest event time in ms (0 = none)
 
 
 class JobColumn(msgspec.Struct, frozen=True, array_like=True):
-    """A column by name and dialect type (as text)."""
+    """A column by name and dialect type (as text). `stored`: its name in stored rows, '' = the
+    same; one that was renamed or added later may be missing there and is NULL then."""
 
     name: str
     type: str
+    stored: str = ""
 
 
 class WireTable(msgspec.Struct, frozen=True, array_like=True):
@@ -49,6 +51,19 @@ class WireTable(msgspec.Struct, frozen=True, array_like=True):
     hot_bytes: int
 
 
+class JobFunction(msgspec.Struct, frozen=True, array_like=True):
+    """A user function: `name` in the statement, `function` in the workspace; see
+    `engine.udf.definition.Function`."""
+
+    name: str
+    function: str
+    language: str
+    arguments: tuple[tuple[str, str], ...]
+    returns: str
+    source: str
+    aggregate: bool
+
+
 class WireJob(msgspec.Struct, frozen=True, array_like=True):
     """One statement for a worker; see `engine.workers.BoundedJob`."""
 
@@ -58,6 +73,9 @@ class WireJob(msgspec.Struct, frozen=True, array_like=True):
     output: Literal["json", "arrow"]
     event_time_column: int
     hot_bytes: int
+    functions: tuple[JobFunction, ...] = ()
+    instant_ms: int = 0
+    seed: int = 0
 
 
 class WorkerReady(msgspec.Struct, frozen=True, array_like=True):

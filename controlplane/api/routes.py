@@ -10,6 +10,7 @@ from controlplane.api.api_keys import ApiKeyController
 from controlplane.api.queries import QueryController, SqlController
 from controlplane.api.sources import SourceController, SourceToolController
 from controlplane.api.streams import StreamController
+from controlplane.api.udfs import UdfController
 from controlplane.api.users import RoleController, UserController
 
 API_PREFIX: Final = "/api/v1beta2"
@@ -25,6 +26,7 @@ DEPENDENCIES: Final = (
     "sources",
     "streaming",
     "streams",
+    "udfs",
     "version",
 )
 
@@ -37,4 +39,5 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     ApiKeyController,
     RoleController,
     UserController,
+    UdfController,
 )

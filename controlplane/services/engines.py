@@ -122,7 +122,8 @@ class WorkspaceEngine:
     def _accept(self, snapshot: Snapshot, *, force: bool = False) -> None:
         if force or snapshot.revision >= self.snapshot.revision:
             self.snapshot = snapshot
-            self._by_name = {definition.name: definition for definition in snapshot.definitions}
+            # Functions have names of their own.
+            self._by_name = {d.name: d for d in snapshot.definitions if d.kind != "function"}
 
     async def serve(
         self, connect: Connect, on_connected: Callable[[Engine], Awaitable[None]]

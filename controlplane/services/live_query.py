@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -27,6 +27,8 @@ from engine.wakeup import Wakeup
 MERGE_ROWS_MAX: Final = 1_000
 EVENT_BYTES_MAX: Final = 512 << 10
 METRICS_SECONDS: Final = 1.0
+# How often it is said how many rows the reader of a kept query has: after a kill these come again.
+REPORT_SECONDS: Final = 0.05
 # A stopped query that the engine does not end in this time is ended here.
 STOP_SECONDS_MAX: Final = 2.0
 
@@ -118,16 +120,33 @@ class LiveQuery:
         self._counted_rows = 0
         self._last_event_ms = 0
         self._sending_since: float | None = None
+        # Told how many rows the reader has, of a query that can be recovered.
+        self.report: Callable[[int], Awaitable[None]] | None = None
+        self._sent_rows = 0
+        self._reporting: asyncio.Task[None] | None = None
 
     def start(self, on_end: Callable[[LiveQuery], None], blame: Blame) -> None:
         """Begin to take batches; `on_end` is called once."""
         self._pump_task = asyncio.create_task(self._pump(blame))
         self._pump_task.add_done_callback(lambda _: self._finish(on_end))
         self._schedule_tick()
+        if self.report is not None:
+            self._reporting = asyncio.create_task(self._report_sent(self.report))
+
+    async def _report_sent(self, report: Callable[[int], Awaitable[None]]) -> None:
+        """Say how many rows were written, a few times a second while there are more of them."""
+        reported = 0
+        while not self.ended.is_set():
+            await asyncio.sleep(REPORT_SECONDS)
+            if self._sent_rows > reported:
+                reported = self._sent_rows
+                with contextlib.suppress(TailraceError):
+                    await report(reported)
 
     async def take(self) -> Rows | Metrics | None:
         """The next batch or metrics, None after the last; for one reader."""
         self._sending_since = None
+        self._sent_rows = self.record.rows
         while True:
             if self._rows:
                 self._sending_since = self._clock.monotonic()
@@ -161,10 +180,14 @@ class LiveQuery:
         self.record.rows += count
         return first if len(parts) == 1 else Rows(count, join_arrays(parts), event_ms)
 
-    async def stop(self, status: QueryStatus, code: int, message: str) -> None:
-        """End it for a reason of ours; returns when it has ended. Safe to call twice."""
+    async def stop(
+        self, status: QueryStatus, code: int, message: str, *, gone: bool = False
+    ) -> None:
+        """End it for a reason of ours; returns when it has ended. Safe to call twice. `gone`: the
+        reader is, and what is being sent to it does not count."""
         if self.ended.is_set():
             return
+        await self._report_last(gone=gone)
         if self._verdict is None:
             self._verdict = (status, code, message)
         self._discard = True
@@ -176,6 +199,20 @@ class LiveQuery:
         if not self.ended.is_set() and self._pump_task is not None:
             self._pump_task.cancel()
             await self.ended.wait()
+
+    async def _report_last(self, *, gone: bool) -> None:
+        """Of a query that can be recovered nothing more is sent; say how much was."""
+        report, self.report = self.report, None
+        if report is None:
+            return
+        if self._reporting is not None:
+            self._reporting.cancel()
+        self._discard = True
+        self._rows.clear()
+        self._pending_bytes = 0
+        self._room.set()
+        with contextlib.suppress(TailraceError):
+            await report(self._sent_rows if gone else self.record.rows)
 
     async def _pump(self, blame: Blame) -> None:
         end = QueryEnd("failed", Code.ENGINE_RESTARTED, "engine restarted")
@@ -209,7 +246,7 @@ class LiveQuery:
             error = task.exception()
             known = isinstance(error, TailraceError)
             verdict = ("failed", error.code if known else 1, error.message if known else verdict[2])
-        for handle in (self._tick_handle, self._tick_task):
+        for handle in (self._tick_handle, self._tick_task, self._reporting):
             if handle is not None:
                 handle.cancel()
         self.record.end(*verdict, self._clock.now_ms())

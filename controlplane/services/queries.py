@@ -44,7 +44,9 @@ PLAN_LATE = "The statement was not planned in time; shorten it or try again late
 EXEC_BYTES_MAX = 64 << 20
 EXEC_TOO_LARGE = "The result is larger than 64 MiB; add a LIMIT or use queries."
 # Statements that answer with rows: they have no place where only definitions run.
-WITH_ROWS = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"})
+WITH_ROWS = frozenset(
+    {"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "SUBSCRIBE", "RECOVER"}
+)
 # How often the callers of running queries are checked: a revoked key's streams end within 5 s.
 CHECK_SECONDS = 2.0
 
@@ -131,6 +133,9 @@ class QueryService:
         async with self._calls.within(None, PLAN_LATE):
             running = await self._uses.named(principal, in_sql(engine.run(request)))
         record.opened = running.opened
+        if record.id != running.opened.id:  # RECOVER FROM goes on under the id that it names
+            record.id = running.opened.id
+            place.ended.forget(record.id)
         if running.opened.kind == "ddl":
             await workspace.refresh()
             record.end("finished", 0, "", self._clock.now_ms())
@@ -141,6 +146,8 @@ class QueryService:
         )
         live = LiveQuery(record, running, principal, self._clock, limits)
         live.merge = request.batch_count == 0 and request.batch_ms == 0
+        if running.opened.kept:
+            live.report = lambda rows: engine.delivered(record.id, rows)
         place.live[record.id] = live
         workspace.busy += 1
         live.start(
@@ -169,7 +176,7 @@ class QueryService:
         if live.ended.is_set():
             return
         task = asyncio.create_task(
-            live.stop("canceled", Code.CANCELLED, "the reader closed the connection")
+            live.stop("canceled", Code.CANCELLED, "the reader closed the connection", gone=True)
         )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

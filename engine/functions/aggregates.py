@@ -18,13 +18,15 @@ from engine.functions.aggregation import (
 )
 from engine.functions.build import Doc, doc, given, wrapped
 from engine.functions.math import wrap64
+from engine.functions.ordering import is_keyed, key_type, order_key
 from engine.functions.table import Aggregate, Arg, BoundAggregate
+from engine.functions.wide import folded
 from engine.types import (
     BOOL,
     FLOAT64,
     INT8,
     INT64,
-    INT128,
+    UINT8,
     UINT64,
     DataType,
     array,
@@ -32,8 +34,6 @@ from engine.types import (
     duckdb_type,
     not_nullable,
 )
-
-_WIDE_SUM = decimal(38, 0)  # 128-bit integers are text in storage; sums of them are decimals
 
 
 def _about(summary: str, sql: str = "", value: str = "") -> Doc:
@@ -63,12 +63,12 @@ def _count_distinct(args: tuple[Arg, ...]) -> BoundAggregate:
 
 
 def sum_type(t: DataType) -> DataType:
-    """int64 or uint64 for integers, 128 bits for wider ones, decimal(38, s), float64."""
+    """int64 or uint64 for integers, wider ones as they are, decimal(38, s), float64."""
     inner = t.inner
     if inner == BOOL:
         return UINT64
     if inner.is_wide_integer:
-        return INT128 if inner.is_signed else DataType("uint128")
+        return inner
     if inner.is_integer:
         return INT64 if inner.is_signed else UINT64
     return decimal(38, inner.scale) if inner.is_decimal and inner.precision <= 38 else FLOAT64
@@ -79,18 +79,37 @@ def _sum(args: tuple[Arg, ...]) -> BoundAggregate:
     result = sum_type(arg.type)
     total = like(result, args)
     if result.is_wide_integer:
-        sql = f"sum(CAST({arg.sql} AS DECIMAL(38, 0))){FILTER}"
-        partial = Partial(sql, _WIDE_SUM, "add")
-        return composed((partial,), lambda p: or_zero(f"CAST({p[0]} AS VARCHAR)", total), total)
+        # The sum itself has no width; it is folded into that of the type at the end.
+        partial = Partial(f"sum(CAST({arg.sql} AS BIGNUM)){FILTER}", result, "add")
+        if not total.is_nullable:
+            return composed((partial,), lambda p: or_zero(folded(p[0], result), total), total)
+        count = Partial(f"count({arg.sql}){FILTER}", INT64, "add")
+        return composed(
+            (partial, count),
+            lambda p: f"CASE WHEN {p[1]} > 0 THEN {folded(p[0], result)} END",
+            total,
+        )
     if result.is_integer:
-        return one(wrap64(f"sum({arg.sql}){FILTER}", result), total, "add")
+        return _added(arg, wrap64(f"sum({arg.sql}){FILTER}", result), total)
     number = arg.sql if result.is_decimal else f"CAST({arg.sql} AS DOUBLE)"
-    return one(f"sum({number}){FILTER}", total, "add")
+    return _added(arg, f"sum({number}){FILTER}", total)
+
+
+def _added(arg: Arg, sql: str, total: DataType) -> BoundAggregate:
+    """A sum; of values that may be NULL they are counted too: the last one may be taken back."""
+    if not arg.type.is_nullable:
+        return one(Partial(sql, total, "add"))
+    parts = (Partial(sql, total, "add"), Partial(f"count({arg.sql}){FILTER}", INT64, "add"))
+    return composed(parts, lambda p: f"CASE WHEN {p[1]} > 0 THEN {p[0]} END", total)
 
 
 def _sum_distinct(args: tuple[Arg, ...]) -> BoundAggregate:
     arg, result = args[0], sum_type(args[0].type)
     total = like(result, args)
+    if result.is_wide_integer:
+        return composed(
+            (distinct_values(arg),), lambda p: or_zero(_folded_sum(p[0], result), total), total
+        )
     wide = "HUGEINT[]" if result.is_integer else f"{duckdb_type(result)}[]"
 
     def final(p: tuple[str, ...]) -> str:
@@ -100,9 +119,15 @@ def _sum_distinct(args: tuple[Arg, ...]) -> BoundAggregate:
     return composed((distinct_values(arg),), final, total)
 
 
+def _folded_sum(values: str, t: DataType) -> str:
+    """SQL of the sum of a list of wide integers."""
+    add = f"__wide('+', '{t}', __a, __x)"
+    return f"list_reduce({values}, lambda __a, __x: {add})"
+
+
 def _avg(args: tuple[Arg, ...]) -> BoundAggregate:
     arg = args[0]
-    exact = arg.type.is_integer or arg.type.inner == BOOL
+    exact = arg.type.inner == BOOL or (arg.type.is_integer and not arg.type.is_wide_integer)
     number = arg.sql if exact else f"CAST({arg.sql} AS DOUBLE)"
     t = like(FLOAT64, args)
     parts = (
@@ -139,45 +164,51 @@ def _avg_weighted(args: tuple[Arg, ...]) -> BoundAggregate:
 def _extreme(function: str, args: tuple[Arg, ...]) -> BoundAggregate:
     arg = args[0]
     t = arg.type
-    if t.is_wide_integer:  # text does not sort as numbers do
-        sql = f"{function}(CAST({arg.sql} AS DECIMAL(38, 0))){FILTER}"
-        partial = Partial(sql, _WIDE_SUM, function)
-        return composed((partial,), lambda p: or_zero(f"CAST({p[0]} AS VARCHAR)", t), t)
-    return one(f"{function}({arg.sql}){FILTER}", t, function)
+    if is_keyed(t):
+        return _arg_extreme(function, (arg, arg))
+    return one(Partial(f"{function}({arg.sql}){FILTER}", t, function, each=arg.sql))
 
 
 def _first(args: tuple[Arg, ...]) -> BoundAggregate:
-    return one(f"any_value({args[0].sql}){FILTER}", args[0].type, "first", mergeable=False)
+    arg = args[0]
+    partial = Partial(f"any_value({arg.sql}){FILTER}", arg.type, "first", each=arg.sql)
+    return one(partial, mergeable=False)
 
 
 def _last(args: tuple[Arg, ...]) -> BoundAggregate:
     arg = args[0]
-    if not arg.type.is_nullable:
-        return one(f"last({arg.sql}){FILTER}", arg.type, "last", mergeable=False)
-    return one(f"list_extract({gathered(arg)}, -1)", arg.type, "last", mergeable=False)
+    sql = f"last({arg.sql}){FILTER}"
+    if arg.type.is_nullable:
+        sql = f"list_extract({gathered(arg)}, -1)"
+    return one(Partial(sql, arg.type, "last", each=arg.sql), mergeable=False)
 
 
 def _arg_extreme(word: str, args: tuple[Arg, ...]) -> BoundAggregate:
     """The first argument where the second is smallest or largest; the first arrived of equals."""
     x, y = args
     t = x.type
-    number = f"CAST({y.sql} AS DECIMAL(38, 0))" if y.type.is_wide_integer else y.sql
-    key = _WIDE_SUM if y.type.is_wide_integer else not_nullable(y.type)
+    number = order_key(y.sql, y.type)
+    key = not_nullable(key_type(y.type))
     # A row whose first argument is NULL has nothing to give.
     seen = f"CASE WHEN {wrapped(x.sql)} IS NOT NULL THEN {number} END"
+    seen = seen if t.is_nullable else number
+    best = f"arg_{word}({x.sql}, {number}){FILTER}"
     parts = (
-        Partial(f"{word}({seen if t.is_nullable else number}){FILTER}", key, word),
-        Partial(f"arg_{word}({x.sql}, {number}){FILTER}", not_nullable(t), f"with_{word}", 0),
+        Partial(f"{word}({seen}){FILTER}", key, word, each=seen),
+        Partial(best, not_nullable(t), f"with_{word}", 0, each=x.sql),
     )
     return composed(parts, lambda p: or_zero(p[1], t), t, native=or_zero(parts[1].sql, t))
 
 
 def _bits(function: str, args: tuple[Arg, ...]) -> BoundAggregate:
     """and, or: a set of batch values is enough; xor keeps one value per batch."""
-    t = args[0].type.inner
+    t = UINT8 if args[0].type.inner == BOOL else args[0].type.inner
+    if t.is_wide_integer:
+        return _wide_bits(function, args[0])
     value = f"{function}({args[0].sql}){FILTER}"
     merge = "concat" if function == "bit_xor" else "union"
-    partial = Partial(f"CASE WHEN {value} IS NOT NULL THEN [{value}] END", array(t), merge)
+    sql = f"CASE WHEN {value} IS NOT NULL THEN [{value}] END"
+    partial = Partial(sql, array(t), merge, each=args[0].sql)
     zero = f"CAST({(1 << t.bits) - 1 if not t.is_signed else -1} AS {duckdb_type(t)})"
     nothing = zero if function == "bit_and" else f"CAST(0 AS {duckdb_type(t)})"
     return composed(
@@ -185,11 +216,28 @@ def _bits(function: str, args: tuple[Arg, ...]) -> BoundAggregate:
     )
 
 
+def _wide_bits(function: str, arg: Arg) -> BoundAggregate:
+    """Over texts, from the different values, or from all of them for xor."""
+    t = arg.type.inner
+    word = function.removeprefix("bit_")
+    partial = distinct_values(arg)
+    if word == "xor":
+        partial = Partial(gathered(arg), array(t), "concat", each=arg.sql)
+    ones = "'-1'" if t.is_signed else f"'{(1 << t.bits) - 1}'"
+    nothing = ones if word == "and" else "'0'"
+    step = f"__wide('{word}', '{t}', __a, __x)"
+    return composed(
+        (partial,),
+        lambda p: f"coalesce(list_reduce({p[0]}, lambda __a, __x: {step}), {nothing})",
+        t,
+    )
+
+
 def _truth(word: str, args: tuple[Arg, ...]) -> BoundAggregate:
     """bool_and is the smallest, bool_or the largest of 0 and 1; true and false when empty."""
     function, empty = ("min", "true") if word == "and" else ("max", "false")
     flag = f"CAST({args[0].sql} AS TINYINT)"
-    partial = Partial(f"{function}({flag}){FILTER}", INT8, function)
+    partial = Partial(f"{function}({flag}){FILTER}", INT8, function, each=flag)
     return composed((partial,), lambda p: f"coalesce({p[0]} = 1, {empty})", BOOL)
 
 
@@ -224,7 +272,7 @@ AGGREGATES: tuple[Aggregate, ...] = (
     agg(
         Names(
             "sum",
-            "number",
+            "exact",
             _about("Sum; integers wrap at 64 bits.", "sum(x)", "8"),
             ("sum_kahan", "sum_with_overflow"),
         ),
@@ -233,19 +281,19 @@ AGGREGATES: tuple[Aggregate, ...] = (
     ),
     agg(
         Names(
-            "sum_distinct", "number", _about("Sum of the different values.", "sum_distinct(x)", "6")
+            "sum_distinct", "exact", _about("Sum of the different values.", "sum_distinct(x)", "6")
         ),
         _sum_distinct,
     ),
     agg(
-        Names("avg", "number", _about("Mean; nan without values.", "avg(x)", "2"), ("mean",)),
+        Names("avg", "exact", _about("Mean; nan without values.", "avg(x)", "2"), ("mean",)),
         _avg,
         _avg_distinct,
     ),
     agg(
         Names(
             "avg_distinct",
-            "number",
+            "exact",
             _about("Mean of the different values.", "avg_distinct(x)", "2"),
         ),
         _avg_distinct,
@@ -253,7 +301,7 @@ AGGREGATES: tuple[Aggregate, ...] = (
     agg(
         Names(
             "avg_weighted",
-            "number number",
+            "exact exact",
             _about("Mean with weights.", "avg_weighted(x, x)", "2.25"),
         ),
         _avg_weighted,
@@ -316,21 +364,19 @@ AGGREGATES: tuple[Aggregate, ...] = (
     agg(
         Names(
             "group_bit_and",
-            "integer",
+            "whole",
             _about("Bitwise and of all values.", "group_bit_and(x)", "0"),
         ),
         lambda a: _bits("bit_and", a),
     ),
     agg(
-        Names(
-            "group_bit_or", "integer", _about("Bitwise or of all values.", "group_bit_or(x)", "3")
-        ),
+        Names("group_bit_or", "whole", _about("Bitwise or of all values.", "group_bit_or(x)", "3")),
         lambda a: _bits("bit_or", a),
     ),
     agg(
         Names(
             "group_bit_xor",
-            "integer",
+            "whole",
             _about("Bitwise exclusive or of all values.", "group_bit_xor(x)", "2"),
         ),
         lambda a: _bits("bit_xor", a),

@@ -32,11 +32,12 @@ class Partial:
     merge: str
     by: int = -1
     keep: int = 0
+    each: str = ""  # what a single row gives; all but sums have it
 
     def template(self) -> PartialTemplate:
         """The partial, cast to exactly its type."""
         sql = f"CAST({self.sql} AS {duckdb_type(self.type)})"
-        return PartialTemplate(sql, self.type, self.merge, self.by, self.keep)
+        return PartialTemplate(sql, self.type, self.merge, self.by, self.keep, self.each)
 
 
 def composed(
@@ -58,9 +59,10 @@ def composed(
     return BoundAggregate(f"CAST({whole} AS {cast})", t, templates, shaped, mergeable)
 
 
-def one(sql: str, t: DataType, merge: str, *, mergeable: bool = True) -> BoundAggregate:
+def one(partial: Partial, *, mergeable: bool = True) -> BoundAggregate:
     """An aggregate that is its only partial; a group without values gives the zero of the type."""
-    return composed((Partial(sql, t, merge),), lambda p: or_zero(p[0], t), t, mergeable=mergeable)
+    t = partial.type
+    return composed((partial,), lambda p: or_zero(p[0], t), t, mergeable=mergeable)
 
 
 def or_zero(sql: str, t: DataType) -> str:
@@ -91,7 +93,7 @@ def distinct_values(arg: Arg) -> Partial:
     found = f"list(DISTINCT {arg.sql} ORDER BY {arg.sql}){FILTER}"
     if arg.type.is_nullable:
         found = f"list_filter({found}, lambda __v: __v IS NOT NULL)"
-    return Partial(found, array(arg.type.inner), "union")
+    return Partial(found, array(arg.type.inner), "union", each=arg.sql)
 
 
 def empty(t: DataType) -> str:

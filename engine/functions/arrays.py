@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.errors import Code, SqlError
 from engine.functions.build import (
     VALUE_BYTES_MAX,
     bad_type,
     bounded,
     doc,
+    fill,
     fn,
     given,
     special,
     typed,
+    up_to,
     wrapped,
 )
+from engine.functions.casts import cast_sql
+from engine.functions.comparing import held_in
 from engine.functions.logic import common, in_type
 from engine.functions.math import wrap64
+from engine.functions.ordering import extreme_of
 from engine.functions.table import Arg, Bound, Scalar
 from engine.types import (
     BOOL,
@@ -75,9 +82,9 @@ def _slice(args: tuple[Arg, ...]) -> str:
 
 def _resize(args: tuple[Arg, ...]) -> str:
     t = element(args)
-    fill = args[2].sql if given(args, 2) else zero_sql(t)
-    length = f"greatest(0, least(CAST({args[1].sql} AS BIGINT), {ELEMENTS_MAX}))"
-    return f"list_resize({args[0].sql}, {length}, CAST({fill} AS {_storage(t)}))"
+    filler = cast_sql(args[2], t).sql if given(args, 2) else zero_sql(t)
+    length = bounded(args[1].sql, "8")
+    return f"list_resize({args[0].sql}, {length}, CAST({filler} AS {_storage(t)}))"
 
 
 def _storage(t: DataType) -> str:
@@ -88,6 +95,9 @@ def list_sum(sql: str, t: DataType) -> tuple[str, DataType]:
     """The sum of an array's SQL: 64 bits that wrap, decimal or float."""
     if t.inner.name == "nothing":  # an empty array
         return "CAST(0 AS UBIGINT)", UINT64
+    if t.is_wide_integer:
+        add = f"__wide('+', '{t.inner}', __a, __x)"
+        return f"coalesce(list_reduce({sql}, lambda __a, __x: {add}), '0')", t.inner
     total = f"coalesce(list_sum({sql}), 0)"
     if t.is_integer or t.inner == BOOL:
         result = INT64 if t.is_signed else UINT64
@@ -108,12 +118,13 @@ def _array_sum(args: tuple[Arg, ...]) -> Bound:
 
 
 def _array_avg(args: tuple[Arg, ...]) -> str:
-    return f"coalesce(list_avg({args[0].sql}), 'nan'::DOUBLE)"
+    return f"coalesce(list_avg({numbers('array_reduce', args)}), 'nan'::DOUBLE)"
 
 
 def _extreme(function: str, args: tuple[Arg, ...]) -> Bound:
     t = element(args)
-    return Bound(typed(f"coalesce({function}({args[0].sql}), {zero_sql(t)})", t), t)
+    found = extreme_of(args[0].sql, t, function)
+    return Bound(typed(f"coalesce({found}, {zero_sql(t)})", t), t)
 
 
 def _aggregated(args: tuple[Arg, ...]) -> Bound:
@@ -128,13 +139,20 @@ def _aggregated(args: tuple[Arg, ...]) -> Bound:
 _REDUCTIONS = {
     "sum": _array_sum,
     "avg": lambda a: Bound(_array_avg(a), FLOAT64),
-    "min": lambda a: _extreme("list_min", a),
-    "max": lambda a: _extreme("list_max", a),
+    "min": lambda a: _extreme("min", a),
+    "max": lambda a: _extreme("max", a),
     "any": lambda a: _element_at((a[0], Arg("1", INT64, 1))),
     "count": lambda a: Bound(f"CAST(len({a[0].sql}) AS UBIGINT)", UINT64),
     "unique_exact": lambda a: Bound(f"CAST(list_unique({a[0].sql}) AS UBIGINT)", UINT64),
-    "median": lambda a: Bound(f"coalesce(list_median({a[0].sql}), 'nan'::DOUBLE)", FLOAT64),
+    "median": lambda a: Bound(
+        f"coalesce(list_median({numbers('array_reduce', a)}), 'nan'::DOUBLE)", FLOAT64
+    ),
 }
+
+
+def added(t: DataType) -> str:
+    """SQL of the last element of `__a` plus the only one of `__x`."""
+    return f"__wide('+', '{t}', __a[-1], __x[1])" if t.is_wide_integer else "__a[-1] + __x[1]"
 
 
 def _cum_sum(args: tuple[Arg, ...]) -> Bound:
@@ -143,7 +161,7 @@ def _cum_sum(args: tuple[Arg, ...]) -> Bound:
     _, total = list_sum("[]", t)
     storage = _storage(total)
     items = f"list_transform({args[0].sql}, lambda __x: [CAST(__x AS {storage})])"
-    add = f"list_reduce({items}, lambda __a, __x: list_append(__a, __a[-1] + __x[1]))"
+    add = f"list_reduce({items}, lambda __a, __x: list_append(__a, {added(total)}))"
     sql = f"CASE WHEN len({args[0].sql}) = 0 THEN []::{storage}[] ELSE {add} END"
     return Bound(typed(sql, array(total)), array(total))
 
@@ -172,14 +190,16 @@ def _enumerate(args: tuple[Arg, ...]) -> str:
 
 
 def _range(args: tuple[Arg, ...]) -> Bound:
-    """range(end), range(start, end[, step]), at most ELEMENTS_MAX elements."""
+    """range(end), range(start, end[, step]); above ELEMENTS_MAX elements code 69."""
     numbers = [f"CAST({a.sql} AS BIGINT)" for a in args]
     start, end = (numbers[0], numbers[1]) if given(args, 1) else ("0", numbers[0])
     step = numbers[2] if len(numbers) > 2 else "1"
-    most = f"{start} + {step} * {ELEMENTS_MAX}"
-    end = f"CASE WHEN {step} > 0 THEN least({end}, {most}) ELSE greatest({end}, {most}) END"
+    count = f"(CAST({end} AS DOUBLE) - {start}) / {step}"
+    words = f"range makes at most {ELEMENTS_MAX} elements, and its step is not 0"
+    bad = f"CASE WHEN {step} = 0 THEN {ELEMENTS_MAX + 1} ELSE {count} END"
     t = INT64 if any(a.type.is_signed for a in args) else UINT64
-    return Bound(typed(f"range({start}, {end}, {step})", array(t)), array(t))
+    sql = up_to(bad, ELEMENTS_MAX, words, f"range({start}, {end}, {step})")
+    return Bound(typed(sql, array(t)), array(t))
 
 
 def _with_constant(args: tuple[Arg, ...]) -> Bound:
@@ -191,7 +211,34 @@ def _with_constant(args: tuple[Arg, ...]) -> Bound:
 
 
 def _position(args: tuple[Arg, ...]) -> str:
-    return f"coalesce(list_position({args[0].sql}, {args[1].sql}), 0)"
+    return f"coalesce(list_position({args[0].sql}, {held_in(element(args), args[1])}), 0)"
+
+
+def _has(args: tuple[Arg, ...]) -> str:
+    return f"coalesce(list_contains({args[0].sql}, {held_in(element(args), args[1])}), false)"
+
+
+def _count_equal(args: tuple[Arg, ...]) -> str:
+    x = wrapped(held_in(element(args), args[1]))
+    return f"len(list_filter({args[0].sql}, lambda __x: __x = {x}))"
+
+
+def _both(template: str) -> Callable[[tuple[Arg, ...]], str]:
+    """A template over two arrays, in their common type."""
+
+    def sql(args: tuple[Arg, ...]) -> str:
+        t = common(args)
+        return fill(template, tuple(cast_sql(a, t).sql for a in args))
+
+    return sql
+
+
+def numbers(name: str, args: tuple[Arg, ...], at: int = 0) -> str:
+    """SQL of an array of numbers as DOUBLE[]; SqlError 43 for other elements."""
+    t = element(args[at:])
+    if not (t.is_numeric or t.inner.name in ("bool", "nothing")):
+        raise bad_type(name, at, args[at], "an array of numbers")
+    return f"CAST({args[at].sql} AS DOUBLE[])"
 
 
 def _flatten(args: tuple[Arg, ...]) -> Bound:
@@ -324,7 +371,7 @@ _TESTS = (
     fn(
         "has",
         "array any",
-        "coalesce(list_contains($1, $2), false)",
+        _has,
         BOOL,
         doc("Whether a value is an element.", ("has([1, 2], 2)", "true")),
         ("array_contains",),
@@ -332,14 +379,14 @@ _TESTS = (
     fn(
         "has_all",
         "array array",
-        "list_has_all($1, $2)",
+        _both("list_has_all($1, $2)"),
         BOOL,
         doc("Whether all values are elements.", ("has_all([1, 2], [2])", "true")),
     ),
     fn(
         "has_any",
         "array array",
-        "list_has_any($1, $2)",
+        _both("list_has_any($1, $2)"),
         BOOL,
         doc("Whether one value is an element.", ("has_any([1, 2], [3])", "false")),
     ),
@@ -361,7 +408,7 @@ _TESTS = (
     fn(
         "count_equal",
         "array any",
-        "len(list_filter($1, lambda __x: __x = $2))",
+        _count_equal,
         UINT64,
         doc("How many elements are equal.", ("count_equal([1, 2, 1], 1)", "2")),
     ),
@@ -398,20 +445,15 @@ _ORDER = (
         doc("How many different elements.", ("array_uniq([1, 1, 2])", "2")),
         ("array_unique",),
     ),
-    _keep(
+    fn(
         "array_intersect",
         "array array",
-        "list_filter($1, lambda __x, __i: list_contains($2, __x) AND list_position($1, __x) = __i)",
-        "Elements of both.",
-        ("array_intersect([1, 2], [2, 3])", "[2]"),
-    ),
-    _keep(
-        "array_rotate_left",
-        "array bigint",
-        "CASE WHEN len($1) = 0 THEN $1 ELSE flatten([list_slice($1, 1 + ($2 % len($1)), len($1)), "
-        "list_slice($1, 1, $2 % len($1))]) END",
-        "Moved to the left, in a circle.",
-        ("array_rotate_left([1, 2, 3], 1)", "[2, 3, 1]"),
+        _both(
+            "list_filter($1, lambda __x, __i: list_contains($2, __x) AND "
+            "list_position($1, __x) = __i)"
+        ),
+        common,
+        doc("Elements of both.", ("array_intersect([1, 2], [2, 3])", "[2]")),
     ),
 )
 
@@ -419,7 +461,7 @@ _NUMBERS = (
     special(
         "array_product",
         "array",
-        lambda a: Bound(f"coalesce(list_product({a[0].sql}), 1)", FLOAT64),
+        lambda a: Bound(f"coalesce(list_product({numbers('array_product', a)}), 1)", FLOAT64),
         doc("Product of the elements.", ("array_product([2, 3])", "6")),
     ),
     special(
@@ -443,7 +485,10 @@ _NUMBERS = (
     fn(
         "array_dot_product",
         "array array",
-        "list_sum(list_transform(list_zip($1, $2), lambda __z: CAST(__z[1] AS DOUBLE) * __z[2]))",
+        lambda a: (
+            f"list_sum(list_transform(list_zip({numbers('array_dot_product', a)}, "
+            f"{numbers('array_dot_product', a, 1)}), lambda __z: __z[1] * __z[2]))"
+        ),
         FLOAT64,
         doc("Sum of the products.", ("array_dot_product([1, 2], [3, 4])", "11")),
     ),

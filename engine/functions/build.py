@@ -48,12 +48,15 @@ def _plain(arg: Arg) -> str:
 
 
 def as_number(arg: Arg) -> str:
-    """SQL of a numeric DuckDB type: bools become 0 and 1, texts that hold wide integers HUGEINT."""
+    """SQL of a numeric DuckDB type: bools become 0 and 1. Integers above 64 bits are HUGEINT, and
+    what that does not hold ends the query with code 69."""
     inner = arg.type.inner
     if inner.name == "bool":
         return f"CAST({arg.sql} AS UTINYINT)"
     if inner.is_wide_integer:
-        return f"CAST({arg.sql} AS HUGEINT)"
+        refusal = "error('code 69: a number of more than 127 bits is too large for this function')"
+        missing = f"CASE WHEN {wrapped(arg.sql)} IS NOT NULL THEN {refusal} END"
+        return f"coalesce(TRY_CAST({arg.sql} AS HUGEINT), CAST({missing} AS HUGEINT))"
     if inner.name == "decimal" and inner.precision > 38:
         return f"CAST({arg.sql} AS DOUBLE)"
     if isinstance(arg.constant, int | float):
@@ -67,12 +70,19 @@ def as_float(arg: Arg) -> str:
 
 
 def as_bigint(arg: Arg) -> str:
-    """SQL of type BIGINT of an integer argument."""
-    return f"CAST({arg.sql} AS BIGINT)"
+    """SQL of type BIGINT of an integer argument; what does not fit ends the query with code 69."""
+    return f"CAST({as_number(arg)} AS BIGINT)"
+
+
+def as_exact(arg: Arg) -> str:
+    """As `as_number`, but integers above 64 bits stay texts, for functions that know them."""
+    return arg.sql if arg.type.is_wide_integer else as_number(arg)
 
 
 def as_condition(arg: Arg) -> str:
     """SQL of type BOOLEAN of a bool or number: not zero is true."""
+    if arg.type.is_wide_integer:
+        return f"({wrapped(arg.sql)} <> '0')"
     return arg.sql if arg.type.inner.name in ("bool", "nothing") else f"({as_number(arg)} <> 0)"
 
 
@@ -94,9 +104,15 @@ def _is_text(t: DataType) -> bool:
     return t.is_string or t.inner.name in _TEXT_LIKE
 
 
+def _is_empty(t: DataType) -> bool:
+    return t.inner.args[0].name == "nothing"
+
+
 KINDS = {
     "any": Kind("a value", lambda t: True, _plain),
     "number": Kind("a number", _is_number, as_number),
+    "exact": Kind("a number", _is_number, as_exact),
+    "whole": Kind("an integer", _is_integer, as_exact),
     "float": Kind("a number", _is_number, as_float),
     "integer": Kind("an integer", _is_integer, as_number),
     "bigint": Kind("an integer", _is_integer, as_bigint),
@@ -106,6 +122,11 @@ KINDS = {
     "date": Kind("a date or datetime", lambda t: t.is_temporal, _plain),
     "interval": Kind("an interval", lambda t: t.is_interval, _plain),
     "array": Kind("an array", lambda t: t.inner.name == "array", _plain),
+    "texts": Kind(
+        "an array of strings",
+        lambda t: t.inner.name == "array" and (_is_text(t.inner.args[0]) or _is_empty(t)),
+        lambda arg: f"CAST({arg.sql} AS VARCHAR[])",
+    ),
     "map": Kind("a map", lambda t: t.inner.name == "map", _plain),
     "tuple": Kind("a tuple", lambda t: t.inner.name == "tuple", _plain),
     "lambda": Kind("a lambda", lambda t: True, lambda_sql),
@@ -214,6 +235,9 @@ def typed(sql: str, t: DataType) -> str:
     return sql if t.inner in (BOOL, STRING) else f"CAST({sql} AS {duckdb_type(t)})"
 
 
+_ANY = ("any", "either", "condition", "lambda", "text")  # kinds whose entries know NULL
+
+
 def _is_null(arg: Arg) -> bool:
     """Whether it is the literal NULL, whose type says nothing about the result's."""
     return arg.type.inner.name == "nothing" and not arg.lambda_names
@@ -266,6 +290,8 @@ def special(
 
     def checked(args: tuple[Arg, ...]) -> Bound:
         prepare(name, shape, args)
+        if any(_is_null(a) and shape.kind(at) not in _ANY for at, a in enumerate(args)):
+            return Bound("NULL", nullable(DataType("nothing")))
         bound = render(args)
         fitting(name, bound.sql)
         return bound
@@ -348,6 +374,15 @@ def let(name: str, value: str, sql: str) -> str:
     return f"list_transform([{value}], lambda {name}: {sql})[1]"
 
 
-def bounded(count: str, unit_bytes: str = "1") -> str:
-    """SQL of a length that keeps a value below VALUE_BYTES_MAX: at least 0, at most the bound."""
-    return f"greatest(0, least(CAST({count} AS BIGINT), {VALUE_BYTES_MAX} // {unit_bytes}))"
+def bounded(count: str, unit_bytes: str = "1", most: int = VALUE_BYTES_MAX) -> str:
+    """SQL of a length, at least 0. More than `most` bytes in all end the query with code 69: a
+    shorter value than was asked for would be a wrong one."""
+    n = f"CAST({count} AS BIGINT)"
+    refusal = f"error('code 69: a value above {most >> 20} MiB is not made; ask for less')"
+    too_many = f"{n} > {most} // {unit_bytes}"
+    return f"CASE WHEN {too_many} THEN CAST({refusal} AS BIGINT) ELSE greatest(0, {n}) END"
+
+
+def up_to(measure: str, most: int, words: str, sql: str) -> str:
+    """SQL that is computed only where `measure` (its SQL) is at most `most`; else code 69."""
+    return f"CASE WHEN {measure} > {most} THEN error({literal('code 69: ' + words)}) ELSE {sql} END"

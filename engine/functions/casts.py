@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.errors import Code, SqlError
+from engine.functions.addresses import ipv4_read, ipv4_text, ipv6_read
 from engine.functions.build import literal, tried, wrapped
 from engine.functions.moments import as_storage, parse_moment
 from engine.functions.render import struct_sql, text_sql
 from engine.functions.table import Arg, Bound
-from engine.types import DataType, decimal, duckdb_type, nullable, zero_sql
+from engine.functions.wide import digits, folded, read
+from engine.types import DECIMAL_STORED_DIGITS, DataType, duckdb_type, nullable, zero_sql
 
 Convert = Callable[[Arg, DataType], str]
 
@@ -37,6 +39,8 @@ def cast_sql(arg: Arg, t: DataType) -> Bound:
         return Bound(f"CAST({arg.sql} AS {duckdb_type(t)})", result)
     if arg.type.inner.name == "nothing":
         return Bound(f"CAST(NULL AS {duckdb_type(t)})", nullable(t))
+    if arg.type.inner.name == t.inner.name and _is_empty(arg.type):
+        return Bound(f"CAST({arg.sql} AS {duckdb_type(t)})", result)
     attempt = try_sql(arg, t)
     if _can_fail(arg, t):
         refusal = failure(arg.sql, t)
@@ -49,6 +53,12 @@ def cast_sql(arg: Arg, t: DataType) -> Bound:
     if not arg.type.is_nullable:
         guard = refusal
     return Bound(f"coalesce({attempt}, CAST({guard} AS {duckdb_type(t)}))", result)
+
+
+def _is_empty(t: DataType) -> bool:
+    """Whether it is the type of [] or {}, whose elements have no type."""
+    inner = t.inner
+    return inner.name in ("array", "map") and inner.args[0].name == "nothing"
 
 
 def or_null(arg: Arg, t: DataType) -> Bound:
@@ -108,17 +118,21 @@ def try_sql(arg: Arg, t: DataType) -> str:
 
 
 def _as_integer(arg: Arg) -> str:
-    """SQL of a number type that bit operations take."""
-    return f"CAST({arg.sql} AS HUGEINT)" if arg.type.is_wide_integer else arg.sql
+    """SQL of a number type that holds the integer, NULL for one of more than 64 bits that does
+    not fit."""
+    return f"TRY_CAST({arg.sql} AS BIGINT)" if arg.type.is_wide_integer else arg.sql
 
 
 def _integer_to_integer(arg: Arg, t: DataType) -> str:
     source = arg.type.inner
     fits = source.bits <= t.bits and (source.is_signed == t.is_signed or t.bits > source.bits)
-    if (fits and (t.is_signed or not source.is_signed)) or t.bits > 64:
-        return _as_integer(arg)
+    fits = fits and (t.is_signed or not source.is_signed)
+    if source.is_wide_integer or t.is_wide_integer:
+        return digits(arg) if fits else folded(digits(arg), t)
+    if fits:
+        return arg.sql
     mask = f"{(1 << t.bits) - 1}::HUGEINT"
-    low = f"(({_as_integer(arg)})::HUGEINT & {mask})"
+    low = f"(({arg.sql})::HUGEINT & {mask})"
     if not t.is_signed:
         return low
     half = f"{1 << (t.bits - 1)}::HUGEINT"
@@ -126,8 +140,10 @@ def _integer_to_integer(arg: Arg, t: DataType) -> str:
 
 
 def _float_to_integer(arg: Arg, t: DataType) -> str:
-    """Cut towards zero; nan and what does not fit become 0."""
-    storage = "HUGEINT" if t.bits > 64 else duckdb_type(t)
+    """Cut towards zero; nan and what does not fit become 0. 128 bits and more wrap."""
+    if t.is_wide_integer:
+        return folded(f"CAST(CAST({arg.sql} AS DOUBLE) AS VARCHAR)", t)
+    storage = duckdb_type(t)
     sql = f"coalesce(TRY_CAST(trunc(CAST({arg.sql} AS DOUBLE)) AS {storage}), 0)"
     return (
         f"CASE WHEN {wrapped(arg.sql)} IS NOT NULL THEN {sql} END" if arg.type.is_nullable else sql
@@ -136,8 +152,9 @@ def _float_to_integer(arg: Arg, t: DataType) -> str:
 
 def _text_to_integer(arg: Arg, t: DataType) -> str:
     text = arg.sql
-    storage = "HUGEINT" if t.bits > 64 else duckdb_type(t)
-    pattern = literal(_INTEGER_TEXT)
+    if t.is_wide_integer:
+        return read(text, t)
+    pattern, storage = literal(_INTEGER_TEXT), duckdb_type(t)
     return f"CASE WHEN regexp_full_match({text}, {pattern}) THEN TRY_CAST({text} AS {storage}) END"
 
 
@@ -154,7 +171,8 @@ def _to_text(arg: Arg, t: DataType) -> str:
 
 
 def _number_to_bool(arg: Arg, t: DataType) -> str:
-    return f"({_as_integer(arg)} <> 0)"
+    zero = "'0'" if arg.type.is_wide_integer else "0"
+    return f"({wrapped(arg.sql)} <> {zero})"
 
 
 def _text_to_bool(arg: Arg, t: DataType) -> str:
@@ -163,13 +181,13 @@ def _text_to_bool(arg: Arg, t: DataType) -> str:
 
 def _wide(arg: Arg, t: DataType) -> str:
     """Integers and decimals to decimals and floats."""
-    return f"TRY_CAST({_as_integer(arg)} AS {duckdb_type(t)})"
+    return f"TRY_CAST({arg.sql} AS {duckdb_type(t)})"
 
 
 def _to_decimal(arg: Arg, t: DataType) -> str:
-    if t.precision > 38:  # stored as text: what DOUBLE and HUGEINT cannot hold is not promised
-        narrow = decimal(38, min(t.scale, 38))
-        return f"CAST({_to_decimal(arg, narrow)} AS VARCHAR)"
+    if t.precision > DECIMAL_STORED_DIGITS:
+        number = f"CAST({arg.sql} AS UTINYINT)" if _family(arg.type) == "bool" else arg.sql
+        return f"__decimal(CAST({number} AS VARCHAR), '{t.precision}', '{t.scale}')"
     if arg.type.is_float:  # cut, not rounded
         power = f"power(10, {t.scale})"
         sql = f"trunc(round(CAST({arg.sql} AS DOUBLE) * {power}, 6)) / {power}"
@@ -177,15 +195,18 @@ def _to_decimal(arg: Arg, t: DataType) -> str:
     if _family(arg.type) == "text":
         cut = f"regexp_replace({arg.sql}, '(\\.[0-9]{{{t.scale}}})[0-9]+$', '\\1')"
         return f"TRY_CAST({cut} AS {duckdb_type(t)})"
+    if arg.type.is_decimal and arg.type.precision > DECIMAL_STORED_DIGITS:
+        text = f"__decimal({arg.sql}, '{DECIMAL_STORED_DIGITS}', '{t.scale}')"
+        return f"TRY_CAST({text} AS {duckdb_type(t)})"
     if arg.type.is_decimal and arg.type.scale > t.scale:
         return f"TRY_CAST(trunc({arg.sql}, {t.scale}) AS {duckdb_type(t)})"
     return _wide(arg, t)
 
 
 def _decimal_to_integer(arg: Arg, t: DataType) -> str:
-    storage = "HUGEINT" if t.bits > 64 else duckdb_type(t)
-    sql = f"CAST({arg.sql} AS DOUBLE)" if arg.type.precision > 38 else arg.sql
-    return f"TRY_CAST(trunc({sql}) AS {storage})"
+    if t.is_wide_integer or arg.type.precision > DECIMAL_STORED_DIGITS:
+        return folded(f"CAST({arg.sql} AS VARCHAR)", t)
+    return f"TRY_CAST(trunc({arg.sql}) AS {duckdb_type(t)})"
 
 
 def _number_to_date(arg: Arg, t: DataType) -> str:
@@ -246,29 +267,16 @@ def _to_enum(arg: Arg, t: DataType) -> str:
 
 
 def _number_to_enum(arg: Arg, t: DataType) -> str:
-    cases = " ".join(f"WHEN {n} THEN {literal(name)}" for name, n in t.members.items())
-    return f"CASE {arg.sql} {cases} END"
+    cases = " ".join(f"WHEN '{n}' THEN {literal(name)}" for name, n in t.members.items())
+    return f"CASE {digits(arg)} {cases} END"
 
 
 def _to_uuid(arg: Arg, t: DataType) -> str:
     return f"CAST(TRY_CAST({arg.sql} AS UUID) AS VARCHAR)"
 
 
-_IPV4 = r"((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.|$)){4}"
-_IPV6 = r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
-
-
-def _to_ipv4(arg: Arg, t: DataType) -> str:
-    return f"CASE WHEN regexp_full_match({arg.sql}, {literal(_IPV4)}) THEN {arg.sql} END"
-
-
 def _integer_to_ipv4(arg: Arg, t: DataType) -> str:
-    n = f"CAST({arg.sql} AS UBIGINT)"
-    return "concat_ws('.', " + ", ".join(f"({n} >> {s}) & 255" for s in (24, 16, 8, 0)) + ")"
-
-
-def _to_ipv6(arg: Arg, t: DataType) -> str:
-    return f"CASE WHEN regexp_full_match({arg.sql}, {literal(_IPV6)}) THEN lower({arg.sql}) END"
+    return ipv4_text(f"CAST({digits(arg)} AS UBIGINT)")
 
 
 def _to_json(arg: Arg, t: DataType) -> str:
@@ -340,8 +348,8 @@ _CONVERSIONS: dict[tuple[str, str], Convert] = {
     ("text", "time"): _text_to_time,
     ("text", "enum"): _to_enum,
     ("text", "uuid"): _to_uuid,
-    ("text", "ipv4"): _to_ipv4,
-    ("text", "ipv6"): _to_ipv6,
+    ("text", "ipv4"): lambda a, t: ipv4_read(a.sql),
+    ("text", "ipv6"): lambda a, t: ipv6_read(a.sql),
     ("text", "json"): _to_json,
     ("text", "array"): _text_to_nested,
     ("text", "tuple"): _text_to_nested,

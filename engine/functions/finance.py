@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.errors import Code, SqlError
 from engine.functions.aggregation import FILTER, Names, Partial, agg, composed, or_nan
-from engine.functions.build import bad_type, doc, given
+from engine.functions.build import bad_type, doc, given, wrapped
 from engine.functions.table import Aggregate, Arg, BoundAggregate
 from engine.types import FLOAT64, array, tuple_of
 
@@ -66,8 +66,11 @@ def _xirr(args: tuple[Arg, ...]) -> BoundAggregate:
     if not date.type.is_temporal:
         raise bad_type("xirr", 1, date, "a date or datetime")
     days = f"CAST(CAST({date.sql} AS DATE) - DATE '1970-01-01' AS DOUBLE)"
-    rows = f'list(struct_pack("1" := {days}, "2" := CAST({amount.sql} AS DOUBLE))){FILTER}'
+    each = f'struct_pack("1" := {days}, "2" := CAST({amount.sql} AS DOUBLE))'
+    rows = f"list({each}){FILTER}"
     if amount.type.is_nullable or date.type.is_nullable:
+        nothing = f"{wrapped(amount.sql)} IS NULL OR {wrapped(date.sql)} IS NULL"
+        each = f"CASE WHEN {nothing} THEN NULL ELSE {each} END"
         there = '__v."1" IS NOT NULL AND __v."2" IS NOT NULL'
         rows = f"list_filter({rows}, lambda __v: {there})"
     newton = _newton(_guess(args))
@@ -80,14 +83,14 @@ def _xirr(args: tuple[Arg, ...]) -> BoundAggregate:
         rate += f"ELSE {_halving()} END)[1]"
         return or_nan(f"list_transform([list_sort({p[0]})], lambda __v: {rate})[1]")
 
-    return composed((Partial(rows, array(_PAYMENT), "concat"),), final, FLOAT64)
+    return composed((Partial(rows, array(_PAYMENT), "concat", each=each),), final, FLOAT64)
 
 
 AGGREGATES: tuple[Aggregate, ...] = (
     agg(
         Names(
             "xirr",
-            "number any number?",
+            "exact any exact?",
             doc(
                 "Annual internal rate of return of payments at dates; nan if there is none. "
                 "The third argument is a first guess.",

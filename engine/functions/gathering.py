@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.errors import Code, SqlError
 from engine.functions.aggregation import (
     FILTER,
+    K_MAX,
     Names,
     Partial,
     agg,
@@ -16,8 +17,18 @@ from engine.functions.aggregation import (
     or_nan,
     or_zero,
 )
-from engine.functions.arrays import list_sum
-from engine.functions.build import bad_type, constant_text, doc, given, literal, wrapped
+from engine.functions.arrays import added, list_sum
+from engine.functions.build import (
+    bad_type,
+    constant_int,
+    constant_text,
+    doc,
+    given,
+    literal,
+    up_to,
+    wrapped,
+)
+from engine.functions.ordering import sorted_list
 from engine.functions.render import text_sql
 from engine.functions.table import Aggregate, Arg, BoundAggregate
 from engine.types import (
@@ -32,6 +43,7 @@ from engine.types import (
     zero_sql,
 )
 
+LOAD_MAX = 100  # of top_k's sketch
 ARRAY_MAX = 1 << 21  # elements of a result; the state itself is bounded by the query's budget
 
 
@@ -51,10 +63,11 @@ def _values(arg: Arg, name: str) -> tuple[Partial, DataType]:
     """All values: numbers as float64, times as they are."""
     if arg.type.is_temporal:
         t = arg.type.inner
-        return Partial(gathered(arg), array(t), "concat"), t
+        return Partial(gathered(arg), array(t), "concat", each=arg.sql), t
     if not (arg.type.is_numeric or arg.type.inner.name == "bool"):
         raise bad_type(name, 0, arg, "a number, date or datetime")
-    return Partial(gathered(arg, f"CAST({arg.sql} AS DOUBLE)"), array(FLOAT64), "concat"), FLOAT64
+    number = f"CAST({arg.sql} AS DOUBLE)"
+    return Partial(gathered(arg, number), array(FLOAT64), "concat", each=number), FLOAT64
 
 
 def _quantile(name: str, level: float, args: tuple[Arg, ...]) -> BoundAggregate:
@@ -78,7 +91,7 @@ def _quantile_exact(name: str, args: tuple[Arg, ...]) -> BoundAggregate:
     """The value at place floor(level * n) of the sorted values."""
     level = _level(name, args)
     t = args[0].type.inner
-    partial = Partial(gathered(args[0]), array(t), "concat")
+    partial = Partial(gathered(args[0]), array(t), "concat", each=args[0].sql)
 
     def final(p: tuple[str, ...]) -> str:
         at = f"least(CAST(floor(len({p[0]}) * {level}) AS BIGINT) + 1, len({p[0]}))"
@@ -98,8 +111,9 @@ _PERCENTILES = {50: "2", 90: "2.7", 95: "2.85", 99: "2.97"}
 
 
 def _size(name: str, args: tuple[Arg, ...]) -> int:
+    """How many elements are wanted at most, 0 = all."""
     if not given(args, 1):
-        return ARRAY_MAX
+        return 0
     size = args[1].constant
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= ARRAY_MAX:
         message = f"the size of {name} must be a constant from 1 to {ARRAY_MAX}"
@@ -107,12 +121,20 @@ def _size(name: str, args: tuple[Arg, ...]) -> int:
     return size
 
 
+def _first(values: str, size: int, t: DataType) -> str:
+    """SQL of the first elements of a list; of all of them, which may not be above ARRAY_MAX."""
+    if size:
+        return f"coalesce(list_slice({values}, 1, {size}), {empty(t)})"
+    words = f"an array has at most {ARRAY_MAX} elements; give the aggregate a size"
+    return f"coalesce({up_to(f'len({values})', ARRAY_MAX, words, values)}, {empty(t)})"
+
+
 def _group_array(args: tuple[Arg, ...]) -> BoundAggregate:
     t, size = args[0].type.inner, _size("group_array", args)
-    partial = Partial(gathered(args[0]), array(t), "concat")
+    partial = Partial(gathered(args[0]), array(t), "concat", each=args[0].sql)
     return composed(
         (partial,),
-        lambda p: f"coalesce(list_slice({p[0]}, 1, {size}), {empty(t)})",
+        lambda p: _first(p[0], size, t),
         array(t),
         mergeable=False,
     )
@@ -120,12 +142,11 @@ def _group_array(args: tuple[Arg, ...]) -> BoundAggregate:
 
 def _group_array_last(args: tuple[Arg, ...]) -> BoundAggregate:
     t, size = args[0].type.inner, _size("group_array_last", args)
-    partial = Partial(gathered(args[0]), array(t), "concat")
+    partial = Partial(gathered(args[0]), array(t), "concat", each=args[0].sql)
     return composed(
         (partial,),
         lambda p: (
-            f"coalesce(list_slice({p[0]}, greatest(len({p[0]}) - {size} + 1, 1), len({p[0]})), "
-            f"{empty(t)})"
+            f"coalesce(list_slice({p[0]}, -{size}, -1), {empty(t)})" if size else _first(p[0], 0, t)
         ),
         array(t),
         mergeable=False,
@@ -134,10 +155,10 @@ def _group_array_last(args: tuple[Arg, ...]) -> BoundAggregate:
 
 def _group_array_sorted(args: tuple[Arg, ...]) -> BoundAggregate:
     t, size = args[0].type.inner, _size("group_array_sorted", args)
-    partial = Partial(gathered(args[0]), array(t), "concat")
+    partial = Partial(gathered(args[0]), array(t), "concat", each=args[0].sql)
     return composed(
         (partial,),
-        lambda p: f"coalesce(list_slice(list_sort({p[0]}), 1, {size}), {empty(t)})",
+        lambda p: _first(sorted_list(p[0], t), size, t),
         array(t),
     )
 
@@ -147,16 +168,15 @@ def _group_uniq_array(args: tuple[Arg, ...]) -> BoundAggregate:
     t, size = args[0].type.inner, _size("group_uniq_array", args)
     return composed(
         (distinct_values(args[0]),),
-        lambda p: f"coalesce(list_slice(list_sort({p[0]}), 1, {size}), {empty(t)})",
+        lambda p: _first(sorted_list(p[0], t), size, t),
         array(t),
     )
 
 
 def _group_concat(args: tuple[Arg, ...]) -> BoundAggregate:
     separator = constant_text("group_concat", 1, args[1]) if given(args, 1) else ","
-    partial = Partial(
-        gathered(args[0], text_sql(args[0].sql, args[0].type)), array(STRING), "concat"
-    )
+    text = text_sql(args[0].sql, args[0].type)
+    partial = Partial(gathered(args[0], text), array(STRING), "concat", each=text)
     return composed(
         (partial,),
         lambda p: f"coalesce(array_to_string({p[0]}, {literal(separator)}), '')",
@@ -169,11 +189,12 @@ def _running_sum(args: tuple[Arg, ...]) -> BoundAggregate:
     """The array of running totals in order of arrival."""
     _, t = list_sum("[]", args[0].type.inner)
     storage = duckdb_type(t)
-    partial = Partial(gathered(args[0], f"CAST({args[0].sql} AS {storage})"), array(t), "concat")
+    value = f"CAST({args[0].sql} AS {storage})"
+    partial = Partial(gathered(args[0], value), array(t), "concat", each=value)
 
     def final(p: tuple[str, ...]) -> str:
         items = f"list_transform({p[0]}, lambda __x: [__x])"
-        total = f"list_reduce({items}, lambda __a, __x: list_append(__a, __a[-1] + __x[1]))"
+        total = f"list_reduce({items}, lambda __a, __x: list_append(__a, {added(t)}))"
         return f"CASE WHEN coalesce(len({p[0]}), 0) = 0 THEN {empty(t)} ELSE {total} END"
 
     return composed((partial,), final, array(t), mergeable=False)
@@ -186,7 +207,7 @@ def _best(name: str, args: tuple[Arg, ...]) -> BoundAggregate:
     columns = (args[0], *args[2:])
     if len(columns) == 1:
         t = args[0].type.inner
-        sql = f"{function}({args[0].sql}, {k}){FILTER}"
+        each = args[0].sql
     else:
         t = tuple_of(tuple(a.type for a in columns))
         fields = ", ".join(
@@ -195,8 +216,9 @@ def _best(name: str, args: tuple[Arg, ...]) -> BoundAggregate:
         row = f"struct_pack({fields})"
         if args[0].type.is_nullable:
             row = f"CASE WHEN {wrapped(args[0].sql)} IS NOT NULL THEN {row} END"
-        sql = f"{function}({row}, {k}){FILTER}"
-    partial = Partial(sql, array(t), "concat", keep=k if order == "ASC" else -k)
+        each = row
+    sql = f"{function}({each}, {k}){FILTER}"
+    partial = Partial(sql, array(t), "concat", keep=k if order == "ASC" else -k, each=each)
     return composed(
         (partial,),
         lambda p: f"coalesce(list_slice(list_sort({p[0]}, '{order}'), 1, {k}), {empty(t)})",
@@ -226,18 +248,46 @@ def frequent(values: str, k: int, counts: bool, t: DataType) -> str:
 
 
 def _top_k(args: tuple[Arg, ...]) -> BoundAggregate:
-    """top_k(x[, k[, with counts[, load factor]]]); the load factor of sketches has no effect."""
+    """top_k(x[, k[, with counts[, load factor]]]): exact, unless a load factor asks for a sketch of
+    k times so many counters."""
     k = k_of("top_k", 1, args, 10)
     counts = not given(args, 2) or bool(args[2].constant)
     t = args[0].type.inner
-    partial = Partial(gathered(args[0]), array(t), "concat")
+    partial = Partial(gathered(args[0]), array(t), "concat", each=args[0].sql)
     result = array(tuple_of((t, UINT64)) if counts else t)
-    return composed((partial,), lambda p: frequent(p[0], k, counts, t), result, mergeable=False)
+    if not given(args, 3):
+        return composed((partial,), lambda p: frequent(p[0], k, counts, t), result, mergeable=False)
+    load = constant_int("top_k", 3, args[3])
+    if not 1 <= load <= LOAD_MAX or k * load > K_MAX:
+        message = (
+            f"the load factor of top_k must be 1 to {LOAD_MAX}, and k times it at most {K_MAX}"
+        )
+        raise SqlError(message, Code.ARGUMENT_OUT_OF_BOUND)
+
+    def final(p: tuple[str, ...]) -> str:
+        return sketched(p[0], (k, k * load), counts, t)
+
+    return composed((partial,), final, result, mergeable=False)
+
+
+def sketched(values: str, sizes: tuple[int, int], counts: bool, t: DataType) -> str:
+    """The k most frequent of a list by a sketch; `sizes`: k, and the number of counters."""
+    key = "CAST(__v AS HUGEINT) & 18446744073709551615::HUGEINT"
+    if not t.is_integer or t.is_wide_integer:
+        key = "hash(__v)"
+    keys = f"list_transform(__s, lambda __v: CAST({key} AS UBIGINT))"
+    found = f"__frequent({keys}, {sizes[0]}::BIGINT, {sizes[1]}::BIGINT)"
+    value, count = "__s[__f[2 * __i + 1] + 1]", "CAST(__f[2 * __i + 2] AS UBIGINT)"
+    shown = f'struct_pack("1" := {value}, "2" := {count})' if counts else value
+    best = f"list_transform(range(len(__f) // 2), lambda __i: {shown})"
+    inner = f"list_transform([{found}], lambda __f: {best})[1]"
+    return f"list_transform([coalesce({values}, {empty(t)})], lambda __s: {inner})[1]"
 
 
 def _histogram(args: tuple[Arg, ...]) -> BoundAggregate:
     t = map_of(args[0].type.inner, UINT64)
-    partial = Partial(gathered(args[0]), array(args[0].type.inner), "concat")
+    arg = args[0]
+    partial = Partial(gathered(arg), array(arg.type.inner), "concat", each=arg.sql)
     nothing = f"MAP {{}}::{duckdb_type(t)}"
     return composed(
         (partial,), lambda p: f"coalesce(list_aggregate({p[0]}, 'histogram'), {nothing})", t
@@ -316,7 +366,7 @@ AGGREGATES: tuple[Aggregate, ...] = (
     agg(
         Names(
             "group_array_moving_sum",
-            "number",
+            "exact",
             doc("Running totals as an array.", ("group_array_moving_sum(x)", "[1, 3, 6, 8]")),
             ("moving_sum",),
         ),

@@ -1,12 +1,19 @@
-"""Hashes of texts that DuckDB can compute exactly as others do, and one weak hash of anything."""
+"""Hashes of texts exactly as others compute them, and one weak hash of anything."""
 
 from __future__ import annotations
 
-from engine.functions.build import doc, fn
-from engine.functions.table import Scalar
+from engine.functions.build import doc, fn, up_to, wrapped
+from engine.functions.render import text_sql
+from engine.functions.table import Arg, Scalar
 from engine.types import INT32, STRING, UINT32, UINT64
 
-_JAVA_TEXT_MAX = 65_536  # characters that java_hash looks at
+_JAVA_TEXT_MAX = 65_536  # characters that java_hash takes
+
+
+def _texts(args: tuple[Arg, ...]) -> str:
+    """SQL of the texts of all arguments, one behind the other."""
+    return "(" + " || ".join(wrapped(text_sql(a.sql, a.type)) for a in args) + ")"
+
 
 SCALARS: tuple[Scalar, ...] = (
     fn(
@@ -43,11 +50,36 @@ SCALARS: tuple[Scalar, ...] = (
     fn(
         "java_hash",
         "text",
-        f"list_reduce(list_transform(range(1, least(length($1), {_JAVA_TEXT_MAX}) + 1), "
-        "lambda __i: CAST(unicode(substring($1, __i, 1)) AS BIGINT)), "
-        "lambda __h, __c: ((__h * 31 + __c + 2147483648) & 4294967295) - 2147483648, 0::BIGINT)",
+        up_to(
+            "length($1)",
+            _JAVA_TEXT_MAX,
+            f"java_hash takes texts of up to {_JAVA_TEXT_MAX} characters",
+            "list_reduce(list_transform(range(1, length($1) + 1), "
+            "lambda __i: CAST(unicode(substring($1, __i, 1)) AS BIGINT)), lambda __h, __c: "
+            "((__h * 31 + __c + 2147483648) & 4294967295) - 2147483648, 0::BIGINT)",
+        ),
         INT32,
         doc("Java's String.hashCode.", ("java_hash('hello')", "99162322")),
+    ),
+    fn(
+        "sip_hash64",
+        "any+",
+        lambda a: f"__sip_hash64({_texts(a)})",
+        UINT64,
+        doc(
+            "SipHash-2-4 of a text, key 0; of several values, of their texts together.",
+            ("sip_hash64('')", "2202906307356721367"),
+        ),
+    ),
+    fn(
+        "sip_hash128",
+        "any+",
+        lambda a: f"__sip_hash128({_texts(a)})",
+        STRING,
+        doc(
+            "SipHash-2-4 with 128 bits, in hexadecimal.",
+            ("length(sip_hash128('a'))", "32"),
+        ),
     ),
     fn(
         "weak_hash32",

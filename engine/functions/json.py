@@ -101,7 +101,9 @@ def _length(args: tuple[Arg, ...]) -> Bound:
         f"CASE json_type({d}, {path}) WHEN 'OBJECT' THEN len(json_keys({d}, {path})) "
         f"WHEN 'ARRAY' THEN json_array_length({d}, {path}) ELSE 0 END"
     )
-    return Bound(f"CAST(coalesce({guarded(d, sql)}, 0) AS UBIGINT)", UINT64)
+    # TRY does not catch what a branch of CASE raises.
+    sql = f"CASE WHEN json_valid({d}) THEN {sql} END"
+    return Bound(f"CAST(coalesce({sql}, 0) AS UBIGINT)", UINT64)
 
 
 _TYPE_NAMES = (
@@ -133,7 +135,8 @@ def _as_type(args: tuple[Arg, ...]) -> Bound:
 def _query(args: tuple[Arg, ...]) -> Bound:
     found = matches(args[0].sql, constant_text("json_query", 1, args[1]))
     text = f"array_to_string(CAST({found} AS VARCHAR[]), ', ')"
-    sql = guarded(args[0].sql, f"CASE WHEN len({found}) > 0 THEN '[' || {text} || ']' END")
+    there = f"json_valid({args[0].sql}) AND len({found}) > 0"
+    sql = f"CASE WHEN {there} THEN '[' || {text} || ']' END"
     return Bound(f"coalesce({sql}, '')", lifted(STRING, args[:1]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.errors import Code, SqlError
-from engine.functions.arrays import element, list_sum
+from engine.functions.arrays import element, list_sum, numbers
 from engine.functions.build import (
     as_condition,
     bad_type,
@@ -17,7 +17,9 @@ from engine.functions.build import (
     substitute,
     typed,
 )
+from engine.functions.ordering import extreme_of, key_type, order_key, sorted_list
 from engine.functions.table import Arg, Bound, Scalar
+from engine.functions.variates import drawn_type
 from engine.type_parser import parse_type
 from engine.types import (
     BOOL,
@@ -39,7 +41,7 @@ def lambda_types(name: str, others: tuple[Arg, ...]) -> tuple[DataType, ...]:
     for random_in_type the type it names.
     """
     if name == "random_in_type":
-        return (parse_type(constant_text(name, 0, others[0])),)
+        return (drawn_type(parse_type(constant_text(name, 0, others[0]))),)
     types: list[DataType] = []
     arrays = others[:-1] if name == "array_fold" else others
     if name == "array_fold" and others:
@@ -155,14 +157,15 @@ def _sum(args: tuple[Arg, ...]) -> Bound:
 
 
 def _avg(args: tuple[Arg, ...]) -> Bound:
-    sql, _ = _values("array_avg", args)
-    return Bound(f"coalesce(list_avg({sql}), 'nan'::DOUBLE)", FLOAT64)
+    sql, t = _values("array_avg", args)
+    found = numbers("array_avg", (Arg(sql, array(t)),))
+    return Bound(f"coalesce(list_avg({found}), 'nan'::DOUBLE)", FLOAT64)
 
 
 def _extreme(name: str, function: str) -> Callable[[tuple[Arg, ...]], Bound]:
     def render(args: tuple[Arg, ...]) -> Bound:
         sql, t = _values(name, args)
-        return Bound(typed(f"coalesce({function}({sql}), {zero_sql(t)})", t), t)
+        return Bound(typed(f"coalesce({extreme_of(sql, t, function)}, {zero_sql(t)})", t), t)
 
     return render
 
@@ -173,8 +176,12 @@ def _sorted(name: str, order: str) -> Callable[[tuple[Arg, ...]], Bound]:
     def render(args: tuple[Arg, ...]) -> Bound:
         if not args[0].lambda_names:
             t = args[0].type.inner
-            return Bound(f"list_sort({args[0].sql}, '{order}', 'NULLS LAST')", t)
-        items, keys = args[1].sql, _mapped(name, args)
+            if t.args[0].name == "nothing":
+                return Bound(args[0].sql, t)
+            return Bound(sorted_list(args[0].sql, t.args[0], order), t)
+        key = Arg(order_key(args[0].sql, args[0].type), key_type(args[0].type))
+        held = Arg(key.sql, key.type, lambda_names=args[0].lambda_names)
+        items, keys = args[1].sql, _mapped(name, (held, *args[1:]))
         return Bound(f"list_select({items}, list_grade_up({keys}, '{order}'))", args[1].type.inner)
 
     return render
@@ -365,13 +372,13 @@ SCALARS = (
     ),
     _either(
         "array_min",
-        _extreme("array_min", "list_min"),
+        _extreme("array_min", "min"),
         "Smallest element.",
         "array_min([2, 1])",
         "1",
     ),
     _either(
-        "array_max", _extreme("array_max", "list_max"), "Largest element.", "array_max([2, 1])", "2"
+        "array_max", _extreme("array_max", "max"), "Largest element.", "array_max([2, 1])", "2"
     ),
     _either(
         "array_sort",

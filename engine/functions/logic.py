@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from functools import reduce
 
+from engine.errors import Code, SqlError
 from engine.functions.build import (
     as_condition,
+    bad_type,
     doc,
     fn,
-    lifted,
     special,
     typed,
     wrapped,
 )
+from engine.functions.comparing import compare
+from engine.functions.ordering import extreme_of, is_keyed
 from engine.functions.table import Arg, Bound, Scalar
+from engine.functions.wide import digits
 from engine.type_promotion import supertype
 from engine.types import BOOL, INT8, DataType, not_nullable, nullable, zero_sql
 
@@ -25,6 +29,8 @@ def common(args: tuple[Arg, ...]) -> DataType:
 
 def in_type(arg: Arg, t: DataType) -> str:
     """SQL of the argument in the storage of a common type."""
+    if t.is_wide_integer:
+        return digits(arg)
     if arg.type.inner == t.inner and not isinstance(arg.constant, int | float):
         return arg.sql
     return typed(arg.sql, t)
@@ -36,7 +42,14 @@ def _if(args: tuple[Arg, ...]) -> Bound:
 
 def _multi_if(args: tuple[Arg, ...]) -> Bound:
     """Odd positions are conditions, the last argument is the default."""
-    values = (*args[1::2], args[-1]) if len(args) % 2 else args[1::2]
+    if len(args) % 2 == 0:
+        message = "multi_if takes conditions and values in turn, then a default"
+        raise SqlError(message, Code.NUMBER_OF_ARGUMENTS)
+    for at in range(0, len(args) - 1, 2):
+        test = args[at].type
+        if not (test.is_numeric or test.inner.name in ("bool", "nothing")):
+            raise bad_type("multi_if", at, args[at], "a condition")
+    values = (*args[1::2], args[-1])
     t = common(values)
     cases = " ".join(
         f"WHEN {as_condition(test)} THEN {in_type(value, t)}"
@@ -55,7 +68,8 @@ def _coalesce(args: tuple[Arg, ...]) -> Bound:
 
 def _null_if(args: tuple[Arg, ...]) -> Bound:
     t = nullable(args[0].type)
-    return Bound(typed(f"nullif({args[0].sql}, {args[1].sql})", t), t)
+    equal = compare("=", *args).sql
+    return Bound(typed(f"CASE WHEN {equal} THEN NULL ELSE {args[0].sql} END", t), t)
 
 
 def _is_null(args: tuple[Arg, ...]) -> Bound:
@@ -76,35 +90,18 @@ def _to_nullable(args: tuple[Arg, ...]) -> Bound:
     return Bound(typed(args[0].sql, t), t)
 
 
-def comparable(name: str, args: tuple[Arg, ...]) -> tuple[str, str]:
-    """SQL of both sides of a comparison in a type in which DuckDB compares as the dialect does."""
-    a, b = args
-    if a.type.is_string != b.type.is_string and not (a.type.is_temporal or b.type.is_temporal):
-        bools = "bool" in (a.type.inner.name, b.type.inner.name)
-        if bools and (a.type.is_string or b.type.is_string):
-            return tuple(f"CAST({x.sql} AS BOOLEAN)" for x in args)  # type: ignore[return-value]
-    if a.type.inner.name == "bool" and b.type.is_numeric:
-        return f"CAST({a.sql} AS INTEGER)", b.sql
-    if b.type.inner.name == "bool" and a.type.is_numeric:
-        return a.sql, f"CAST({b.sql} AS INTEGER)"
-    if a.type.is_wide_integer or b.type.is_wide_integer:
-        return f"CAST({a.sql} AS HUGEINT)", f"CAST({b.sql} AS HUGEINT)"
-    return a.sql, b.sql
-
-
 def _comparison(name: str, operator: str, summary: str, examples: str) -> Scalar:
     def render(args: tuple[Arg, ...]) -> Bound:
-        left, right = comparable(name, args)
-        return Bound(f"({wrapped(left)} {operator} {wrapped(right)})", lifted(BOOL, args))
+        found = compare(operator, *args)
+        return Bound(found.sql, found.type)
 
     sql, value = examples.split(" = ")
     return special(name, "any any", render, doc(summary, (sql, value)))
 
 
 def _compare(args: tuple[Arg, ...]) -> str:
-    left, right = comparable("compare", args)
-    left, right = wrapped(left), wrapped(right)
-    return f"CASE WHEN {left} < {right} THEN -1 WHEN {left} > {right} THEN 1 ELSE 0 END"
+    less, more = (compare(symbol, *args).sql for symbol in "<>")
+    return f"CASE WHEN {less} THEN -1 WHEN {more} THEN 1 ELSE 0 END"
 
 
 def _extreme(function: str) -> Scalar:
@@ -113,6 +110,9 @@ def _extreme(function: str) -> Scalar:
     def render(args: tuple[Arg, ...]) -> Bound:
         t = common(args)
         parts = ", ".join(in_type(a, t) for a in args)
+        if is_keyed(t):
+            side = "max" if function == "greatest" else "min"
+            return Bound(typed(extreme_of(f"[{parts}]", t, side), t), t)
         return Bound(typed(f"{function}({parts})", t), t)
 
     value = "3" if function == "greatest" else "1"
@@ -182,7 +182,7 @@ _CONDITIONS = (
 
 _COMPARISONS = (
     _comparison("equals", "=", "a = b.", "equals(1, 1) = true"),
-    _comparison("not_equals", "<>", "a != b.", "not_equals(1, 1) = false"),
+    _comparison("not_equals", "!=", "a != b.", "not_equals(1, 1) = false"),
     _comparison("less", "<", "a < b.", "less(1, 2) = true"),
     _comparison("greater", ">", "a > b.", "greater(1, 2) = false"),
     _comparison("less_or_equals", "<=", "a <= b.", "less_or_equals(2, 2) = true"),

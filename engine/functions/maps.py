@@ -7,6 +7,7 @@ from functools import reduce
 from engine.errors import Code, SqlError
 from engine.functions.arrays import list_sum
 from engine.functions.build import bad_type, doc, fn, literal, special, typed
+from engine.functions.comparing import held_in
 from engine.functions.logic import common, in_type
 from engine.functions.render import struct_sql
 from engine.functions.table import Arg, Bound, Scalar
@@ -47,11 +48,15 @@ def _map_cast(args: tuple[Arg, ...]) -> Bound:
     return Bound(_from_lists(keys, values, t), t)
 
 
+def _key(args: tuple[Arg, ...]) -> str:
+    return held_in(args[0].type.inner.args[0], args[1])
+
+
 def map_element(args: tuple[Arg, ...]) -> Bound:
     """`m[k]`: the zero of the value type when the key is missing."""
     t = args[0].type.inner.args[1]
     return Bound(
-        typed(f"coalesce(map_extract_value({args[0].sql}, {args[1].sql}), {zero_sql(t)})", t), t
+        typed(f"coalesce(map_extract_value({args[0].sql}, {_key(args)}), {zero_sql(t)})", t), t
     )
 
 
@@ -164,7 +169,7 @@ SCALARS: tuple[Scalar, ...] = (
     fn(
         "map_contains",
         "map any",
-        "list_contains(map_keys($1), $2)",
+        lambda a: f"list_contains(map_keys({a[0].sql}), {_key(a)})",
         BOOL,
         doc("Whether a key exists.", ("map_contains({'a': 1}, 'a')", "true")),
         ("map_contains_key",),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from engine.functions.build import doc, fn, given
+from engine.functions.build import doc, fill, fn, given, wrapped
 from engine.functions.table import Arg, Scalar
+from engine.functions.wide import DIVIDED_BY_ZERO, calculated, digits
 from engine.type_promotion import supertype
 from engine.types import (
     BOOL,
@@ -13,6 +14,7 @@ from engine.types import (
     UINT8,
     UINT64,
     DataType,
+    duckdb_type,
 )
 
 
@@ -61,8 +63,10 @@ def wrap64(sql: str, t: DataType) -> str:
 
 
 def arithmetic(operator: str, args: tuple[Arg, ...], result: DataType) -> str:
-    """Addition, subtraction, multiplication: 64-bit integers wrap instead of failing."""
-    a, b = (arg.sql for arg in args)
+    """Addition, subtraction, multiplication: 64 bits and more wrap instead of failing."""
+    if result.is_wide_integer:
+        return calculated(operator, args, result)
+    a, b = (_narrowed(arg, result) for arg in args)
     if result.is_integer and result.bits == 64:
         return wrap64(f"({a})::HUGEINT {operator} ({b})::HUGEINT", result)
     if result.is_integer:
@@ -70,24 +74,75 @@ def arithmetic(operator: str, args: tuple[Arg, ...], result: DataType) -> str:
     return f"({a}) {operator} ({b})"
 
 
+def _narrowed(arg: Arg, result: DataType) -> str:
+    """An exact argument beside a float or decimal."""
+    return f"CAST({arg.sql} AS {duckdb_type(result)})" if arg.type.is_wide_integer else arg.sql
+
+
+def _quotient(args: tuple[Arg, ...]) -> str:
+    """Towards zero; by zero it ends the query."""
+    if not _wide(args):
+        return _truncated_division(args)
+    return _divided("div", "//", args)
+
+
+def _divided(symbol: str, operator: str, args: tuple[Arg, ...]) -> str:
+    """Quotient or remainder of integers; by zero it ends the query."""
+    result = _widest(args)
+    if result.is_wide_integer:
+        return calculated(symbol, args, result)
+    a, b = (wrapped(arg.sql) for arg in args)
+    if isinstance(args[1].constant, int) and args[1].constant:
+        return f"{a} {operator} {b}"
+    return f"CASE WHEN {b} = 0 THEN {DIVIDED_BY_ZERO} ELSE {a} {operator} {b} END"
+
+
+def _or_zero(symbol: str, operator: str, args: tuple[Arg, ...]) -> str:
+    """0 instead of an error."""
+    result = _widest(args)
+    a, b = (wrapped(arg.sql) for arg in args)
+    if result.is_wide_integer:
+        x, y = digits(args[0]), digits(args[1])
+        return f"coalesce(__wide('{symbol}', '{result}', {x}, {y}), '0')"
+    return f"coalesce({a} {operator} nullif({b}, 0), 0)"
+
+
+def _remainder(args: tuple[Arg, ...]) -> str:
+    if _wide(args):
+        return _divided("%", "%", args)
+    a, b = (_narrowed(arg, FLOAT64) for arg in args)
+    return f"({a}) % ({b})"
+
+
+def _is_big(args: tuple[Arg, ...]) -> bool:
+    return any(a.type.is_wide_integer for a in args)
+
+
+def _absolute(args: tuple[Arg, ...]) -> str:
+    arg = args[0]
+    if arg.type.is_wide_integer:
+        return f"ltrim({arg.sql}, '-')"
+    return f"abs({arg.sql}::HUGEINT)" if arg.type.is_integer else f"abs({arg.sql})"
+
+
 _ARITHMETIC = (
     fn(
         "plus",
-        "number number",
+        "exact exact",
         lambda a: arithmetic("+", a, widened(a)),
         widened,
         doc("Sum. 64-bit integers wrap.", ("plus(1, 2)", "3")),
     ),
     fn(
         "minus",
-        "number number",
+        "exact exact",
         lambda a: arithmetic("-", a, signed(a)),
         signed,
         doc("Difference, signed.", ("minus(1, 2)", "-1")),
     ),
     fn(
         "multiply",
-        "number number",
+        "exact exact",
         lambda a: arithmetic("*", a, widened(a)),
         widened,
         doc("Product. 64-bit integers wrap.", ("multiply(3, 4)", "12")),
@@ -101,23 +156,23 @@ _ARITHMETIC = (
     ),
     fn(
         "int_div",
-        "number number",
-        lambda a: f"({a[0].sql}) // ({a[1].sql})" if _wide(a) else _truncated_division(a),
+        "exact exact",
+        _quotient,
         lambda args: _widest(args) if _wide(args) else INT64,
         doc("Integer quotient, towards zero; by zero is an error.", ("int_div(-7, 2)", "-3")),
         ("div", "intdiv"),
     ),
     fn(
         "int_div_or_zero",
-        "integer integer",
-        "coalesce($1 // nullif($2, 0), 0)",
+        "whole whole",
+        lambda a: _or_zero("div", "//", a),
         _widest,
         doc("Integer quotient, 0 when dividing by zero.", ("int_div_or_zero(7, 0)", "0")),
     ),
     fn(
         "modulo",
-        "number number",
-        lambda a: f"({a[0].sql}) % ({a[1].sql})",
+        "exact exact",
+        _remainder,
         _widest,
         doc(
             "Remainder with the sign of the first argument; by zero is an error.",
@@ -127,8 +182,8 @@ _ARITHMETIC = (
     ),
     fn(
         "modulo_or_zero",
-        "integer integer",
-        "coalesce($1 % nullif($2, 0), 0)",
+        "whole whole",
+        lambda a: _or_zero("%", "%", a),
         _widest,
         doc("Remainder, 0 when dividing by zero.", ("modulo_or_zero(7, 0)", "0")),
     ),
@@ -141,15 +196,15 @@ _ARITHMETIC = (
     ),
     fn(
         "negate",
-        "number",
+        "exact",
         lambda a: arithmetic("*", (a[0], Arg("-1", INT8)), signed((a[0],))),
         lambda args: signed((args[0],)),
         doc("The number with its sign changed.", ("negate(5)", "-5")),
     ),
     fn(
         "abs",
-        "number",
-        lambda a: f"abs({a[0].sql}::HUGEINT)" if a[0].type.is_integer else f"abs({a[0].sql})",
+        "exact",
+        _absolute,
         lambda args: (
             DataType(f"uint{args[0].type.bits}") if args[0].type.is_integer else _rounded(args)
         ),
@@ -157,15 +212,19 @@ _ARITHMETIC = (
     ),
     fn(
         "sign",
-        "number",
-        "sign($1)",
+        "exact",
+        lambda a: f"sign(CAST({a[0].sql} AS DOUBLE))" if _is_big(a) else f"sign({a[0].sql})",
         INT8,
         doc("-1, 0 or 1.", ("sign(-2.5)", "-1")),
     ),
     fn(
         "gcd",
-        "integer integer",
-        "greatest_common_divisor($1, $2)",
+        "whole whole",
+        lambda a: (
+            calculated("gcd", a, _widest(a))
+            if _is_big(a)
+            else f"greatest_common_divisor({a[0].sql}, {a[1].sql})"
+        ),
         _widest,
         doc("Greatest common divisor.", ("gcd(4, 6)", "2")),
     ),
@@ -198,7 +257,16 @@ def _truncated_division(args: tuple[Arg, ...]) -> str:
 
 
 _BITS = tuple(
-    fn(name, "integer integer", sql, _widest, doc(summary, example), aliases)
+    fn(
+        name,
+        "whole whole",
+        lambda a, w=name[4:], s=sql: (
+            calculated(w, a, _widest(a)) if _is_big(a) else fill(s, tuple(x.sql for x in a))
+        ),
+        _widest,
+        doc(summary, example),
+        aliases,
+    )
     for name, sql, summary, example, aliases in (
         ("bit_and", "$1 & $2", "Bitwise and.", ("bit_and(6, 3)", "2"), ()),
         ("bit_or", "$1 | $2", "Bitwise or.", ("bit_or(6, 3)", "7"), ()),

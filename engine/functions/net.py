@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from engine.functions.build import doc, fn, literal
-from engine.functions.casts import failure
-from engine.functions.table import Scalar
-from engine.types import BOOL, IPV4, STRING, UINT32, nullable, tuple_of
-
-_BYTE = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-IPV4_PATTERN = rf"{_BYTE}(\.{_BYTE}){{3}}"
-_GROUP = r"[0-9A-Fa-f]{1,4}"
-# Full form, every place of `::`, and the forms that end in an IPv4 address.
-IPV6_PATTERN = "|".join(
-    [rf"({_GROUP}:){{7}}{_GROUP}", rf"({_GROUP}:){{1,7}}:", rf":(:{_GROUP}){{1,7}}", "::"]
-    + [rf"({_GROUP}:){{1,{7 - n}}}(:{_GROUP}){{1,{n}}}" for n in range(1, 7)]
-    + [rf"::([Ff]{{4}}(:0{{1,4}})?:)?{IPV4_PATTERN}", rf"({_GROUP}:){{1,4}}:{IPV4_PATTERN}"]
+from engine.functions.addresses import (
+    IPV4_PATTERN,
+    IPV6_PATTERN,
+    ipv4_number,
+    ipv4_read,
+    ipv4_text,
+    ipv6_read,
 )
+from engine.functions.build import doc, fn, literal, wrapped
+from engine.functions.casts import failure
+from engine.functions.ordering import order_key
+from engine.functions.table import Scalar
+from engine.types import BOOL, IPV4, IPV6, STRING, UINT32, nullable, tuple_of
 
 
-def ipv4_number(text: str) -> str:
-    """SQL of the number of an IPv4 text, NULL if it is none."""
-    parts = f"string_split({text}, '.')"
-    terms = " + ".join(
-        f"CAST({parts}[{at}] AS UBIGINT) * {1 << shift}"
-        for at, shift in enumerate((24, 16, 8, 0), 1)
-    )
-    return f"CASE WHEN regexp_full_match({text}, {literal(IPV4_PATTERN)}) THEN {terms} END"
+def _number_of_ipv6(text: str, otherwise: str) -> str:
+    """SQL of the 32 hexadecimal digits of an address."""
+    key = order_key(ipv6_read(text), IPV6)
+    missing = f"CASE WHEN {wrapped(text)} IS NOT NULL THEN {otherwise} END"
+    return f"coalesce({key}, CAST({missing} AS VARCHAR))"
 
 
-def ipv4_text(number: str) -> str:
-    """SQL of the text of an IPv4 number."""
-    n = f"CAST({number} AS UBIGINT)"
-    return "concat_ws('.', " + ", ".join(f"({n} >> {s}) & 255" for s in (24, 16, 8, 0)) + ")"
+def _of_digits(text: str) -> str:
+    """SQL of the address of 32 hexadecimal digits, NULL for other texts."""
+    groups = f"regexp_extract_all({text}, '[0-9A-Fa-f]{{4}}')"
+    found = ipv6_read(f"array_to_string({groups}, ':')")
+    return f"CASE WHEN regexp_full_match({text}, '[0-9A-Fa-f]{{32}}') THEN {found} END"
 
 
 def _range(text: str, bits: str) -> str:
@@ -96,6 +93,56 @@ SCALARS: tuple[Scalar, ...] = (
         doc(
             "The number of an address, NULL for bad text.",
             ("ipv4_string_to_num_or_null('x')", "null"),
+        ),
+    ),
+    fn(
+        "ipv4_to_ipv6",
+        "text",
+        lambda a: ipv6_read(ipv4_read(a[0].sql)),
+        IPV6,
+        doc(
+            "The mapped IPv6 address of an IPv4 address.",
+            ("ipv4_to_ipv6(to_ipv4('1.2.3.4'))", '"::ffff:1.2.3.4"'),
+        ),
+    ),
+    fn(
+        "ipv4_num_to_string_class_c",
+        "integer",
+        lambda a: f"regexp_replace({ipv4_text(a[0].sql)}, '[0-9]+$', 'xxx')",
+        STRING,
+        doc(
+            "The address of a number without its last part.",
+            ("ipv4_num_to_string_class_c(16909060)", '"1.2.3.xxx"'),
+        ),
+    ),
+    fn(
+        "ipv6_string_to_num",
+        "text",
+        lambda a: _number_of_ipv6(a[0].sql, failure(a[0].sql, IPV6)),
+        STRING,
+        doc(
+            "The 16 bytes of an address in hexadecimal; bad text is an error.",
+            ("ipv6_string_to_num('::1')", '"00000000000000000000000000000001"'),
+        ),
+    ),
+    fn(
+        "ipv6_string_to_num_or_null",
+        "text",
+        lambda a: _number_of_ipv6(a[0].sql, "NULL"),
+        nullable(STRING),
+        doc(
+            "The 16 bytes of an address in hexadecimal, NULL for bad text.",
+            ("ipv6_string_to_num_or_null('x')", "null"),
+        ),
+    ),
+    fn(
+        "ipv6_num_to_string",
+        "text",
+        lambda a: f"coalesce({_of_digits(a[0].sql)}, {failure(a[0].sql, IPV6)})",
+        STRING,
+        doc(
+            "The address of 16 bytes in hexadecimal.",
+            ("ipv6_num_to_string('00000000000000000000000000000001')", '"::1"'),
         ),
     ),
     fn(

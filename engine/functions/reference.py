@@ -1,4 +1,4 @@
-"""Produces docs/functions.md from the tables."""
+"""Produces docs/reference/functions.md from the tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.functions.table import Aggregate, Scalar
 _HEAD = """# Functions
 
 This page is produced from the function tables (`python -m engine.functions.reference >
-docs/functions.md`); every example on it runs as a test. Names are not case-sensitive, and
+docs/reference/functions.md`); every example on it runs as a test. Names are not case-sensitive, and
 camelCase spellings work too (`toStartOfHour`). Every aggregate can be used as `name_if(..., c)`.
 
 - A function of a NULL is NULL unless its text says otherwise; only then a type is `nullable`.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.functions.build import quoted
 from engine.types import DataType
 
@@ -11,20 +13,28 @@ _FRACTIONS = ((3, "%g"), (6, "%f"), (9, "%n"))
 
 def zoned(sql: str, zone: str, scale: int = 0) -> str:
     """A UTC timestamp of `scale` digits as the wall clock of a zone (a timestamp without zone)."""
-    return sql if zone in ("", "UTC") else _moved(sql, "UTC", zone, scale)
+    if zone in ("", "UTC"):
+        return sql
+    return _moved(sql, scale, lambda at: f"timezone({_key(zone)}, timezone('UTC', {at}))")
 
 
 def unzoned(sql: str, zone: str, scale: int = 0) -> str:
-    """The wall clock of a zone, a timestamp of `scale` digits, as a UTC timestamp."""
-    return sql if zone in ("", "UTC") else _moved(sql, zone, "UTC", scale)
+    """The wall clock of a zone, a timestamp of `scale` digits, as a UTC timestamp.
+
+    Of two instants the earlier; in a gap as before it. DuckDB's own conversion takes the later one.
+    """
+    if zone in ("", "UTC"):
+        return sql
+    return _moved(sql, scale, lambda at: f"__to_utc({at}, {_key(zone)})")
 
 
-def _moved(sql: str, source: str, target: str, scale: int) -> str:
-    """From one zone's clock to another's; DuckDB moves microseconds, the rest is carried along."""
-    ticks = f"epoch_ns({sql})"
-    micros = f"make_timestamp({ticks} // 1000)" if scale > 6 else f"CAST({sql} AS TIMESTAMP)"
-    moved = f"timezone({_key(target)}, timezone({_key(source)}, {micros}))"
-    return f"make_timestamp_ns(epoch_us({moved}) * 1000 + {ticks} % 1000)" if scale > 6 else moved
+def _moved(sql: str, scale: int, move: Callable[[str], str]) -> str:
+    """`move` takes and gives microseconds; what is finer is carried along."""
+    if scale <= 6:
+        return move(f"CAST({sql} AS TIMESTAMP)")
+    rest = f"((epoch_ns({sql}) % 1000 + 1000) % 1000)"
+    micros = f"make_timestamp((epoch_ns({sql}) - {rest}) // 1000)"
+    return f"make_timestamp_ns(epoch_us({move(micros)}) * 1000 + {rest})"
 
 
 def time_text(sql: str, scale: int, zone: str = "") -> str:

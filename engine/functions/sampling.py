@@ -22,7 +22,13 @@ def _sample(args: tuple[Arg, ...]) -> BoundAggregate:
     row = f'struct_pack("1" := {drawn}, "2" := CAST({value.sql} AS {duckdb_type(t)}))'
     if value.type.is_nullable:
         row = f"CASE WHEN {wrapped(value.sql)} IS NOT NULL THEN {row} END"
-    partial = Partial(f"min({row}, {k}){FILTER}", array(tuple_of((UINT64, t))), "concat", keep=k)
+    # Of a changelog the value draws, since a retracted row must draw what it drew when it came.
+    drawn = f"hash({value.sql}, {SEED}, {salt}::BIGINT)"
+    each = f'struct_pack("1" := {drawn}, "2" := CAST({value.sql} AS {duckdb_type(t)}))'
+    if value.type.is_nullable:
+        each = f"CASE WHEN {wrapped(value.sql)} IS NOT NULL THEN {each} END"
+    sql = f"min({row}, {k}){FILTER}"
+    partial = Partial(sql, array(tuple_of((UINT64, t))), "concat", keep=k, each=each)
 
     def final(p: tuple[str, ...]) -> str:
         chosen = f"list_slice(list_sort({p[0]}), 1, {k})"
@@ -122,7 +128,7 @@ def _largest_triangles(args: tuple[Arg, ...]) -> BoundAggregate:
         found = f"list_transform([list_sort({p[0]})], lambda __v: {thinned})[1]"
         return f"coalesce({found}, {empty(point)})"
 
-    return composed((Partial(rows, array(point), "concat"),), final, array(point))
+    return composed((Partial(rows, array(point), "concat", each=row),), final, array(point))
 
 
 AGGREGATES: tuple[Aggregate, ...] = (

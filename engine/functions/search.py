@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from engine.functions.build import VALUE_BYTES_MAX, doc, fn, given, wrapped
+from engine.functions.build import VALUE_BYTES_MAX, doc, fn, given, up_to, wrapped
 from engine.functions.table import Arg, Scalar
 from engine.types import BOOL, FLOAT64, STRING, UINT64, array
 
+_DISTANCE_BYTES_MAX = 2_000
 _REPLACE_BYTES_MAX = 4 * VALUE_BYTES_MAX  # the estimate is far above what replacing makes
 
 
@@ -276,14 +277,14 @@ _REGEX = (
 _MANY = (
     fn(
         "multi_search_any",
-        "text array",
+        "text texts",
         _any("contains($text, __n)"),
         BOOL,
         doc("Whether one of the texts occurs.", ("multi_search_any('abc', ['x', 'b'])", "true")),
     ),
     fn(
         "multi_search_any_case_insensitive",
-        "text array",
+        "text texts",
         _any("contains($text, lower(__n))", True),
         BOOL,
         doc(
@@ -293,7 +294,7 @@ _MANY = (
     ),
     fn(
         "multi_search_first_index",
-        "text array",
+        "text texts",
         _first_index,
         UINT64,
         doc(
@@ -302,15 +303,26 @@ _MANY = (
         ),
     ),
     fn(
+        "multi_search_first_position",
+        "text texts",
+        "coalesce(list_min(list_filter(list_transform($2, lambda __n: strpos($1, __n)), "
+        "lambda __p: __p > 0)), 0)",
+        UINT64,
+        doc(
+            "Where the first text begins that occurs, 0 if none does.",
+            ("multi_search_first_position('abc', ['c', 'b'])", "2"),
+        ),
+    ),
+    fn(
         "multi_search_all_positions",
-        "text array",
+        "text texts",
         "list_transform($2, lambda __n: strpos($1, __n))",
         array(UINT64),
         doc("Where each text begins.", ("multi_search_all_positions('abc', ['c', 'x'])", "[3, 0]")),
     ),
     fn(
         "multi_match_any",
-        "text array",
+        "text texts",
         _any("regexp_matches($text, __n)"),
         BOOL,
         doc(
@@ -322,33 +334,36 @@ _MANY = (
 
 
 def _distance(name: str, sql: str, summary: str, example: tuple[str, str]) -> Scalar:
-    """Distances take memory of the product of both lengths; only the first 1,000 bytes count."""
-    return fn(name, "text text", sql, UINT64 if "dist" in name else FLOAT64, doc(summary, example))
+    """Distances take memory of the product of both lengths."""
+    words = f"{name} takes texts of up to {_DISTANCE_BYTES_MAX} bytes"
+    longest = "greatest(strlen($1), strlen($2))"
+    limited = up_to(longest, _DISTANCE_BYTES_MAX, words, sql)
+    t = UINT64 if "dist" in name else FLOAT64
+    return fn(name, "text text", limited, t, doc(summary, example))
 
 
-_CUT = "left($1, 1000), left($2, 1000)"
 _DISTANCES = (
     _distance(
         "levenshtein_distance",
-        f"levenshtein({_CUT})",
+        "levenshtein($1, $2)",
         "Edits between two texts.",
         ("levenshtein_distance('kitten', 'sitting')", "3"),
     ),
     _distance(
         "damerau_levenshtein_distance",
-        f"damerau_levenshtein({_CUT})",
+        "damerau_levenshtein($1, $2)",
         "Edits and swaps between two texts.",
         ("damerau_levenshtein_distance('ab', 'ba')", "1"),
     ),
     _distance(
         "jaro_similarity",
-        f"jaro_similarity({_CUT})",
+        "jaro_similarity($1, $2)",
         "Jaro similarity, 0 to 1.",
         ("jaro_similarity('abc', 'abc')", "1"),
     ),
     _distance(
         "jaro_winkler_similarity",
-        f"jaro_winkler_similarity({_CUT})",
+        "jaro_winkler_similarity($1, $2)",
         "Jaro-Winkler similarity, 0 to 1.",
         ("jaro_winkler_similarity('abc', 'abc')", "1"),
     ),

@@ -109,10 +109,11 @@ def shifted_by(moment: Arg, interval: Arg, sign: str = "+") -> Bound:
     """A date or time plus or minus an interval value (`ts + interval 5 second`, `ts - 2h`)."""
     unit = interval.type.inner.name.removeprefix("interval_")
     t = time_result(moment.type, unit)
+    zone = moment.type.zone if unit in _CALENDAR else ""
     if t.scale > 6:
         ticks = f"epoch_ns(CAST({moment.sql} AS TIMESTAMP_NS))"
-        moved = f"(make_timestamp({ticks} // 1000) {sign} {interval.sql})"
+        wall = zoned(f"make_timestamp({ticks} // 1000)", zone)
+        moved = unzoned(f"({wall} {sign} {interval.sql})", zone)
         return Bound(f"make_timestamp_ns(epoch_us({moved}) * 1000 + {ticks} % 1000)", t)
-    zone = moment.type.zone if unit in _CALENDAR else ""
     sql = f"({zoned(moment.sql, zone)} {sign} {interval.sql})"
     return Bound(as_storage(unzoned(sql, zone), t), t)

@@ -163,7 +163,7 @@ def _spread_entry(name: str, sample: bool, root: bool, value: str, *aliases: str
     word = "Standard deviation" if root else "Variance"
     of = "a sample" if sample else "the whole population"
     about = doc(f"{word} of {of}.", (f"round({name}(x), 4)", value))
-    names = Names(name, "number", about, aliases)
+    names = Names(name, "exact", about, aliases)
     return agg(names, lambda a: _spread(sample, root, a))
 
 
@@ -175,7 +175,7 @@ AGGREGATES: tuple[Aggregate, ...] = (
     agg(
         Names(
             "covar_pop",
-            "number number",
+            "exact exact",
             doc("Covariance of the population.", ("covar_pop(x, x)", "0.5")),
         ),
         lambda a: _covariance(False, a),
@@ -183,20 +183,20 @@ AGGREGATES: tuple[Aggregate, ...] = (
     agg(
         Names(
             "covar_samp",
-            "number number",
+            "exact exact",
             doc("Covariance of a sample.", ("round(covar_samp(x, x), 4)", "0.6667")),
         ),
         lambda a: _covariance(True, a),
     ),
-    agg(Names("corr", "number number", doc("Correlation.", ("corr(x, x)", "1"))), _correlation),
+    agg(Names("corr", "exact exact", doc("Correlation.", ("corr(x, x)", "1"))), _correlation),
     agg(
-        Names("skew_pop", "number", doc("Skewness of the population.", ("skew_pop(x)", "0"))),
+        Names("skew_pop", "exact", doc("Skewness of the population.", ("skew_pop(x)", "0"))),
         lambda a: _skewness(False, a),
     ),
     agg(
         Names(
             "skew_samp",
-            "number",
+            "exact",
             doc("Skewness of a sample.", ("skew_samp(x)", "0")),
             ("skewness",),
         ),
@@ -204,14 +204,14 @@ AGGREGATES: tuple[Aggregate, ...] = (
     ),
     agg(
         Names(
-            "kurt_pop", "number", doc("Excess kurtosis of the population.", ("kurt_pop(x)", "-1"))
+            "kurt_pop", "exact", doc("Excess kurtosis of the population.", ("kurt_pop(x)", "-1"))
         ),
         lambda a: _kurtosis(False, a),
     ),
     agg(
         Names(
             "kurt_samp",
-            "number",
+            "exact",
             doc("Excess kurtosis of a sample.", ("kurt_samp(x)", "1.5")),
             ("kurtosis",),
         ),

@@ -80,7 +80,8 @@ class PartialTemplate:
     the token `{filter}`, which is '' or ' FILTER (WHERE ...)'), `merge` as in logical.Partial.
 
     `by`: index of the partial that a with_min/with_max companion follows. `keep` as in
-    logical.Partial.
+    logical.Partial. `each`: what a single row gives, NULL = nothing; over a changelog these values
+    are counted, and the partial is made of those that are left. Sums have none: they subtract.
     """
 
     sql: str
@@ -88,6 +89,7 @@ class PartialTemplate:
     merge: str
     by: int = -1
     keep: int = 0
+    each: str = ""
 
 
 @dataclass(frozen=True, slots=True)

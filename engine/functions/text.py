@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.functions.build import (
+    KINDS,
     VALUE_BYTES_MAX,
+    as_number,
     bad_type,
     bounded,
     doc,
@@ -77,11 +81,37 @@ def _replace(args: tuple[Arg, ...]) -> str:
 def _emptiness(arg: Arg, text: str, count: str) -> str:
     """Comparison of a text with '' or of the length of an array or map with 0."""
     name = arg.type.inner.name
-    if name == "tuple":
+    if name in ("array", "map"):
+        pass
+    elif not (arg.type.is_string or name == "json"):
         raise bad_type("empty", 0, arg, "a string, array or map")
-    if not arg.type.is_nested:
+    else:
         return f"({wrapped(arg.sql)} {text} '')"
     return f"(len({'map_keys' if name == 'map' else ''}({arg.sql})) {count} 0)"
+
+
+def _length(args: tuple[Arg, ...]) -> str:
+    arg = args[0]
+    name = arg.type.inner.name
+    if name in ("array", "map"):
+        return f"len({arg.sql})" if name == "array" else f"cardinality({arg.sql})"
+    if not KINDS["text"].accepts(arg.type):
+        raise bad_type("length", 0, arg, "a string, array or map")
+    return f"strlen({arg.sql})"
+
+
+def _digits_of(name: str) -> Callable[[tuple[Arg, ...]], str]:
+    """hex, bin: of a text's bytes or of a number; integers without leading zeros."""
+
+    def sql(args: tuple[Arg, ...]) -> str:
+        arg = args[0]
+        if arg.type.is_wide_integer or arg.type.inner.name == "bool":
+            arg = Arg(as_number(arg), arg.type)
+        elif not (arg.type.is_integer or KINDS["text"].accepts(arg.type)):
+            raise bad_type(name, 0, arg, "a string or an integer")
+        return f"{name}({arg.sql})"
+
+    return sql
 
 
 def _trim(function: str) -> str:
@@ -163,13 +193,7 @@ _LENGTHS = (
     fn(
         "length",
         "any",
-        lambda a: (
-            f"strlen({a[0].sql})"
-            if a[0].type.inner.args == ()
-            else f"len({a[0].sql})"
-            if a[0].type.inner.name == "array"
-            else f"cardinality({a[0].sql})"
-        ),
+        _length,
         UINT64,
         doc("Bytes of a text, elements of an array or map.", ("length('abc')", "3")),
         ("octet_length",),
@@ -420,9 +444,7 @@ _ENCODINGS = (
     fn(
         "hex",
         "any",
-        lambda a: (
-            f"hex({a[0].sql})" if not a[0].type.is_integer else f"hex(CAST({a[0].sql} AS HUGEINT))"
-        ),
+        _digits_of("hex"),
         STRING,
         doc("Bytes or number in hexadecimal.", ("hex('abc')", '"616263"')),
     ),
@@ -436,7 +458,7 @@ _ENCODINGS = (
     fn(
         "bin",
         "any",
-        lambda a: f"bin({a[0].sql})",
+        _digits_of("bin"),
         STRING,
         doc("Number or bytes in binary digits.", ("bin(5)", '"101"')),
     ),

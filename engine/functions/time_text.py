@@ -176,6 +176,7 @@ def _now64(args: tuple[Arg, ...]) -> Bound:
 def _day(offset: int) -> Callable[[tuple[Arg, ...]], Bound]:
     def render(args: tuple[Arg, ...]) -> Bound:
         zone = constant_text("today", 0, args[0]) if args else ""
+        parse_type(f"datetime({zone!r})" if zone else "datetime")  # raises for an unknown zone
         sql = f"CAST({zoned(INSTANT, zone)} AS DATE)"
         return Bound(f"CAST({sql} - {offset} AS DATE)" if offset else sql, DATE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.functions.aggregation import FILTER, Names, Partial, agg, composed, or_nan
-from engine.functions.build import bad_type, doc
+from engine.functions.build import bad_type, doc, wrapped
 from engine.functions.table import Aggregate, Arg, BoundAggregate
 from engine.types import FLOAT64, array, tuple_of
 
@@ -40,15 +40,19 @@ def _weighted(name: str, result: str) -> Callable[[tuple[Arg, ...]], BoundAggreg
         if not time.type.is_temporal:
             raise bad_type(name, 1, time, "a date or datetime")
         at = f"CAST(epoch_us(CAST({time.sql} AS TIMESTAMP)) AS DOUBLE)"
-        rows = f'list(struct_pack("1" := {at}, "2" := CAST({value.sql} AS DOUBLE))){FILTER}'
+        each = f'struct_pack("1" := {at}, "2" := CAST({value.sql} AS DOUBLE))'
+        rows = f"list({each}){FILTER}"
         if value.type.is_nullable or time.type.is_nullable:
+            nothing = f"{wrapped(value.sql)} IS NULL OR {wrapped(time.sql)} IS NULL"
+            each = f"CASE WHEN {nothing} THEN NULL ELSE {each} END"
             there = '__v."1" IS NOT NULL AND __v."2" IS NOT NULL'
             rows = f"list_filter({rows}, lambda __v: {there})"
 
         def final(p: tuple[str, ...]) -> str:
             return or_nan(f"list_transform([list_sort({p[0]})], lambda __v: {result})[1]")
 
-        return composed((Partial(rows, array(_EVENT), "concat"),), final, FLOAT64)
+        partial = Partial(rows, array(_EVENT), "concat", each=each)
+        return composed((partial,), final, FLOAT64)
 
     return bind
 
@@ -59,7 +63,7 @@ def _entry(name: str, word: str, result: str) -> Aggregate:
         "without any time between the events the plain one.",
         (f"{name}(x, to_date('2026-01-01'))", "2"),
     )
-    return agg(Names(name, "number any", about), _weighted(name, result))
+    return agg(Names(name, "exact any", about), _weighted(name, result))
 
 
 AGGREGATES: tuple[Aggregate, ...] = (

@@ -37,8 +37,12 @@ def zone_of(name: str, args: tuple[Arg, ...], at: int) -> str:
 
 
 def local(name: str, args: tuple[Arg, ...], at: int = 1) -> str:
-    """The first argument as a wall clock."""
-    return wrapped(zoned(args[0].sql, zone_of(name, args, at), args[0].type.scale))
+    """The first argument as a wall clock; nanoseconds are cut, where DuckDB would round them."""
+    sql = args[0].sql
+    if args[0].type.scale > 6:
+        rest = f"((epoch_ns({sql}) % 1000 + 1000) % 1000)"
+        sql = f"make_timestamp((epoch_ns({sql}) - {rest}) // 1000)"
+    return wrapped(zoned(sql, zone_of(name, args, at)))
 
 
 def result_of(t: DataType, args: tuple[Arg, ...]) -> DataType:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine.functions.addresses import ipv4_text
 from engine.functions.build import (
     bad_type,
+    bounded,
     constant_text,
     doc,
     literal,
@@ -18,7 +20,6 @@ from engine.functions.build import (
     volatile,
 )
 from engine.functions.casts import cast_sql
-from engine.functions.net import ipv4_text
 from engine.functions.table import ROW, SEED, Arg, Bound, Scalar
 from engine.type_parser import parse_type
 from engine.types import FLOAT64, INT64, STRING, UINT32, UINT64, UUID, DataType, duckdb_type
@@ -49,7 +50,7 @@ def _normal(salt: str) -> str:
 
 
 def _text(count: str, low: int, span: int) -> str:
-    length = f"greatest(0, least(CAST({count} AS BIGINT), {TEXT_MAX}))"
+    length = bounded(count, most=TEXT_MAX)
     letter = f"chr(CAST({low} + {bits('__i')} % {span} AS INTEGER))"
     return (
         f"coalesce(array_to_string(list_transform(range({length}), lambda __i: {letter}), ''), '')"
@@ -126,6 +127,11 @@ def _of_type(t: DataType, most: str) -> str | None:
     return make() if make else None
 
 
+def drawn_type(t: DataType) -> DataType:
+    """What the lambda of random_in_type gets: a value of a numeric type, else a whole number."""
+    return t.inner if t.is_numeric or t.inner.name == "bool" else UINT64
+
+
 def _in_type(args: tuple[Arg, ...]) -> Bound:
     """random_in_type('type'[, max][, lambda])."""
     name = "random_in_type"
@@ -134,10 +140,11 @@ def _in_type(args: tuple[Arg, ...]) -> Bound:
     funs = [a for a in args[1:] if a.lambda_names]
     if rest and not rest[0].type.is_numeric:
         raise bad_type(name, 1, rest[0], "a number")
-    made = _of_type(t.inner, rest[0].sql if rest else "")
+    drawn = drawn_type(t) if funs else t
+    made = _of_type(drawn.inner, rest[0].sql if rest else "")
     if made is None:
         raise bad_type(name, 0, args[0], "the name of a type that is not nested")
-    sql = f"CAST({made} AS {duckdb_type(t)})"
+    sql = f"CAST({made} AS {duckdb_type(drawn)})"
     if not funs:
         return Bound(sql, t)
     fun = funs[0]
@@ -230,6 +237,7 @@ SCALARS: tuple[Scalar, ...] = tuple(
             doc(
                 "A random value of a type, below a maximum, changed by a lambda.",
                 ("random_in_type('uint8', 1)", "0"),
+                ("random_in_type('string', 1, x -> concat('n', to_string(x)))", '"n0"'),
             ),
         ),
         special(

@@ -55,7 +55,7 @@ class Completer:
         self._plans: OrderedDict[tuple[frozenset[str], frozenset[str]], _Plan] = OrderedDict()
         self._rules = rules_of(schema, self._open)
         self.arrow_schema = pa.schema(
-            [pa.field(column.name, arrow_type(column.type)) for column in schema.columns]
+            [pa.field(c.stored or c.name, arrow_type(c.type)) for c in schema.columns]
         )
 
     def fill(self, given: dict[str, Given], count: int, instant_ms: int) -> pa.RecordBatch:

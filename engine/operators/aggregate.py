@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from engine.arrays import Int64s
+from engine.arrays import Bools, Int64s
 from engine.batch import ROW_APPEND, Batch
 from engine.emit import Ticks, Versions, policy_of
+from engine.operators.ages import Ages
 from engine.operators.gather import Whole
 from engine.operators.groups import Changed, Groups, Layout, merge_per_append
 from engine.operators.operator import Budget, Context
@@ -15,10 +16,16 @@ from engine.operators.partials import PartialRows, PartialStatement
 from engine.operators.statement import append_numbers, borders_of
 from engine.sql.logical import Aggregate as Node
 from engine.state import StateSize
+from engine.stateparts import Fields, Parts, Saved
 
 
-class Aggregate:
-    """GROUP BY without a window; without keys there is one group from the first row on."""
+class Aggregate(Saved):
+    """GROUP BY without a window; without keys there is one group from the first row on.
+
+    Over a changelog a group whose rows were all taken back is gone, but not without keys and not
+    in a substream. With PARTITION BY an emission of all groups has those of the substreams to
+    which rows came.
+    """
 
     done = False
 
@@ -33,57 +40,151 @@ class Aggregate:
         self._groups = Groups(node, self._partials.key_types)
         self._layout = Layout(node)
         self.schema = self._layout.schema
+        self._weighted = bool(node.alive)
+        self._lasting = not node.keys or bool(node.partition)
+        self._parted = bool(node.partition)
+        self._noting = self._policy.send == "changed" or self._weighted or self._parted
         self._ticks = Ticks(context.start.instant_ms, node.emit.interval_ms)
         self._versions = Versions()
         self._changed = Changed()
+        self._ages = Ages(node.emit.state_ttl_ms)
         self._whole = Whole()
         self._budget = Budget(context.start)
         self._past = context.start.rewinds
         self._new = False
         self._rows = 0
+        self._state = Parts(
+            {
+                "partials": self._partials,
+                "groups": self._groups,
+                "ticks": self._ticks,
+                "versions": self._versions,
+                "changed": self._changed,
+                "ages": self._ages,
+                "whole": self._whole,
+                "own": Fields(self, "_past", "_new", "_rows"),
+            }
+        )
+
+    # -- input ------------------------------------------------------------------------------
 
     def push(self, port: int, batch: Batch) -> list[Batch]:
         """Merge the batch into the groups; ON UPDATE sends what each append changed."""
         whole = self._whole.take(batch) if self._per_append else batch
         if whole is None or not whole.num_rows:
             return []
-        extra = (append_numbers(whole.borders),) if self._per_append else ()
-        rows = self._partials.run(whole.rows, whole.instant_ms, extra)
-        base, self._rows = self._rows, self._rows + whole.num_rows
-        if not rows.count:
+        self._expire(whole.instant_ms)
+        if not self._per_append:
+            self._take(whole)
             return []
+        if self._groups.sent is None or self._past:
+            return self._update(whole)
+        made: list[Batch] = []
+        for each in _appends(whole):
+            self._take(each)
+            made += self._send(self._changed.take(), whole.instant_ms)
+        return made
+
+    def _assign(self, batch: Batch) -> tuple[PartialRows, Int64s, int] | None:
+        """The batch's partials, the slot of each, and the arrival number of its first row."""
+        extra = (append_numbers(batch.borders),) if self._per_append else ()
+        rows = self._partials.run(batch.rows, batch.instant_ms, extra)
+        base, self._rows = self._rows, self._rows + batch.num_rows
+        if not rows.count:
+            return None
         slots = self._groups.assign(rows, base)
+        self._ages.touch(slots, batch.instant_ms, self._groups.keys.table.capacity)
         if not self._new:
             self._new = True
-            self._ticks.wanted_from(whole.instant_ms)
+            self._ticks.wanted_from(batch.instant_ms)
         self._budget.check(self.held())
-        if self._per_append:
-            return self._update(whole, rows, slots)
-        if self._policy.send == "changed":
+        return rows, slots, base
+
+    def _expire(self, instant_ms: int) -> None:
+        """Forget groups without rows for the setting's time; none that has still to be sent."""
+        pending = self._new and not self._per_append
+        if self._ages.ttl_ms and not pending and not self._past:
+            self._groups.free(self._ages.expired(instant_ms))
+
+    def _take(self, batch: Batch) -> None:
+        """Merge without sending; the rows of one append, or of any number if nobody asks."""
+        found = self._assign(batch)
+        if found is None:
+            return
+        rows, slots, _ = found
+        if self._noting:
             self._changed.add(slots, self._groups.keys.table.live)
         accumulators = self._groups.accumulators
         accumulators.merge(slots, accumulators.lanes(rows.partials))
-        return []
 
-    def _update(self, batch: Batch, rows: PartialRows, slots: Int64s) -> list[Batch]:
-        accumulators = self._groups.accumulators
+    def _update(self, batch: Batch) -> list[Batch]:
+        found = self._assign(batch)
+        if found is None:
+            return []
+        rows, slots, base = found
+        groups = self._groups
+        accumulators = groups.accumulators
         appends = rows.by[ROW_APPEND]
         lanes = merge_per_append(accumulators, slots, appends, accumulators.lanes(rows.partials))
         if self._past:
-            self._changed.add(slots, self._groups.keys.table.live)
+            self._changed.add(slots, groups.keys.table.live)
             return []
-        order = np.lexsort((self._groups.arrival[slots], appends))
-        sent, numbers = np.unique(appends, return_inverse=True)
+        arrival = groups.arrival[slots]
+        kept = np.arange(len(slots))
+        if self._weighted and not self._lasting:
+            left = groups.left_of(lanes)
+            self._return(slots, appends, left, arrival, base + rows.first)
+            kept = np.flatnonzero(left)
+        order = kept[np.lexsort((arrival[kept], appends[kept]))]
+        sent, numbers = np.unique(appends[order], return_inverse=True)
         first = self._versions.take(len(sent))
-        arrays = self._groups.keys.arrays(slots[order])
+        arrays = groups.keys.arrays(slots[order])
         arrays += accumulators.arrays([lane.take(order) for lane in lanes])
-        made = self._layout.rows(arrays, first + numbers[order])
-        borders = borders_of(numbers[order], len(sent))
-        return [Batch(made, batch.instant_ms, borders)]
+        made = self._layout.rows(arrays, first + numbers)
+        self._bury(slots)
+        if not len(order):
+            return []
+        return [Batch(made, batch.instant_ms, borders_of(numbers, len(sent)))]
+
+    def _return(
+        self, slots: Int64s, appends: Int64s, left: Bools, arrival: Int64s, came: Int64s
+    ) -> None:
+        """A group that was gone and comes again inside a batch has come then."""
+        gone = set(slots[~left].tolist())
+        rows = [row for row in np.argsort(appends, kind="stable") if int(slots[row]) in gone]
+        away: set[int] = set()
+        for row in rows:
+            slot = int(slots[row])
+            if not left[row]:
+                away.add(slot)
+                continue
+            if slot in away:
+                away.discard(slot)
+                self._groups.arrival[slot] = came[row]
+            arrival[row] = self._groups.arrival[slot]
+
+    # -- output -----------------------------------------------------------------------------
+
+    def _bury(self, slots: Int64s) -> None:
+        """Forget those of these groups of which nothing is left."""
+        if not self._weighted:
+            return
+        empty = np.unique(self._groups.empty(slots))
+        if not self._lasting:
+            self._ages.forget(empty)
+        if self._lasting:
+            self._groups.accumulators.clear(empty)
+            self._groups.keys.table.touch(empty)
+        else:
+            self._groups.free(empty)
 
     def _send(self, slots: Int64s, instant_ms: int) -> list[Batch]:
         """One emission of these groups, in order of arrival."""
         self._new = False
+        if self._groups.sent is not None:
+            return self._send_changes(slots, instant_ms)
+        if not self._lasting:
+            slots = slots[self._groups.alive(slots)]
         if not len(slots):
             return []
         ordered = slots[np.argsort(self._groups.arrival[slots], kind="stable")]
@@ -94,16 +195,53 @@ class Aggregate:
         rows = self._layout.rows(arrays, version)
         return [Batch(rows, instant_ms, np.array([0, rows.num_rows]))]
 
+    def _send_changes(self, slots: Int64s, instant_ms: int) -> list[Batch]:
+        """Of each group the row that was sent last with -1, then the new one with +1."""
+        groups, sent = self._groups, self._groups.sent
+        assert sent is not None
+        ordered = slots[np.argsort(groups.arrival[slots], kind="stable")]
+        old = np.flatnonzero(sent.there(ordered))
+        alive = np.ones(len(ordered), np.bool_) if self._lasting else groups.alive(ordered)
+        new = np.flatnonzero(alive)
+        lanes = groups.accumulators.capture(ordered[new])
+        before = [*groups.keys.arrays(ordered[old]), *sent.arrays(ordered[old])]
+        after = [*groups.keys.arrays(ordered[new]), *groups.accumulators.arrays(lanes)]
+        place = np.argsort(np.concatenate((2 * old, 2 * new + 1)), kind="stable")
+        arrays = [
+            pa.concat_arrays([a, b]).take(pa.array(place))
+            for a, b in zip(before, after, strict=True)
+        ]
+        weights = np.repeat(np.array([-1, 1]), (len(old), len(new)))[place]
+        sent.put(ordered[new], lanes)
+        sent.forget(ordered[~alive])
+        self._groups.keys.table.touch(ordered)
+        self._bury(ordered)
+        if not len(place):
+            return []
+        rows = self._layout.rows(arrays, weights)
+        return [Batch(rows, instant_ms, np.array([0, rows.num_rows]))]
+
     def _due(self) -> Int64s:
+        """The groups of the next emission; those that are gone are forgotten."""
+        if not self._noting:
+            return self._groups.keys.table.slots()
+        changed = self._changed.take()
+        if self._groups.sent is not None:
+            return changed
+        self._bury(changed)
+        slots = self._groups.keys.table.slots()
         if self._policy.send == "changed":
-            return self._changed.take()
-        return self._groups.keys.table.slots()
+            return slots[np.isin(slots, changed)] if self._weighted else changed
+        if self._parted and not self._repeat:
+            parts = np.unique(self._groups.part[changed])
+            return slots[np.isin(self._groups.part[slots], parts)]
+        return slots
 
     def backfilled(self, port: int, instant_ms: int) -> list[Batch]:
         """ON UPDATE: what the past changed is one emission. Others wait for their tick."""
         self._past = False
         if self._per_append and self._new:
-            return self._send(self._changed.take(), instant_ms)
+            return self._send(self._due(), instant_ms)
         if self._new:
             self._ticks.wanted_from(instant_ms)
         return []
@@ -120,7 +258,10 @@ class Aggregate:
             return []
         if not self._ticks.passed(instant_ms):
             return []
-        return self._send(self._due(), instant_ms)
+        # As of the tick, however late it is run: an aggregation above takes it into the same one.
+        return self._send(self._due(), self._ticks.last_ms)
+
+    # -- timers and upkeep ------------------------------------------------------------------
 
     def due_ms(self) -> int | None:
         """The next tick, while there is something to send."""
@@ -135,3 +276,13 @@ class Aggregate:
     def close(self) -> None:
         """Free the plan."""
         self._partials.close()
+
+
+def _appends(batch: Batch) -> list[Batch]:
+    """The appends of a batch one by one, those without rows left out."""
+    pairs = zip(batch.borders[:-1].tolist(), batch.borders[1:].tolist(), strict=True)
+    return [
+        Batch(batch.rows.slice(low, high - low), batch.instant_ms, np.array([0, high - low]))
+        for low, high in pairs
+        if high > low
+    ]

@@ -27,6 +27,22 @@ class BoundedRows:
             self._project = Project(context, self._rows.schema, layers, borders=False)
             self.schema = self._project.schema
 
+    @property
+    def made(self) -> int:
+        """How many rows were taken."""
+        return self._at
+
+    def skip(self, count: int, positions: list[int]) -> None:
+        """So many rows were taken before a checkpoint; `positions` as they were then."""
+        self._at = count
+        if self._project is not None:
+            self._project.positions = positions
+
+    @property
+    def positions(self) -> list[int]:
+        """How far random values above its rows are drawn."""
+        return [0, 0] if self._project is None else self._project.positions
+
     def due_ms(self) -> int | None:
         """Its rows wait for no time: they are taken when the query starts."""
         return None

@@ -9,13 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from engine.arrays import Int64s, enlarged
+from engine.checkpoint import StateDelta
 from engine.keys import NumberKey
 from engine.operators.groups import Keys
 from engine.operators.limit_by import ranks
 from engine.operators.partials import PartialRows
 from engine.slots import SlotTable, mixed
+from engine.slotstate import Slotted
 from engine.sql.logical import Aggregate
 from engine.state import Accumulators, StateSize
+from engine.stateparts import Parts
 from engine.windows.panes import Panes
 
 # Above this many (pane, window) pairs of slots a merge of panes is done in parts: bounds memory.
@@ -38,6 +41,9 @@ class Cells:
         self._substream = np.zeros(0, np.int64)
         self._uses = np.zeros(0, np.int64)
         self._fit()
+        slotted = Slotted(self.table, self._save, self._load)
+        keys = Slotted(self.keys.table)
+        self._state = Parts({"keys": keys, "cells": slotted, **self.accumulators.parts})
 
     @property
     def cell(self) -> Int64s:
@@ -66,10 +72,14 @@ class Cells:
     def assign(
         self, rows: PartialRows, cells: Int64s, base: int, substreams: Int64s
     ) -> tuple[Int64s, Int64s]:
-        """The slot of each row, and the new slots; they get arrival number `base` + first row."""
+        """The slot of each row, and the new slots; they get arrival number `base` + first row.
+
+        All of them count as changed: the caller merges into them.
+        """
         keys, _ = self.keys.assign(rows)
         slots, made = self.table.assign(mixed(cells, keys), (cells, keys))
         self._fit()
+        self.table.touch(slots)
         fresh = slots[made]
         if len(fresh):
             np.add.at(self._uses, keys[made], 1)
@@ -87,6 +97,27 @@ class Cells:
         np.subtract.at(self._uses, keys, 1)
         self.keys.table.free(np.unique(keys[self._uses[keys] == 0]))
         self.table.free(slots)
+
+    def changes(self, *, full: bool) -> StateDelta | None:
+        """Groups made, merged into and forgotten (`engine.stateparts.Part`)."""
+        return self._state.changes(full=full)
+
+    def restore(self, deltas: Sequence[StateDelta]) -> None:
+        """Take the groups that these describe."""
+        self._state.restore(deltas)
+        self._fit()
+        np.add.at(self._uses, self.key[self.table.slots()], 1)
+
+    def _save(self, slots: Int64s) -> dict[str, pa.Array]:
+        numbers = {"arrival": self.arrival[slots], "substream": self._substream[slots]}
+        columns = {name: pa.array(values) for name, values in numbers.items()}
+        return columns | self.accumulators.saved(slots)
+
+    def _load(self, slots: Int64s, rows: pa.RecordBatch) -> None:
+        self._fit()
+        self.arrival[slots] = rows.column("arrival").to_numpy()
+        self._substream[slots] = rows.column("substream").to_numpy()
+        self.accumulators.load(slots, rows)
 
     def size(self) -> StateSize:
         """What is held."""

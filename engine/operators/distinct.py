@@ -10,15 +10,17 @@ from engine.operators.keyed import RowKeys
 from engine.operators.operator import Budget, Context, Plain
 from engine.operators.statement import quoted, rebatched
 from engine.state import StateSize
+from engine.stateparts import Saved
 
 
-class Distinct(Plain):
+class Distinct(Saved, Plain):
     """Keeps a slot for every row that passed."""
 
     def __init__(self, context: Context, source: pa.Schema) -> None:
         self.name = "Distinct"
         self.schema = source
         self._keys = RowKeys(context, source, tuple(quoted(n) for n in source.names))
+        self._state = self._keys
         self._budget = Budget(context.start)
 
     def push(self, port: int, batch: Batch) -> list[Batch]:

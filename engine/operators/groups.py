@@ -8,12 +8,16 @@ import numpy as np
 import pyarrow as pa
 
 from engine.arrays import Bools, Int64s, Lane, enlarged
+from engine.checkpoint import StateDelta
 from engine.keys import key_column
 from engine.operators.limit_by import ranks
 from engine.operators.partials import PartialRows
-from engine.slots import SlotTable
+from engine.operators.sent import Sent
+from engine.slots import Hashes, SlotTable
+from engine.slotstate import Slotted
 from engine.sql.logical import Aggregate
-from engine.state import Accumulators, StateSize
+from engine.state import Accumulators, AnyLane, StateSize
+from engine.stateparts import Parts, Saved, since_full
 from engine.types import arrow_field
 
 
@@ -26,47 +30,110 @@ class Keys:
 
     def assign(self, rows: PartialRows) -> tuple[Int64s, Bools]:
         """The slot of each row's key, and whether the row made it."""
-        keys = [c.encode(k) for c, k in zip(self._columns, rows.keys, strict=True)]
-        return self.table.assign(rows.hashes, keys)
+        return self.assign_keys(rows.hashes, rows.keys)
+
+    def assign_keys(self, hashes: Hashes, given: Sequence[pa.Array]) -> tuple[Int64s, Bools]:
+        """The slot of each key, and whether it is new."""
+        keys = [c.encode(k) for c, k in zip(self._columns, given, strict=True)]
+        return self.table.assign(hashes, keys)
 
     def arrays(self, slots: Int64s) -> list[pa.Array]:
         """The keys of these slots as Arrow columns."""
         return [c.take(slots) for c in self._columns]
 
 
-class Groups:
-    """Groups of a global aggregate: a slot per key, kept for ever."""
+class Groups(Saved):
+    """Groups of a global aggregate: a slot per key, and the rows of those that are left.
+
+    `part`: the substream (PARTITION BY) of each group, 0 without.
+    """
 
     def __init__(self, node: Aggregate, kinds: Sequence[pa.DataType]) -> None:
         self.keys = Keys(kinds)
         self.accumulators = Accumulators(node.partials)
         self.arrival = np.zeros(0, np.int64)
+        self.part = np.zeros(0, np.int64)
+        names = [key.name for key in node.keys]
+        self._part_keys = [names.index(name) for name in node.partition]
+        self._parts = Keys([kinds[at] for at in self._part_keys])
+        partials = [partial.name for partial in node.partials]
+        self._alive = partials.index(node.alive) if node.alive else -1
+        self.sent = Sent(node.partials) if node.emit.how == "changelog" else None
+        table = Slotted(self.keys.table, self._save, self._load)
+        more = self.accumulators.parts
+        self._state = Parts({"groups": table, "parts": Slotted(self._parts.table), **more})
         self._fit()
+
+    def _save(self, slots: Int64s) -> dict[str, pa.Array]:
+        own = {"arrival": pa.array(self.arrival[slots]), "part": pa.array(self.part[slots])}
+        if self.sent is not None:
+            own |= self.sent.saved(slots)
+        return own | self.accumulators.saved(slots)
+
+    def _load(self, slots: Int64s, rows: pa.RecordBatch) -> None:
+        self._fit()
+        self.arrival[slots] = rows.column("arrival").to_numpy()
+        self.part[slots] = rows.column("part").to_numpy()
+        if self.sent is not None:
+            self.sent.load(slots, rows)
+        self.accumulators.load(slots, rows)
 
     def _fit(self) -> None:
         capacity = self.keys.table.capacity
         if len(self.arrival) < capacity:
             self.arrival = enlarged(self.arrival, capacity)
+            self.part = enlarged(self.part, capacity)
             self.accumulators.grow(capacity)
+            if self.sent is not None:
+                self.sent.grow(capacity)
 
     def assign(self, rows: PartialRows, base: int) -> Int64s:
         """The slot of each row; new groups get the arrival number `base` + first row."""
         slots, made = self.keys.assign(rows)
         self._fit()
+        self.keys.table.touch(slots)
         if made.any():
             self.arrival[slots[made]] = np.iinfo(np.int64).max
             np.minimum.at(self.arrival, slots, base + rows.first)
+            if rows.parts is not None:
+                keys = [rows.keys[at] for at in self._part_keys]
+                self.part[slots] = self._parts.assign_keys(rows.parts, keys)[0]
         return slots
+
+    def alive(self, slots: Int64s) -> Bools:
+        """Whether rows are left in these groups; over append input they always are."""
+        if self._alive < 0:
+            return np.ones(len(slots), np.bool_)
+        return self.accumulators.columns[self._alive].capture(slots).values > 0
+
+    def empty(self, slots: Int64s) -> Int64s:
+        """Which of these groups have exactly as many rows taken away as came."""
+        if self._alive < 0:
+            return slots[:0]
+        return slots[self.accumulators.columns[self._alive].capture(slots).values == 0]
+
+    def left_of(self, lanes: Sequence[Lane]) -> Bools:
+        """Whether rows were left in groups when these values were captured."""
+        lane = lanes[self._alive]
+        there = lane.values > 0
+        return there if lane.valid is None else there & lane.valid
+
+    def free(self, slots: Int64s) -> None:
+        """Forget these groups."""
+        self.accumulators.clear(slots)
+        self.keys.table.free(slots)
 
     def size(self) -> StateSize:
         """What is held."""
         table = self.keys.table
-        held = table.nbytes + self.arrival.nbytes + self.accumulators.nbytes
+        held = table.nbytes + self._parts.table.nbytes + self.accumulators.nbytes
+        held += self.arrival.nbytes + self.part.nbytes
+        held += 0 if self.sent is None else self.sent.nbytes
         return StateSize(table.live, held)
 
 
 def merge_per_append(
-    accumulators: Accumulators, slots: Int64s, appends: Int64s, lanes: Sequence[Lane]
+    accumulators: Accumulators, slots: Int64s, appends: Int64s, lanes: Sequence[AnyLane]
 ) -> list[Lane]:
     """Merge row by row of each slot in order of appends; returns the slots' values after each row.
 
@@ -103,11 +170,11 @@ class Layout:
 
     def __init__(self, node: Aggregate) -> None:
         self.schema = pa.schema([arrow_field(c.name, c.type) for c in node.schema])
-        self._versioned = bool(node.emit.emit_version)
 
-    def rows(self, arrays: Sequence[pa.Array], versions: Int64s) -> pa.RecordBatch:
-        """A batch of these columns, the emit version last if the query asks for it."""
-        columns = [*arrays, pa.array(versions)] if self._versioned else list(arrays)
+    def rows(self, arrays: Sequence[pa.Array], last: Int64s) -> pa.RecordBatch:
+        """A batch of these columns; then `last`: the emit version if the query asks for it, or the
+        weights of a changelog."""
+        columns = [*arrays, pa.array(last)] if len(arrays) < len(self.schema) else list(arrays)
         fitting = [
             made if made.type.equals(f.type) else made.cast(f.type)
             for made, f in zip(columns, self.schema, strict=True)
@@ -121,6 +188,7 @@ class Changed:
     def __init__(self) -> None:
         self._parts: list[Int64s] = []
         self._count = 0
+        self._said = -1  # parts in the checkpoints; -1 = these do not know the present parts
 
     def add(self, slots: Int64s, live: int) -> None:
         """Note them; the notes never grow far beyond the number of groups."""
@@ -129,8 +197,28 @@ class Changed:
         if self._count > 2 * live + 10_000:
             self._parts = [np.unique(np.concatenate(self._parts))]
             self._count = len(self._parts[0])
+            self._said = -1
 
     def take(self) -> Int64s:
         """All of them once, and begin anew."""
         parts, self._parts, self._count = self._parts, [], 0
+        self._said = -1
         return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+
+    def changes(self, *, full: bool) -> StateDelta | None:
+        """The notes since the last call, or all (`engine.stateparts.Part`)."""
+        full = full or self._said < 0
+        parts = self._parts if full else self._parts[self._said :]
+        if not parts and not full:
+            return None
+        self._said = len(self._parts)
+        slots = np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+        return StateDelta({"slots": pa.record_batch({"slot": pa.array(slots)})}, {}, full)
+
+    def restore(self, deltas: Sequence[StateDelta]) -> None:
+        """All notes that count."""
+        self._parts = [
+            delta.tables["slots"].column("slot").to_numpy() for delta in since_full(deltas)
+        ]
+        self._count = sum(map(len, self._parts))
+        self._said = len(self._parts)

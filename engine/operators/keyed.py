@@ -11,12 +11,23 @@ from engine.keys import key_column
 from engine.operators.operator import Context
 from engine.operators.statement import Statement, tokens_in, with_tokens
 from engine.slots import Slots, SlotTable
+from engine.slotstate import Load, Save, Slotted
+from engine.stateparts import Parts, Saved
 
 
-class RowKeys:
-    """A slot per distinct key, found for every row of a batch."""
+class RowKeys(Saved):
+    """A slot per distinct key, found for every row of a batch.
 
-    def __init__(self, context: Context, source: pa.Schema, keys: tuple[str, ...]) -> None:
+    `beside`: how columns beside the table are kept in checkpoints.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        source: pa.Schema,
+        keys: tuple[str, ...],
+        beside: tuple[Save, Load] | None = None,
+    ) -> None:
         terms = [with_tokens(key) for key in keys]
         names = [f"k{at}" for at in range(len(terms))]
 
@@ -30,6 +41,8 @@ class RowKeys:
         )
         self._columns = [key_column(f.type) for f in list(self._statement.schema)[:-1]]
         self.table = SlotTable(self._columns)
+        slotted = Slotted(self.table, *beside) if beside else Slotted(self.table)
+        self._state = Parts({"table": slotted, "statement": self._statement})
 
     def assign(self, batch: Batch) -> tuple[Slots, Bools]:
         """Slot of each row, and whether the row is the first of a new key."""

@@ -8,9 +8,10 @@ import pyarrow as pa
 from engine.batch import Batch
 from engine.operators.operator import Plain
 from engine.operators.statement import rebatched
+from engine.stateparts import Fields, Saved
 
 
-class Limit(Plain):
+class Limit(Saved, Plain):
     """Skips `offset` rows, passes `count` (-1 = all)."""
 
     def __init__(self, source: pa.Schema, count: int, offset: int) -> None:
@@ -19,6 +20,7 @@ class Limit(Plain):
         self._skip = offset
         self._left = count
         self.done = count == 0
+        self._state = Fields(self, "_skip", "_left", "done")
 
     def push(self, port: int, batch: Batch) -> list[Batch]:
         """Pass what fits."""

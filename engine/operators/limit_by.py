@@ -11,11 +11,13 @@ from engine.operators.gather import Whole
 from engine.operators.keyed import RowKeys
 from engine.operators.operator import Budget, Context, Plain
 from engine.operators.statement import append_numbers, quoted, rebatched
+from engine.slots import Slots
 from engine.sql.logical import LimitBy as Node
 from engine.state import StateSize
+from engine.stateparts import Parts, Saved
 
 
-class LimitBy(Plain):
+class LimitBy(Saved, Plain):
     """Counts rows per key; per emission the counts begin anew with each append."""
 
     def __init__(self, context: Context, source: pa.Schema, node: Node) -> None:
@@ -25,9 +27,13 @@ class LimitBy(Plain):
         self._per_query = node.per_query
         self._context = context
         self._node = node
-        self._keys = RowKeys(context, source, tuple(quoted(key) for key in node.keys))
+        keys = tuple(quoted(key) for key in node.keys)
+        self._keys = RowKeys(context, source, keys, (self._save, self._load))
         self._passed = np.zeros(self._keys.table.capacity, np.int64)
         self._whole = Whole()
+        # Counts per emission are gone when it has passed.
+        kept = {"keys": self._keys} if self._per_query else {"whole": self._whole}
+        self._state = Parts(kept)
         self._budget = Budget(context.start)
 
     def push(self, port: int, batch: Batch) -> list[Batch]:
@@ -42,6 +48,7 @@ class LimitBy(Plain):
                 self._passed = enlarged(self._passed, self._keys.table.capacity)
             rank = rank + self._passed[slots[order]]
             np.add.at(self._passed, slots, 1)
+            self._keys.table.touch(slots)
             self._budget.check(self.held())
         else:
             appends = append_numbers(whole.borders).to_numpy().astype(np.int64)
@@ -53,6 +60,13 @@ class LimitBy(Plain):
             return [whole]
         ends = counted(kept)
         return [rebatched(whole, whole.rows.filter(pa.array(kept)), ends[whole.borders])]
+
+    def _save(self, slots: Slots) -> dict[str, pa.Array]:
+        return {"passed": pa.array(self._passed[slots])}
+
+    def _load(self, slots: Slots, rows: pa.RecordBatch) -> None:
+        self._passed = enlarged(self._passed, self._keys.table.capacity)
+        self._passed[slots] = rows.column("passed").to_numpy()
 
     def held(self) -> StateSize:
         """The counts."""

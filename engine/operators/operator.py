@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
 from engine.batch import Batch
+from engine.checkpoint import StateDelta
 from engine.clock import Clock
 from engine.duck import Session
 from engine.errors import Code, QueryFailed
 from engine.state import StateSize
 
 
-class Operator(Protocol):
+class Checkpointed(Protocol):
+    """An operator whose state can be kept in checkpoints."""
+
+    def changes(self, *, full: bool) -> StateDelta | None:
+        """What of its state changed since the last call (all of it if `full`); None = nothing.
+
+        Called between steps, on the flow thread; work grows with what changed, not with the state.
+        What is returned shares no memory that a later `push` writes to.
+        """
+        ...
+
+    def restore(self, deltas: Sequence[StateDelta]) -> None:
+        """Take the state that a base (`full`) and the changes after it describe, in order.
+
+        Called once, on a new operator, before anything else.
+        """
+        ...
+
+
+class Operator(Checkpointed, Protocol):
     """One node of a running graph. All methods are called on the flow thread, one at a time.
 
     Every method returns its output batches in order; each append (border) of an output batch is
@@ -83,6 +104,13 @@ class Plain:
     def held(self) -> StateSize:
         """No state."""
         return StateSize()
+
+    def changes(self, *, full: bool) -> StateDelta | None:
+        """No state."""
+        return None
+
+    def restore(self, deltas: Sequence[StateDelta]) -> None:
+        """No state."""
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -17,7 +17,8 @@ from engine.operators.statement import (
     tokens_in,
     with_tokens,
 )
-from engine.sql.logical import Named
+from engine.sql.plan_parts import Named
+from engine.stateparts import Fields, Saved
 from engine.types import arrow_type
 
 _IDENTIFIER = re.compile(r'"(?:[^"]|"")*"')
@@ -100,7 +101,7 @@ def split(layers: tuple[Layer, ...], source: pa.Schema) -> Split | None:
     return Split(passed, tuple(computed), tuple(named or [0]))
 
 
-class Project(Plain):
+class Project(Saved, Plain):
     """A chain of filters and projections; row order and borders are kept.
 
     `borders`: whether something above asks which append a row came from.
@@ -131,6 +132,18 @@ class Project(Plain):
             names = [column.name for column in layers[-1].columns]
             kinds = [source.field(at).type for at in self._pick]
             self.schema = pa.schema(list(zip(names, kinds, strict=True)))
+        self._state = Fields(self, "positions")
+
+    @property
+    def positions(self) -> list[int]:
+        """How far its random values are drawn (see `BorderedStatement.positions`)."""
+        return [0, 0] if self._statement is None else self._statement.positions
+
+    @positions.setter
+    def positions(self, numbers: list[int]) -> None:
+        """Go on from there."""
+        if self._statement is not None:
+            self._statement.positions = numbers
 
     def push(self, port: int, batch: Batch) -> list[Batch]:
         """Filter and project."""

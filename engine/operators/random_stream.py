@@ -51,6 +51,22 @@ class RandomRows:
         rows = int(ticks * self._node.interval_ms * self._node.eps / 1000)
         return min(rows, self._node.max_events) if self._node.max_events else rows
 
+    @property
+    def made(self) -> int:
+        """How many rows were made, before any filter."""
+        return self._made
+
+    def skip(self, count: int, positions: list[int]) -> None:
+        """So many rows were made before a checkpoint; `positions` as they were then."""
+        self._made = count
+        if self._project is not None:
+            self._project.positions = positions
+
+    @property
+    def positions(self) -> list[int]:
+        """How far random values above its rows are drawn; its own follow from the ordinals."""
+        return [0, 0] if self._project is None else self._project.positions
+
     def due_ms(self) -> int | None:
         """When the next row exists; None after the last."""
         if self.ended:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from engine.arrays import Bools, Int64s, Lane, column, fixed_array, fixed_lane
 from engine.batch import Batch
+from engine.checkpoint import StateDelta
 from engine.emit import Ticks, policy_of
 from engine.operators.cells import Cells
 from engine.operators.gather import Whole
@@ -20,8 +22,9 @@ from engine.operators.window_aggregate import WINDOW_END, WINDOW_START, mentions
 from engine.operators.window_output import WindowOutput, WindowRows
 from engine.operators.window_source import WindowSource, substream_keys
 from engine.sql.logical import Aggregate as Node
-from engine.sql.logical import WindowSpec
+from engine.sql.plan_parts import WindowSpec
 from engine.state import StateSize
+from engine.stateparts import Fields, Part, Parts, Saved, Small
 from engine.types import arrow_type
 from engine.windows.grid import length_ticks, milliseconds
 from engine.windows.session import Assigned, Session, SessionRows, Sessions
@@ -30,13 +33,14 @@ _CELL = "__cell"
 _SUBSTREAM = "__sub"
 
 
-class Predicates:
+class Predicates(Saved):
     """The start and end predicates of sessions, evaluated over whole batches."""
 
     def __init__(self, context: Context, source: pa.Schema, spec: WindowSpec) -> None:
         self._given = [sql for sql in (spec.start_predicate, spec.end_predicate) if sql]
         self._start, self._end = bool(spec.start_predicate), bool(spec.end_predicate)
         self._statement: Statement | None = None
+        self._state: Part = Parts({})
         if self._given:
             terms = ", ".join(f"coalesce(({with_tokens(sql)}), false)" for sql in self._given)
             self._statement = Statement(
@@ -46,6 +50,7 @@ class Predicates:
                 tokens=tokens_in(*self._given),
                 seed=context.start.seed,
             )
+            self._state = self._statement
 
     def run(self, batch: Batch) -> tuple[Bools | None, Bools | None]:
         """Where sessions may start, and where they end."""
@@ -107,16 +112,72 @@ class SessionAggregate:
         self._new = False
         self._rows = 0
         self.late_rows = 0
+        self._state = Parts(
+            {
+                "source": self._source,
+                "predicates": self._predicates,
+                "partials": self._partials,
+                "cells": self._cells,
+                "output": self._output,
+                "sessions": self._sessions,
+                "ended": Small(self._read_ended, self._load_ended),
+                "changed": Small(self._read_changed, self._load_changed),
+                "ticks": self._ticks,
+                "timeouts": self._timeouts,
+                "whole": self._whole,
+                "own": Fields(self, "_past", "_new", "_rows", "late_rows"),
+            }
+        )
+
+    # -- checkpoints ------------------------------------------------------------------------
+
+    def changes(self, *, full: bool) -> StateDelta | None:
+        """Groups, sessions and marks that changed (`Checkpointed`)."""
+        return self._state.changes(full=full)
+
+    def restore(self, deltas: Sequence[StateDelta]) -> None:
+        """Take the state that these describe."""
+        self._state.restore(deltas)
+        slots = self._cells.table.slots()
+        for number, slot in zip(self._cells.cell[slots].tolist(), slots.tolist(), strict=True):
+            self._slots.setdefault(number, []).append(slot)
+
+    def _read_ended(self) -> pa.RecordBatch | None:
+        if not self._ended:
+            return None
+        bounds = self._ended.values()
+        columns = {
+            "number": list(self._ended),
+            "start": [b.start for b in bounds],
+            "end": [b.end for b in bounds],
+            "append": [b.append for b in bounds],
+        }
+        return pa.record_batch({name: pa.array(v, pa.int64()) for name, v in columns.items()})
+
+    def _load_ended(self, rows: pa.RecordBatch) -> None:
+        columns = [each.to_pylist() for each in rows.columns]
+        self._ended = {n: _Bounds(*bounds) for n, *bounds in zip(*columns, strict=True)}
+
+    def _read_changed(self) -> pa.RecordBatch | None:
+        if not self._changed:
+            return None
+        return pa.record_batch({"slot": pa.array(sorted(self._changed), pa.int64())})
+
+    def _load_changed(self, rows: pa.RecordBatch) -> None:
+        self._changed = set(rows.column("slot").to_pylist())
 
     # -- input ------------------------------------------------------------------------------
 
     def push(self, port: int, batch: Batch) -> list[Batch]:
         """Assign sessions, merge, send those that ended."""
-        if self._policy.at != "append":
+        if self._policy.at == "tick":
             return self._take(batch)
+        # The slices of a large append are one emission: its sessions are in order among them.
         whole = self._whole.take(batch)
         if whole is None:
             return []
+        if self._policy.at == "close":
+            return self._take(whole)
         # What is shown of an open session depends on its last row: one append at a time.
         made: list[Batch] = []
         for begin, end in zip(whole.borders[:-1].tolist(), whole.borders[1:].tolist(), strict=True):

@@ -8,9 +8,10 @@ from engine.batch import ROW_APPEND, ROW_NUMBER, Batch
 from engine.operators.gather import Whole
 from engine.operators.operator import Context, Plain
 from engine.operators.statement import BorderedStatement, quoted, tokens_in, with_tokens
+from engine.stateparts import Parts, Saved
 
 
-class Sort(Plain):
+class Sort(Saved, Plain):
     """Rows of each append in the given order; equal ones in order of arrival."""
 
     def __init__(self, context: Context, source: pa.Schema, order: tuple[str, ...]) -> None:
@@ -33,6 +34,7 @@ class Sort(Plain):
             tokens=(*tokens_in(*order), ROW_NUMBER),
             seed=context.start.seed,
         )
+        self._state = Parts({"whole": self._whole, "statement": self._statement})
         self.schema = self._statement.schema
 
     def push(self, port: int, batch: Batch) -> list[Batch]:

@@ -11,7 +11,8 @@ import pyarrow as pa
 from engine.arrays import Int64s, record_batch
 from engine.batch import ROW_APPEND, ROW_NUMBER, Batch
 from engine.duck import Session
-from engine.sql.logical import Named
+from engine.sql.plan_parts import Named
+from engine.stateparts import Fields, Saved
 from engine.types import duckdb_type
 
 NOW_COLUMN = "__now_ms"
@@ -84,7 +85,7 @@ class _Numbers:
 _numbers = _Numbers()
 
 
-class Statement:
+class Statement(Saved):
     """One statement over batches of one schema plus hidden columns; for the flow thread.
 
     `extra`: hidden columns that the caller gives at each run; `tokens`: those that the step fills
@@ -108,6 +109,7 @@ class Statement:
         self._numbered_on = SEED_COLUMN in tokens
         self.first_row = 0  # number of the first row of the last run
         self._next_row = 0
+        self._state = Fields(self, "position")
         fields = list(source)
         for name, kind in (extra or {}).items():
             fields.append(pa.field(name, kind))
@@ -117,6 +119,16 @@ class Statement:
         self.schema = self._step.run(
             rows=pa.RecordBatch.from_pylist([], schema=self._source)
         ).schema
+
+    @property
+    def position(self) -> int:
+        """Number of the next row, where numbers go on from batch to batch; else 0."""
+        return self._next_row if self._numbered_on else 0
+
+    @position.setter
+    def position(self, number: int) -> None:
+        """Go on from there."""
+        self._next_row = number
 
     def run(
         self, rows: pa.RecordBatch, instant_ms: int, extra: tuple[pa.Array, ...] = ()
@@ -143,7 +155,7 @@ class Statement:
         self._step.close()
 
 
-class BorderedStatement:
+class BorderedStatement(Saved):
     """A statement that keeps row order and carries the borders of appends through.
 
     `sql` is called with the source's table name and the further columns (each begins with a
@@ -166,6 +178,7 @@ class BorderedStatement:
         self._seed = seed
         self._plain = self._prepare("")
         self._numbered: Statement | None = None
+        self._state = Fields(self, "positions")
         self.schema = self._plain.schema
 
     def _prepare(self, passed: str) -> Statement:
@@ -179,16 +192,33 @@ class BorderedStatement:
             seed=self._seed,
         )
 
+    @property
+    def positions(self) -> list[int]:
+        """The positions of the statement without borders, and of the one with them."""
+        numbered = self._numbered
+        return [self._plain.position, 0 if numbered is None else numbered.position]
+
+    @positions.setter
+    def positions(self, numbers: list[int]) -> None:
+        """Go on from there."""
+        self._plain.position = numbers[0]
+        if numbers[1]:
+            self._with_borders().position = numbers[1]
+
+    def _with_borders(self) -> Statement:
+        """The statement that carries borders, prepared when it is first wanted."""
+        if self._numbered is None:
+            self._numbered = self._prepare(f", {quoted(ROW_APPEND)}")
+        return self._numbered
+
     def run(self, batch: Batch, *, borders: bool = True) -> Batch:
         """The statement's rows of each append. `borders` False: nobody asks for them."""
         appends = len(batch.borders) - 1
         if appends <= 1 or not borders:
             rows = record_batch(self._plain.run(batch.rows, batch.instant_ms))
             return rebatched(batch, rows, np.array([0, rows.num_rows]))
-        if self._numbered is None:
-            self._numbered = self._prepare(f", {quoted(ROW_APPEND)}")
         extra = (append_numbers(batch.borders),)
-        rows = record_batch(self._numbered.run(batch.rows, batch.instant_ms, extra))
+        rows = record_batch(self._with_borders().run(batch.rows, batch.instant_ms, extra))
         numbers = rows.column(rows.num_columns - 1).to_numpy()
         kept = pa.RecordBatch.from_arrays(rows.columns[:-1], schema=self.schema)
         return rebatched(batch, kept, borders_of(numbers, appends))
@@ -202,4 +232,10 @@ class BorderedStatement:
 
 def rebatched(batch: Batch, rows: pa.RecordBatch, borders: Int64s) -> Batch:
     """Other rows of the same step."""
-    return Batch(rows, batch.instant_ms, borders, batch.backfill, batch.continues)
+    newest = batch.newest if len(borders) == len(batch.borders) else _all(batch.newest)
+    return Batch(rows, batch.instant_ms, borders, batch.backfill, batch.continues, newest)
+
+
+def _all(newest: Int64s | None) -> Int64s | None:
+    """Of appends that became one."""
+    return newest.max(keepdims=True) if newest is not None and len(newest) else None

@@ -5,15 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Int64s
+from engine.stateparts import Arrays, Fields, Parts, Saved
 
 
-class Timeouts:
+class Timeouts(Saved):
     """The instant of the last row of every substream; interval 0 = never."""
 
     def __init__(self, interval_ms: int) -> None:
         self._interval = interval_ms
         self._seen = np.zeros(1, np.int64)
         self._due: int | None = None
+        seen = Arrays(lambda: (self._seen,), self._load)
+        self._state = Parts({"seen": seen, "own": Fields(self, "_due")})
+
+    def _load(self, arrays: list[Int64s]) -> None:
+        self._seen = arrays[0]
 
     def rows(self, substreams: Int64s | None, count: int, instant_ms: int) -> None:
         """Rows came in these substreams (None = the only one) of `count`."""

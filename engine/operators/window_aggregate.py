@@ -18,8 +18,9 @@ from engine.operators.timeout import Timeouts
 from engine.operators.window_output import WindowOutput, WindowRows
 from engine.operators.window_source import WindowSource, substream_keys, without
 from engine.sql.logical import Aggregate as Node
-from engine.sql.logical import WindowSpec
+from engine.sql.plan_parts import WindowSpec
 from engine.state import StateSize
+from engine.stateparts import Arrays, Fields, Parts, Saved
 from engine.types import arrow_type
 from engine.watermark import BEGINNING, NO_MOVES, Moves, Watermarks
 from engine.windows import hop, tumble
@@ -40,7 +41,7 @@ def mentions_window(node: Node) -> bool:
     return any(f'"{WINDOW_START}"' in sql or f'"{WINDOW_END}"' in sql for sql in parts)
 
 
-class WindowAggregate:
+class WindowAggregate(Saved):
     """State is kept per pane and merged into windows when they are sent, if the aggregates allow
     it and no one asks for single changes; else per window, each row going to all of its windows.
     """
@@ -81,6 +82,24 @@ class WindowAggregate:
         self._new = False
         self._rows = 0
         self.late_rows = 0
+        self._state = Parts(
+            {
+                "source": self._source,
+                "partials": self._partials,
+                "cells": self._cells,
+                "output": self._output,
+                "marks": self._marks,
+                "sent": Arrays(lambda: (self._sent,), self._load_sent, BEGINNING),
+                "ticks": self._ticks,
+                "timeouts": self._timeouts,
+                "changed": self._changed,
+                "whole": self._whole,
+                "own": Fields(self, "_past", "_new", "_rows", "late_rows"),
+            }
+        )
+
+    def _load_sent(self, arrays: list[Int64s]) -> None:
+        self._sent = arrays[0]
 
     def _prepare(self, context: Context, source: pa.Schema, node: Node) -> PartialStatement:
         by: tuple[str, ...] = (_CELL,)
@@ -135,9 +154,13 @@ class WindowAggregate:
             known = None if substreams is None else substreams[valid]
         if self._past:
             self._marks.track(seen, known)
+            if batch.newest is not None and known is None:
+                self._marks.track(batch.newest, None)
             late, moves = np.zeros(len(seen), np.bool_), NO_MOVES
         elif known is None:
-            late, moves = self._marks.observe(seen, borders, continues=batch.continues)
+            late, moves = self._marks.observe(
+                seen, borders, continues=batch.continues, newest=batch.newest
+            )
         else:
             late, moves = self._marks.observe_substreams(
                 seen, known, borders, continues=batch.continues

@@ -11,7 +11,8 @@ from engine.operators.operator import Context, Plain
 from engine.operators.session_aggregate import Predicates
 from engine.operators.statement import append_numbers, rebatched
 from engine.operators.window_source import WindowSource
-from engine.sql.logical import WindowSpec
+from engine.sql.plan_parts import WindowSpec
+from engine.stateparts import Parts, Saved
 from engine.types import arrow_type
 from engine.windows import hop, tumble
 from engine.windows.session import SessionRows, Sessions
@@ -50,7 +51,7 @@ class WindowAssign(Plain):
         return [rebatched(batch, made, borders)]
 
 
-class SessionAssign(Plain):
+class SessionAssign(Saved, Plain):
     """Session windows: the bounds as they are known when the row comes."""
 
     def __init__(self, context: Context, source: pa.Schema, spec: WindowSpec) -> None:
@@ -58,6 +59,7 @@ class SessionAssign(Plain):
         self._sessions = Sessions(spec, 0)
         self._predicates = Predicates(context, source, spec)
         self._source = WindowSource(context, source, spec)
+        self._state = Parts({"sessions": self._sessions, "predicates": self._predicates})
         self.schema = _widened(source, arrow_type(spec.time_type))
 
     def push(self, port: int, batch: Batch) -> list[Batch]:

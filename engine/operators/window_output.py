@@ -14,6 +14,7 @@ from engine.operators.groups import Keys, Layout
 from engine.operators.statement import borders_of
 from engine.sql.logical import Aggregate
 from engine.state import Accumulators
+from engine.stateparts import Saved
 from engine.types import arrow_type
 
 
@@ -29,7 +30,7 @@ class WindowRows:
     appends: Int64s
 
 
-class WindowOutput:
+class WindowOutput(Saved):
     """Makes output batches of window groups and numbers the emissions."""
 
     def __init__(self, node: Aggregate) -> None:
@@ -37,16 +38,23 @@ class WindowOutput:
         self._layout = Layout(node)
         self._time = arrow_type(node.window.time_type)
         self._per_window = node.emit.when == "close"
+        names = [partial.name for partial in node.partials]
+        gone = node.alive and not node.partition
+        self._alive = names.index(node.alive) if gone else -1
         self._versions = Versions()
+        self._state = self._versions
         self.schema = self._layout.schema
 
     def send(
         self, rows: WindowRows, keys: Keys, accumulators: Accumulators, instant_ms: int
     ) -> list[Batch]:
-        """One batch; every append of it is one emission."""
-        if not len(rows.keys):
-            return []
+        """One batch; every append of it is one emission. Groups of a changelog of which nothing
+        is left are not sent."""
         order = np.lexsort((rows.arrival, rows.starts, rows.ends, rows.appends))
+        if self._alive >= 0:
+            order = order[rows.lanes[self._alive].values[order] > 0]
+        if not len(order):
+            return []
         sent, append = np.unique(rows.appends[order], return_inverse=True)
         starts, ends = rows.starts[order], rows.ends[order]
         arrays = keys.arrays(rows.keys[order])

@@ -9,12 +9,14 @@ from engine.arrays import Bools, Int64s, column, counted, fixed_lane
 from engine.batch import Batch
 from engine.operators.keyed import RowKeys
 from engine.operators.operator import Context
-from engine.sql.logical import Aggregate, WindowSpec
+from engine.sql.logical import Aggregate
+from engine.sql.plan_parts import WindowSpec
+from engine.stateparts import Parts, Saved
 from engine.types import arrow_type
 from engine.windows.grid import ticks_of_ms
 
 
-class WindowSource:
+class WindowSource(Saved):
     """Times and substreams of rows as they leave the source, before any filter."""
 
     def __init__(
@@ -24,6 +26,7 @@ class WindowSource:
         self._spec = spec
         self._kind = arrow_type(spec.time_type)
         self._substreams = RowKeys(context, source, substream) if substream else None
+        self._state = Parts({"keys": self._substreams} if self._substreams else {})
 
     @property
     def partitioned(self) -> bool:

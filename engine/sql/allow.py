@@ -127,7 +127,8 @@ def _check_call(call: Call) -> None:
             raise SqlError(message, Code.UNKNOWN_FUNCTION)
         return
     known = (
-        name in STREAM_ONLY_FUNCTIONS
+        bool(call.args.get("user"))
+        or name in STREAM_ONLY_FUNCTIONS
         or name in ENGINE_FUNCTIONS
         or scalar(name) is not None
         or find_aggregate(name) is not None

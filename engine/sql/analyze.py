@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.protocol import Analysis, AnalyzedColumn
+from engine.sql import durable
 from engine.sql import statements as st
 from engine.sql.context import Item
 from engine.sql.relations import Facts, Read
@@ -11,10 +12,12 @@ _TYPES: dict[type, str] = {
     st.Select: "SELECT",
     st.CreateStream: "CREATE",
     st.CreateView: "CREATE",
+    st.CreateFunction: "CREATE",
     st.Drop: "DROP",
     st.Rename: "RENAME",
     st.Truncate: "TRUNCATE",
     st.Alter: "ALTER",
+    st.Delete: "DELETE",
     st.Insert: "INSERT",
     st.Show: "SHOW",
     st.ShowCreate: "SHOW",
@@ -22,6 +25,12 @@ _TYPES: dict[type, str] = {
     st.Explain: "EXPLAIN",
     st.KillQuery: "KILL",
     st.Use: "USE",
+    durable.CreateMaterializedView: "CREATE",
+    durable.AlterView: "ALTER",
+    durable.ControlView: "SYSTEM",
+    durable.Subscribe: "SUBSCRIBE",
+    durable.Recover: "RECOVER",
+    durable.Unsubscribe: "UNSUBSCRIBE",
 }
 
 

@@ -8,14 +8,29 @@ from engine.protocol import Definition
 from engine.sql.context import Context
 from engine.sql.definitions import no_catalog
 from engine.sql.expressions import Binder
-from engine.sql.logical import BoundedQuery, Column
+from engine.sql.keyed import DELTA_MODES
+from engine.sql.logical import BoundedQuery
 from engine.sql.names import ColumnScope, Names
+from engine.sql.plan_parts import Column
 from engine.sql.relations import Facts, Field, quoted
 from engine.sql.statements import Show
 from engine.sql.values import text_literal
 from engine.types import STRING
 
-_DESCRIBE = ("name", "type", "default_type", "default_expression", "comment")
+_SHOWN = {
+    "streams": ("stream", "random_stream", "view", "materialized_view"),
+    "views": ("view", "materialized_view"),
+    "functions": ("function",),
+}
+_DESCRIBE = (
+    "name",
+    "type",
+    "default_type",
+    "default_expression",
+    "comment",
+    "codec_expression",
+    "ttl_expression",
+)
 
 
 def _rows(names: Sequence[str], rows: Sequence[Sequence[str]], where: str = "") -> BoundedQuery:
@@ -39,17 +54,24 @@ def lines(name: str, texts: Sequence[str]) -> BoundedQuery:
     return _rows((name,), [(text,) for text in texts])
 
 
-def describe(columns: Sequence[tuple[str, str, str, str, str]]) -> BoundedQuery:
-    """Name, type, default_type, default_expression, comment."""
-    return _rows(_DESCRIBE, columns)
+def describe(columns: Sequence[tuple[str, ...]]) -> BoundedQuery:
+    """Name, type, default_type, default_expression, comment, codec, TTL; the last may be left
+    out."""
+    blanks = ("",) * len(_DESCRIBE)
+    return _rows(_DESCRIBE, [(*row, *blanks[len(row) :]) for row in columns])
 
 
 def describe_definition(definition: Definition) -> BoundedQuery:
     """The columns of a stream, `_tp_time` included, or of a view."""
-    rows = [
-        (c.name, c.type, c.kind if c.default else "", c.default, c.comment)
+    rows: list[tuple[str, ...]] = [
+        (
+            *(c.name, c.type, c.kind if c.default else "", c.default, c.comment),
+            *(c.codec, c.ttl_expression),
+        )
         for c in definition.columns
     ]
+    if definition.mode in DELTA_MODES and definition.kind != "view":
+        rows.append(("_tp_delta", "int8", "default", "1", ""))
     if definition.kind != "view" and all(c.name != "_tp_time" for c in definition.columns):
         default = definition.event_time_column or "now64(3, 'UTC')"
         rows.append(("_tp_time", "datetime64(3, 'UTC')", "default", default, ""))
@@ -58,8 +80,8 @@ def describe_definition(definition: Definition) -> BoundedQuery:
 
 def show(statement: Show, definitions: Iterable[Definition]) -> BoundedQuery:
     """Names, in order; LIKE and WHERE see the column `name`."""
-    only_views = statement.kind == "views"
-    names = sorted(d.name for d in definitions if not only_views or d.kind == "view")
+    kinds = _SHOWN[statement.kind]
+    names = sorted(d.name for d in definitions if d.kind in kinds)
     where = ""
     if statement.like:
         negated = "NOT " if statement.negated else ""

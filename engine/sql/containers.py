@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, cast
 from sqlglot import exp
 
 from engine.errors import Code, SqlError
-from engine.functions.build import wrapped
+from engine.functions.build import as_bigint, wrapped
 from engine.functions.casts import cast_sql
+from engine.functions.comparing import matched
 from engine.functions.table import Arg
 from engine.sql import operators
 from engine.sql.relations import quoted
@@ -51,7 +52,8 @@ def bind_map(binder: Binder, node: exp.Expr) -> Arg:
     """`{k: v}`."""
     items = [binder.bind(item) for item in node.expressions]
     if not items:
-        raise SqlError("an empty map has no type; use cast(..., 'map(K, V)')", Code.BAD_ARGUMENTS)
+        nothing = DataType("nothing")
+        return Arg("MAP {}", map_of(nothing, nothing))
     key, value = common_type(items[::2]), common_type(items[1::2])
     keys = ", ".join(in_type(item, key) for item in items[::2])
     values = ", ".join(in_type(item, value) for item in items[1::2])
@@ -64,7 +66,7 @@ def bind_bracket(binder: Binder, node: exp.Expr) -> Arg:
     index = binder.bind(node.expressions[0])
     inner = this.type.inner
     if inner.name == "map":
-        key = in_type(operators.matched(Arg("", inner.args[0]), index)[1], inner.args[0])
+        key = in_type(matched(Arg("", inner.args[0]), index)[1], inner.args[0])
         return _or_default(f"{wrapped(this.sql)}[{key}]", inner.args[1], this)
     if inner.name == "tuple":
         return field_of(this, str(index.constant))
@@ -72,7 +74,8 @@ def bind_bracket(binder: Binder, node: exp.Expr) -> Arg:
         if not index.type.is_integer:
             message = f"an array's index is an integer, not {index.type}"
             raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
-        return _or_default(f"{wrapped(this.sql)}[{index.sql}]", inner.args[0], this)
+        place = index.sql if isinstance(index.constant, int) else as_bigint(index)
+        return _or_default(f"{wrapped(this.sql)}[{place}]", inner.args[0], this)
     raise SqlError(f"{this.type} has no elements", Code.ILLEGAL_TYPE_OF_ARGUMENT)
 
 

@@ -11,6 +11,7 @@ from engine.errors import Code, SqlError
 from engine.functions.table import Arg
 from engine.protocol import Definition
 from engine.sql.relations import Facts, Field, Relation
+from engine.udf.definition import Functions, no_functions
 
 Catalog = Callable[[str], Definition | None]
 # Views in views, CTEs in CTEs and subqueries; bounds the recursion of the binder.
@@ -29,10 +30,11 @@ class Item:
 
 @dataclass(slots=True)
 class Budget:
-    """Sources and reads bound so far, over the whole statement."""
+    """Sources, reads and calls of user functions bound so far, over the whole statement."""
 
     sources: int = 0
     reads: int = 0
+    calls: int = 0
     sites: dict[int, int] = field(default_factory=dict)
     subqueries: dict[tuple[object, ...], tuple[exp.Expr, Arg]] = field(default_factory=dict)
 
@@ -53,6 +55,7 @@ class Context:
     views: tuple[str, ...] = ()
     depth: int = 0
     budget: Budget = field(default_factory=Budget)
+    functions: Functions = no_functions
 
     def deeper(self, *, bounded: bool | None = None) -> Context:
         """The context of a subquery."""

@@ -16,8 +16,18 @@ from engine.schema import StoredColumn, StoredSchema
 from engine.sql import statements as st
 from engine.sql.context import Context
 from engine.sql.expressions import Binder
-from engine.sql.logical import Named
-from engine.sql.names import ColumnScope, Names, holds_aggregate
+from engine.sql.keyed import (
+    DELTA,
+    DELTA_MODES,
+    MODES,
+    MUTABLE,
+    MUTABLE_ENGINE,
+    TP_DELTA,
+    check_keyed,
+    key_names,
+)
+from engine.sql.names import ColumnScope, Names, holds_aggregate, holds_column
+from engine.sql.plan_parts import Column, Named
 from engine.sql.relations import Facts, Field, quoted
 from engine.sql.settings import STREAM_SETTINGS, check_settings, number_setting
 from engine.sql.statements import parse_expression
@@ -26,6 +36,7 @@ from engine.types import (
     DATETIME64_3_UTC,
     DataType,
     duckdb_type,
+    integer_range,
     quote_name,
     quote_text,
     zero_sql,
@@ -34,7 +45,7 @@ from engine.types import (
 COLUMNS_MAX = 1024
 NAME_CHARS_MAX = 256
 _RESERVED = frozenset(("_tp_delta", "_tp_sn", "_tp_append_time", "_tp_shard"))
-_MODES = ("append", "changelog", "changelog_kv", "versioned_kv")
+_TP_TIME = Column(TP_TIME, DATETIME64_3_UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class BoundColumn:
     type: DataType
     expression: exp.Expr | None
     kind: str
+    stored: str = ""
 
     @property
     def alias(self) -> bool:
@@ -62,6 +74,9 @@ def _bind_columns(columns: tuple[ColumnDef, ...]) -> tuple[BoundColumn, ...]:
     found: list[BoundColumn] = []
     for column in columns:
         expression = parse_expression(column.default) if column.default else None
+        if expression is not None and holds_aggregate(expression):
+            message = f"the default of {column.name} holds an aggregate"
+            raise SqlError(message, Code.BAD_ARGUMENTS)
         if column.type:
             t = parse_type(column.type)
         elif expression is not None:
@@ -69,7 +84,7 @@ def _bind_columns(columns: tuple[ColumnDef, ...]) -> tuple[BoundColumn, ...]:
             t = _binder(fields).bind(expression).type
         else:
             raise SqlError(f"column {column.name} has neither type nor default")
-        found.append(BoundColumn(column.name, t, expression, column.kind))
+        found.append(BoundColumn(column.name, t, expression, column.kind, column.stored))
     return tuple(found)
 
 
@@ -78,9 +93,40 @@ def bind_columns(definition: Definition) -> tuple[BoundColumn, ...]:
     return _bind_columns(definition.columns)
 
 
+def stored_columns(definition: Definition) -> tuple[Column, ...]:
+    """What is stored of a row: the declared columns, the weight in a changelog, the event time."""
+    columns = [Column(c.name, c.type, c.stored) for c in bind_columns(definition) if not c.alias]
+    names = {c.name for c in columns}
+    reserved = [DELTA] if definition.mode in DELTA_MODES else []
+    return (*columns, *(c for c in (*reserved, _TP_TIME) if c.name not in names))
+
+
+def is_added(stored: str) -> bool:
+    """Whether a column of this stored name was added after the stream was created."""
+    return stored.startswith("__")
+
+
 def _binder(fields: tuple[Field, ...]) -> Binder:
     context = Context(no_catalog, Facts())
     return Binder(ColumnScope(Names(fields, {}), context))
+
+
+def stored_binder(definition: Definition) -> Binder:
+    """Binds expressions over stored rows as they lie in files, under their stored names."""
+    fields = {
+        c.name: Field(c.name, c.type, quoted(c.stored or c.name))
+        for c in stored_columns(definition)
+    }
+    for column in bind_columns(definition):
+        if column.alias or column.type.is_nullable or not is_added(column.stored):
+            continue
+        held = fields[column.name]
+        sql = zero_sql(column.type)
+        if column.expression is not None:
+            sql = _binder(tuple(fields.values())).bind(column.expression).sql
+        made = f"coalesce({held.sql}, CAST({sql} AS {duckdb_type(column.type)}))"
+        fields[column.name] = Field(column.name, column.type, made)
+    return _binder(tuple(fields.values()))
 
 
 def stored_schema(definition: Definition) -> StoredSchema:
@@ -96,9 +142,13 @@ def stored_schema(definition: Definition) -> StoredSchema:
             continue
         others = tuple(f for f in fields if f.name != column.name)
         sql = _default_sql(column, others)
-        stored.append(StoredColumn(column.name, column.type, sql, column.kind == "materialized"))
-    if all(c.name != "_tp_time" for c in stored):
-        stored.append(StoredColumn("_tp_time", DATETIME64_3_UTC))
+        computed = column.kind == "materialized"
+        stored.append(StoredColumn(column.name, column.type, sql, computed, column.stored))
+    declared = {c.name for c in stored}
+    for column in stored_columns(definition):
+        if column.name not in declared:
+            one = "CAST(1 AS TINYINT)" if column.name == TP_DELTA else ""
+            stored.append(StoredColumn(column.name, column.type, one))
     name, event_sql = _event_time(definition, fields)
     return StoredSchema(tuple(stored), name, event_sql)
 
@@ -106,8 +156,6 @@ def stored_schema(definition: Definition) -> StoredSchema:
 def _default_sql(column: BoundColumn, others: tuple[Field, ...]) -> str:
     if column.expression is None:
         return ""
-    if holds_aggregate(column.expression):
-        raise SqlError(f"the default of {column.name} holds an aggregate", Code.BAD_ARGUMENTS)
     bound = _binder(others).bind(column.expression)
     sql = converted(bound.sql, bound.type, column.type, bound.constant)
     if not column.type.is_nullable:
@@ -176,19 +224,23 @@ def _keep(ttl: str) -> exp.Expr | None:
 
 def keep_predicate(definition: Definition) -> exp.Expr | None:
     """The condition under which a row is still there; None without a TTL."""
-    found = _keep(definition.ttl_expression)
+    found = _keep(definition.ttl_expression or _ttl_of_settings(definition))
     return None if found is None else found.copy()
+
+
+def _ttl_of_settings(definition: Definition) -> str:
+    """`ttl_seconds` of a mutable stream as a TTL: so long after `ttl_column`, or `_tp_time`."""
+    seconds = number_setting(definition.settings, "ttl_seconds", 0)
+    if definition.mode != MUTABLE or seconds <= 0:
+        return ""
+    column = definition.settings.get("ttl_column", "").strip("`") or TP_TIME
+    return f"{quote_name(column)} + INTERVAL {seconds} SECOND"
 
 
 def keep_sql(definition: Definition) -> str:
     """`keep_predicate` as DuckDB SQL over the stored columns, '' without a TTL."""
     condition = keep_predicate(definition)
-    if condition is None:
-        return ""
-    fields = [Field(c.name, c.type, quoted(c.name)) for c in bind_columns(definition)]
-    if all(f.name != "_tp_time" for f in fields):
-        fields.append(Field("_tp_time", DATETIME64_3_UTC, quoted("_tp_time")))
-    return _binder(tuple(fields)).condition(condition)
+    return "" if condition is None else stored_binder(definition).condition(condition)
 
 
 # -- CREATE to Definition ------------------------------------------------------------------------
@@ -198,9 +250,7 @@ def from_create(statement: st.CreateStream) -> Definition:
     """The definition that CREATE [RANDOM] STREAM means; ids, times and callers are the engine's."""
     check_settings(statement.settings, STREAM_SETTINGS, "a stream")
     given = statement.settings
-    mode = given.get("mode", "append").lower()
-    if mode not in _MODES:
-        raise SqlError(f"stream mode {mode[:40]} does not exist", Code.BAD_ARGUMENTS)
+    mode = MUTABLE if statement.mutable else given.get("mode", "append").lower()
     kind = cast("Literal['stream', 'random_stream']", statement.kind)
     columns = tuple(replace_type(column) for column in statement.columns)
     options = {"if_not_exists": True} if statement.if_not_exists else {}
@@ -210,6 +260,7 @@ def from_create(statement: st.CreateStream) -> Definition:
         kind=kind,
         columns=columns,
         mode=mode,
+        engine=MUTABLE_ENGINE if statement.mutable else "Stream",
         primary_key=", ".join(statement.primary_key),
         event_time_column=given.get("event_time_column", ""),
         event_time_timezone=given.get("event_time_timezone", "UTC"),
@@ -217,7 +268,7 @@ def from_create(statement: st.CreateStream) -> Definition:
         logstore_retention_ms=number_setting(given, "logstore_retention_ms", 604800000),
         ttl_expression=statement.ttl,
         description=statement.comment,
-        settings=dict(given),
+        settings={k: v for k, v in given.items() if k != "mode"},
         options=options,
     )
     return check_definition(definition)
@@ -254,10 +305,13 @@ def check_definition(definition: Definition) -> Definition:
         if _is_reserved(column.name):
             raise SqlError(f"column name {column.name} is reserved", Code.BAD_ARGUMENTS)
         seen.add(column.name.lower())
-    _check_mode(definition)
+    definition = _with_mode(definition)
     bound = bind_columns(definition)
+    if definition.kind == "stream":
+        check_keyed(definition, {c.name: c.type for c in stored_columns(definition)})
     for column in bound:
         _check_type(definition, column)
+        _check_default(column)
     _check_row_expressions(definition, bound)
     columns = tuple(
         _with_type(column, found) for column, found in zip(definition.columns, bound, strict=True)
@@ -269,6 +323,20 @@ def check_definition(definition: Definition) -> Definition:
         stored_schema(definition)
     keep_sql(definition)
     return msgspec.structs.replace(definition, create_query=create_query(definition))
+
+
+def _check_default(column: BoundColumn) -> None:
+    """SqlError 69 for a constant default that the column could not hold; a cast would wrap it."""
+    t = column.type
+    if column.expression is None or not t.is_integer or holds_column(column.expression):
+        return
+    value = _binder(()).bind(column.expression).constant
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    low, high = integer_range(t)
+    if not low <= value <= high or value != int(value):
+        message = f"the default {value} of column {column.name} is no value of {t}"
+        raise SqlError(message, Code.ARGUMENT_OUT_OF_BOUND)
 
 
 def _is_reserved(name: str) -> bool:
@@ -324,17 +392,20 @@ def _check_row_expressions(definition: Definition, columns: tuple[BoundColumn, .
             raise SqlError(message, Code.BAD_ARGUMENTS)
 
 
-def _check_mode(definition: Definition) -> None:
-    if definition.engine not in ("Stream", "") or definition.mode != "append":
-        what = definition.engine if definition.engine not in ("Stream", "") else definition.mode
-        if definition.mode.endswith("_kv") and not definition.primary_key:
-            message = f"a {definition.mode} stream needs a primary key"
-            raise SqlError(message, Code.BAD_ARGUMENTS)
+def _with_mode(definition: Definition) -> Definition:
+    """The definition with the mode that its engine means; SqlError 36 for an unknown one."""
+    if definition.engine == MUTABLE_ENGINE:
+        return msgspec.structs.replace(definition, mode=MUTABLE)
+    if definition.mode not in MODES or definition.engine not in ("Stream", ""):
         message = (
-            f"{what} streams are not supported yet: use an append stream and read the last row of "
-            "each key by latest(column) ... GROUP BY key"
+            f"stream mode {definition.mode[:40]} does not exist: it is one of {', '.join(MODES)}, "
+            "and CREATE MUTABLE STREAM makes a mutable one"
         )
-        raise SqlError(message, Code.NOT_IMPLEMENTED)
+        raise SqlError(message, Code.BAD_ARGUMENTS)
+    if definition.kind == "random_stream" and definition.mode != "append":
+        message = f"{definition.name} is a random stream, whose rows are generated: it has no mode"
+        raise SqlError(message, Code.BAD_ARGUMENTS)
+    return definition
 
 
 def _with_type(column: ColumnDef, bound: BoundColumn) -> ColumnDef:
@@ -360,11 +431,16 @@ def create_query(definition: Definition) -> str:
     if definition.kind == "view":
         comment = f" COMMENT {quote_text(definition.description)}" if definition.description else ""
         return f"CREATE VIEW {name} AS {definition.query}{comment}"
+    if definition.kind == "materialized_view":
+        return _create_materialized(definition, name)
     modifier = "RANDOM " if definition.kind == "random_stream" else ""
+    if definition.mode == MUTABLE:
+        modifier = "MUTABLE "
     columns = ",\n".join(f"  {_column_text(c)}" for c in definition.columns)
     parts = [f"CREATE {modifier}STREAM {name}\n(\n{columns}\n)"]
     if definition.primary_key:
-        parts.append(f"PRIMARY KEY ({definition.primary_key})")
+        keys = ", ".join(map(quote_name, key_names(definition.primary_key)))
+        parts.append(f"PRIMARY KEY ({keys})")
     if definition.ttl_expression:
         parts.append(f"TTL {definition.ttl_expression}")
     if definition.description:
@@ -374,6 +450,13 @@ def create_query(definition: Definition) -> str:
         pairs = ", ".join(f"{key} = {value}" for key, value in settings.items())
         parts.append(f"SETTINGS {pairs}")
     return "\n".join(parts)
+
+
+def _create_materialized(definition: Definition, name: str) -> str:
+    into = definition.options.get("into")
+    target = f" INTO {quote_name(str(into))}" if into else ""
+    comment = f" COMMENT {quote_text(definition.description)}" if definition.description else ""
+    return f"CREATE MATERIALIZED VIEW {name}{target} AS {definition.query}{comment}"
 
 
 def _column_text(column: ColumnDef) -> str:
@@ -392,7 +475,7 @@ def _column_text(column: ColumnDef) -> str:
 
 def _settings_of(definition: Definition) -> dict[str, str]:
     held = dict(definition.settings)
-    if definition.mode != "append":
+    if definition.mode not in ("append", MUTABLE):
         held["mode"] = definition.mode
     if definition.event_time_column:
         held["event_time_column"] = definition.event_time_column

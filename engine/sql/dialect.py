@@ -44,6 +44,8 @@ _RESERVED = (
 )
 _TOKEN_OF = {"AS": T.ALIAS}
 # Reserved words that are names where a name or an operand must stand: nothing else begins so there.
+# What may go on with the number of an interval: `interval rand() % 100 second`.
+_ARITHMETIC = frozenset((T.MOD, T.STAR, T.SLASH, T.PLUS, T.DASH))
 _NAME_TOKENS = frozenset((T.ASC, T.DESC, T.END, T.INTERVAL, T.OFFSET, T.SETTINGS, T.THEN))
 # Words that end an expression or a source: never an alias unless AS stands before them.
 _CLAUSES = """
@@ -239,6 +241,10 @@ class ExpressionParser(parser.Parser):
         else:
             value = self._parse_paren() or self._parse_function_call() or self._parse_reference()
         unit = _unit(self._curr.text) if value is not None else None
+        if value is not None and unit is None and self._curr.token_type in _ARITHMETIC:
+            self._retreat(index + 1)
+            value = self._parse_term()
+            unit = _unit(self._curr.text) if value is not None else None
         if value is None or unit is None:
             self._retreat(index)
             if value is None or self._next.token_type == T.DASH:

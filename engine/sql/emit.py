@@ -8,8 +8,8 @@ from sqlglot import exp
 
 from engine.errors import Code, SqlError
 from engine.sql.context import Context
-from engine.sql.logical import EmitSpec, Named, Span, WindowSpec
 from engine.sql.nodes import Call, Duration, EmitClause
+from engine.sql.plan_parts import EmitSpec, Named, Span, WindowSpec
 from engine.sql.relations import Field
 from engine.sql.settings import number_setting
 from engine.sql.times import MONTHS, span_ms
@@ -41,12 +41,12 @@ class LastRewrite:
 def resolve_emit(
     clause: EmitClause | None, shape: Shape, *, implied_window: bool = False
 ) -> EmitSpec | None:
-    """The policy of an aggregation; None for a tail.
+    """The policy of an aggregation; None for a tail. SqlError 80 for a clause that does not fit.
 
-    Raises SqlError 80 for a clause that does not fit, 48 for policies that are not built.
+    Of EMIT AFTER SESSION CLOSE and AFTER KEY EXPIRE the expressions are bound elsewhere
+    (`engine.sql.key_session`).
     """
     clause = clause or EmitClause()
-    _refuse_later(clause)
     if not shape.aggregated:
         return _tail(clause)
     if shape.windowed or implied_window:
@@ -54,17 +54,11 @@ def resolve_emit(
     return _global(clause)
 
 
-def _refuse_later(clause: EmitClause) -> None:
-    for present, words in (
-        (clause.changelog, "EMIT CHANGELOG"),
-        (clause.per_event, "EMIT PER EVENT"),
-        (bool(clause.span), f"EMIT AFTER {clause.span}"),
-    ):
-        if present:
-            raise SqlError(f"{words} is not supported yet", Code.NOT_IMPLEMENTED)
-
-
 def _tail(clause: EmitClause) -> None:
+    if clause.per_event or clause.span:
+        words = f"AFTER {clause.span}" if clause.span else "PER EVENT"
+        message = f"EMIT {words} belongs to global aggregations"
+        raise SqlError(message, Code.INCORRECT_QUERY)
     periodic = clause.periodic is not None or clause.batch is not None
     if periodic or clause.after_close or clause.timeout is not None or clause.delay is not None:
         message = "EMIT PERIODIC, TIMEOUT and AFTER WATERMARK belong to aggregations"
@@ -72,21 +66,55 @@ def _tail(clause: EmitClause) -> None:
 
 
 def _global(clause: EmitClause) -> EmitSpec:
+    if clause.span:
+        return _expiring(clause)
     if clause.after_close or clause.delay is not None or clause.timeout is not None:
         message = "EMIT AFTER WATERMARK, DELAY and TIMEOUT belong to window aggregations"
         raise SqlError(message, Code.INCORRECT_QUERY)
+    how = "changelog" if clause.changelog else "plain"
+    if clause.per_event:
+        if clause.periodic is not None or clause.batch is not None:
+            message = "EMIT PER EVENT sends after every row: it goes with no interval"
+            raise SqlError(message, Code.INCORRECT_QUERY)
+        return EmitSpec("append", "changed", how, per_event=True)
     batch = clause.batch or (clause.periodic if clause.on_update else None)
     if batch is not None:
-        return EmitSpec("tick", "changed", interval_ms=_ms(batch, "BATCH"))
+        return EmitSpec("tick", "changed", how, interval_ms=_ms(batch, "BATCH"))
     if clause.on_update:
-        return EmitSpec("append", "changed")
+        return EmitSpec("append", "changed", how)
     interval = PERIODIC_DEFAULT_MS
     if clause.periodic is not None:
         interval = _ms(clause.periodic, "PERIODIC")
-    return EmitSpec("tick", "all", interval_ms=interval, repeat=clause.repeat)
+    which = "changed" if clause.changelog else "all"
+    return EmitSpec("tick", which, how, interval_ms=interval, repeat=clause.repeat)
+
+
+def _expiring(clause: EmitClause) -> EmitSpec:
+    """AFTER SESSION CLOSE, AFTER KEY EXPIRE."""
+    others = (clause.periodic, clause.batch, clause.delay)
+    if (
+        clause.changelog
+        or clause.per_event
+        or clause.on_update
+        or any(o is not None for o in others)
+    ):
+        message = f"EMIT AFTER {clause.span} goes with MAXSPAN and TIMEOUT only"
+        raise SqlError(message, Code.INCORRECT_QUERY)
+    timeout = 0 if clause.timeout is None else _ms(clause.timeout, "TIMEOUT")
+    return EmitSpec("close", "closed", timeout_ms=timeout)
 
 
 def _windowed(clause: EmitClause, *, implied: bool) -> EmitSpec:
+    if clause.per_event or clause.span:
+        words = f"AFTER {clause.span}" if clause.span else "PER EVENT"
+        message = f"EMIT {words} belongs to global aggregations, not to windows"
+        raise SqlError(message, Code.INCORRECT_QUERY)
+    if clause.changelog:
+        message = (
+            "EMIT CHANGELOG belongs to global aggregations: a window is sent when it is over, and "
+            "EMIT ON UPDATE shows how it comes about"
+        )
+        raise SqlError(message, Code.NOT_IMPLEMENTED)
     delay = _span(clause.delay, "DELAY")
     timeout = 0 if clause.timeout is None else _ms(clause.timeout, "TIMEOUT")
     periodic = None if implied else clause.periodic
@@ -133,7 +161,6 @@ def last_rewrite(clause: EmitClause, shape: Shape, context: Context) -> LastRewr
     """What LAST i adds; None without LAST. SqlError 62 when it makes too many windows."""
     if clause.last is None:
         return None
-    _refuse_later(clause)
     size = _span(clause.last, "LAST")
     if size is None or size.count <= 0:
         raise SqlError("LAST wants an interval such as 1h", Code.BAD_ARGUMENTS)

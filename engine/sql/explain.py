@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.sql import logical as lg
+from engine.sql import plan_parts
 
 
 def explain(plan: lg.BoundedQuery | lg.StreamingQuery) -> list[str]:
@@ -23,26 +24,15 @@ def explain(plan: lg.BoundedQuery | lg.StreamingQuery) -> list[str]:
     return lines
 
 
-def children(node: lg.Node) -> tuple[lg.Node, ...]:
-    """The inputs of a node."""
-    match node:
-        case lg.Scan() | lg.RandomScan() | lg.BoundedScan():
-            return ()
-        case lg.Union():
-            return node.inputs
-        case _:
-            return (node.input,)
-
-
 def _walk(node: lg.Node, depth: int, lines: list[str]) -> None:
     lines.append("  " * depth + title(node))
-    for below in children(node):
+    for below in lg.inputs_of(node):
         _walk(below, depth + 1, lines)
 
 
 def title(node: lg.Node) -> str:
     """A node in one line."""
-    return _TITLES[type(node)](node)
+    return TITLES[type(node)](node)
 
 
 def _columns(schema: lg.Schema) -> str:
@@ -53,13 +43,15 @@ def _tables(query: lg.BoundedQuery) -> str:
     return ", ".join(t.stream_name for t in query.tables) or "no stream"
 
 
-def _span(span: lg.Span | None) -> str:
+def _span(span: plan_parts.Span | None) -> str:
     return f"{span.count}{span.unit}" if span is not None else ""
 
 
 def _scan(node: lg.Scan) -> str:
     seek = node.seek
     start = seek.kind if seek.kind in ("latest", "earliest") else f"{seek.kind} {seek.value}"
+    if node.keyed is not None:
+        start = f"the current rows by {', '.join(node.keyed.keys)}"
     past = node.past
     how = ", in order of time" if past.in_order else ""
     how += f", replayed at {past.speed:g} times the pace of {past.time_column}" * bool(past.speed)
@@ -78,8 +70,12 @@ def _window(node: lg.Window) -> str:
 
 
 def _emit(emit: lg.EmitSpec) -> str:
+    if emit.session is not None:
+        timeout = f", timeout {emit.timeout_ms} ms" if emit.timeout_ms else ""
+        return f"emit keys once, span {_span(emit.session.max_span)}{timeout}"
     when = {"append": "on update", "tick": f"every {emit.interval_ms} ms", "close": "at close"}
-    out = f"emit {emit.which} {when[emit.when]}"
+    how = " as a changelog" if emit.how == "changelog" else ""
+    out = f"emit {emit.which}{how} {when[emit.when]}"
     if emit.delay is not None:
         out += f", delay {_span(emit.delay)}"
     return out + (f", timeout {emit.timeout_ms} ms" if emit.timeout_ms else "")
@@ -92,7 +88,13 @@ def _aggregate(node: lg.Aggregate) -> str:
     return f"Aggregate{where} by {keys}{window}; {_emit(node.emit)}"
 
 
-_TITLES: dict[type, Callable[..., str]] = {
+def _join(node: lg.Join) -> str:
+    left, right = (", ".join(side.keys) for side in node.sides)
+    return f"Join {node.kind} {node.strictness} on {left} = {right}"
+
+
+# One row a kind of node.
+TITLES: dict[type, Callable[..., str]] = {
     lg.Scan: _scan,
     lg.RandomScan: lambda n: f"Random {n.stream_name} at {n.eps:g} rows/s: {_columns(n.schema)}",
     lg.BoundedScan: lambda n: f"Read once: {_tables(n.query)}",
@@ -104,4 +106,11 @@ _TITLES: dict[type, Callable[..., str]] = {
     lg.Limit: lambda n: f"Limit {n.count} offset {n.offset}",
     lg.Distinct: lambda n: "Distinct",
     lg.Union: lambda n: "Union all",
+    lg.Upsert: lambda n: f"Replace by {', '.join(n.keys)}",
+    lg.Dedup: lambda n: f"First of {', '.join(n.keys)}",
+    lg.Rowify: lambda n: "Each row an append",
+    lg.Stateful: lambda n: f"Running {', '.join(f.name for f in n.functions)}",
+    lg.Apply: lambda n: f"Call {n.function.name} as {n.output.name}",
+    lg.Watched: lambda n: f"Watermark of {n.time_column}",
+    lg.Join: _join,
 }

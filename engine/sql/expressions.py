@@ -11,6 +11,7 @@ from engine.errors import Code, SqlError
 from engine.functions.build import wrapped
 from engine.functions.registry import scalar
 from engine.functions.table import MISSING, SEED, Arg
+from engine.functions.variates import drawn_type
 from engine.sql import containers, forms, operators
 from engine.sql.nodes import (
     Call,
@@ -69,12 +70,20 @@ class Scope(Protocol):
         """A call that only this scope understands (aggregates, emit_version); else None."""
         ...
 
+    def apply(self, node: Call, binder: Binder) -> Arg:
+        """The column of a call of a user function; SqlError 48 where there is no place for it."""
+        ...
+
     def json_holder(self, node: exp.Column, binder: Binder) -> Arg | None:
         """In `a.b`, the JSON column or alias `a`; None if `a` is anything else."""
         ...
 
     def site(self, node: exp.Expr) -> int:
         """A number of this call in the statement."""
+        ...
+
+    def with_query(self, name: str) -> exp.Expr | None:
+        """A SELECT of all rows of a query in WITH, if no column has this name."""
         ...
 
     def subquery(self, query: exp.Expr, probe: Arg | None = None) -> Arg:
@@ -168,6 +177,8 @@ class Binder:
         found = self.scope.call(call, self)
         if found is not None:
             return found
+        if call.args.get("user"):
+            return self._applied(call)
         entry = scalar(name)
         if entry is None:
             raise SqlError(f"function {name} does not exist", Code.UNKNOWN_FUNCTION)
@@ -185,6 +196,17 @@ class Binder:
             site = self.scope.site(call)
             sql = sql.replace(SEED, f"xor(CAST({SEED} AS UBIGINT), {site}::UBIGINT)")
         return Arg(sql, bound.type)
+
+    def _applied(self, call: Call) -> Arg:
+        """A call of a user function that is no SQL one: a column that the scope computes."""
+        name = text_of(call)
+        if self._locals:
+            message = f"function {name} cannot be called in a lambda: its arguments are columns"
+            raise SqlError(message, Code.NOT_IMPLEMENTED)
+        if call.args.get("filter") is not None or call.args.get("is_over"):
+            message = f"FILTER and OVER belong to aggregates, {name} is none"
+            raise SqlError(message, Code.BAD_ARGUMENTS)
+        return self.scope.apply(call, self)
 
     def arguments(self, call: Call) -> tuple[Arg, ...]:
         """Bound arguments; lambdas after the rest, because their types come from it."""
@@ -204,7 +226,7 @@ class Binder:
             if isinstance(node, exp.Lambda):
                 others = list(plain.values())
                 if name == "random_in_type" and isinstance(others[0].constant, str):
-                    others = [Arg("", parse_type(others[0].constant))]
+                    others = [Arg("", drawn_type(parse_type(others[0].constant)))]
                 args.append(self._lambda(node, others))
             elif isinstance(node, exp.Alias):
                 args.append(self.bind(cast("exp.Expr", node.this)))
@@ -362,12 +384,25 @@ def _not_yet(binder: Binder, call: Call) -> Arg:
     raise SqlError(f"function {text_of(call)} is not supported yet", Code.NOT_IMPLEMENTED)
 
 
-_LATER_FUNCTIONS = (
-    "lag lags neighbor row_number date_diff_within lag_behind dict_get dict_get_or_default dict_has"
-)
+def _untimely_untuple(binder: Binder, call: Call) -> Arg:
+    raise SqlError("untuple() stands alone in a select list", Code.SYNTAX_ERROR)
+
+
+def _of_scope(binder: Binder, call: Call) -> Arg:
+    """A function over the rows before, of which only a SELECT knows."""
+    found = binder.scope.call(call, binder)
+    if found is None:
+        message = f"function {text_of(call)} is not allowed here"
+        raise SqlError(message, Code.NOT_IMPLEMENTED)
+    return found
+
+
+_LATER_FUNCTIONS = "date_diff_within lag_behind dict_get dict_get_or_default dict_has"
 _SPECIAL: dict[str, Callable[[Binder, Call], Arg]] = {
     "earliest_ts": _earliest,
     "earliest_timestamp": _earliest,
+    **dict.fromkeys(("lag", "lags", "neighbor", "row_number", "monotonic"), _of_scope),
+    "untuple": _untimely_untuple,
     **dict.fromkeys(_LATER_FUNCTIONS.split(), _not_yet),
 }
 ENGINE_FUNCTIONS = frozenset(_SPECIAL)

@@ -9,6 +9,7 @@ from sqlglot import exp
 from engine.errors import Code, SqlError
 from engine.functions.build import lifted, wrapped
 from engine.functions.casts import cast_sql, or_zero
+from engine.functions.comparing import among, compare, probed
 from engine.functions.table import Arg
 from engine.sql import operators
 from engine.sql.nodes import JsonPath, TypeName, child, children, text_of
@@ -39,7 +40,7 @@ def bind_paren(binder: Binder, node: exp.Expr) -> Arg:
 def bind_between(binder: Binder, node: exp.Expr) -> Arg:
     """`x BETWEEN a AND b`."""
     this, low, high = (binder.bind(cast("exp.Expr", node.args[k])) for k in ("this", "low", "high"))
-    parts = (operators.compare(">=", this, low), operators.compare("<=", this, high))
+    parts = (compare(">=", this, low), compare("<=", this, high))
     return operators.logical("and", parts)
 
 
@@ -78,11 +79,11 @@ def bind_like(binder: Binder, node: exp.Expr) -> Arg:
 def bind_in(binder: Binder, node: exp.Expr) -> Arg:
     """`x IN (list | subquery)`."""
     this = binder.bind(cast("exp.Expr", node.this))
-    query = child(node, "query")
+    query = child(node, "query") or _named_query(binder, node)
     if query is not None:
         inner = query.this if isinstance(query, exp.Subquery) else query
         held = binder.scope.subquery(cast("exp.Expr", inner), this)
-        return Arg(f"({operators.probed(this, held)} IN {held.sql})", lifted(BOOL, (this,)))
+        return Arg(f"({probed(this, held)} IN {held.sql})", lifted(BOOL, (this,)))
     nodes = list(node.expressions)
     if child(node, "field") is not None:  # x in (a, b) without list, or x in array
         held = binder.bind(cast("exp.Expr", node.args["field"]))
@@ -93,14 +94,18 @@ def bind_in(binder: Binder, node: exp.Expr) -> Arg:
         nodes = list(nodes[0].expressions)
     if not nodes:
         return Arg("false", BOOL)
-    items = [_in_item(this, binder.bind(n)) for n in nodes]
-    return Arg(f"({wrapped(this.sql)} IN ({', '.join(items)}))", lifted(BOOL, (this,)))
+    return Arg(among(this, [binder.bind(n) for n in nodes]), lifted(BOOL, (this,)))
 
 
-def _in_item(this: Arg, item: Arg) -> str:
-    if this.type.inner.name == "tuple" and item.type.inner.name == "tuple":
-        return cast_sql(item, this.type.inner).sql
-    return operators.matched(this, item)[1].sql
+def _named_query(binder: Binder, node: exp.Expr) -> exp.Expr | None:
+    """`x IN name` and `x IN (name)` of a query in WITH."""
+    field = child(node, "field")
+    given = list(node.expressions) if field is None else [field]
+    named = given[0].this if len(given) == 1 and isinstance(given[0], exp.Paren) else None
+    only = named if named is not None else (given[0] if len(given) == 1 else None)
+    if not isinstance(only, exp.Column) or text_of(only, "table"):
+        return None
+    return binder.scope.with_query(only.name)
 
 
 def bind_case(binder: Binder, node: exp.Expr) -> Arg:
@@ -111,7 +116,7 @@ def bind_case(binder: Binder, node: exp.Expr) -> Arg:
     results: list[Arg] = []
     for branch in children(node, "ifs"):
         when = binder.bind(cast("exp.Expr", branch.this))
-        test = operators.compare("=", held, when).sql if held else operators.condition(when)
+        test = compare("=", held, when).sql if held else operators.condition(when)
         conditions.append(test)
         results.append(binder.bind(cast("exp.Expr", branch.args["true"])))
     default = child(node, "default")

@@ -128,7 +128,7 @@ class QueryParser(ExpressionParser):
             if self._curr.token_type == T.FROM:  # a trailing comma is allowed
                 break
             columns.append(self.require(self._parse_expression()))
-        return columns
+        return [_bare_star(column) for column in columns]
 
     def _clauses(self, select: exp.Expr) -> None:
         one = {
@@ -186,8 +186,8 @@ class QueryParser(ExpressionParser):
             self._once(select, "emit")
             select.set("emit", self._emit())
         elif self._match(T.SETTINGS):
-            self._once(select, "settings")
-            select.set("settings", self.settings())
+            given: dict[str, str] = select.args.get("settings") or {}
+            select.set("settings", {**given, **self.settings()})
         else:
             return False
         return True
@@ -383,8 +383,10 @@ class QueryParser(ExpressionParser):
             return replace(clause, changelog=True)
         if self.word("AFTER", "WATERMARK") or self.word("AFTER", "WINDOW", "CLOSE"):
             return replace(clause, after_close=True)
-        if self.word("AFTER", "SESSION", "CLOSE") or self.word("AFTER", "KEY", "EXPIRE"):
-            return self._emit_span(clause)
+        if self.word("AFTER", "SESSION", "CLOSE"):
+            return self._emit_span(clause, "SESSION CLOSE")
+        if self.word("AFTER", "KEY", "EXPIRE"):
+            return self._emit_span(clause, "KEY EXPIRE")
         if self.word("WITH", "DELAY"):
             return replace(clause, delay=self._span("DELAY"))
         if self.word("WITH", "BATCH"):
@@ -406,15 +408,24 @@ class QueryParser(ExpressionParser):
             return replace(clause, delay=self._span("DELAY"))
         return clause
 
-    def _emit_span(self, clause: EmitClause) -> EmitClause:
-        span = self._prev.text.upper()
+    def _emit_span(self, clause: EmitClause, span: str) -> EmitClause:
+        identified: tuple[exp.Expr, ...] = ()
         if self.word("IDENTIFIED", "BY"):
-            self.require(self._parse_disjunction())
-        if self.word("WITH"):
-            self.word("ONLY")
-            self.expect("MAXSPAN")
-            self._span("MAXSPAN")
-        return replace(clause, span=span)
+            found = self.require(self._parse_disjunction())
+            found = found.this if isinstance(found, exp.Paren) else found
+            many = isinstance(found, exp.Tuple)
+            identified = tuple(found.expressions) if many else (found,)
+        if not self.word("WITH"):
+            self.fail(f"syntax error: EMIT AFTER {span} wants WITH MAXSPAN and an interval")
+        only = self.word("ONLY")
+        self.expect("MAXSPAN")
+        return replace(
+            clause,
+            span=span,
+            identified=identified,
+            only_max_span=bool(only),
+            max_span=self._span("MAXSPAN"),
+        )
 
     def _span(self, after: str) -> exp.Expr:
         found = self._parse_interval()
@@ -422,6 +433,12 @@ class QueryParser(ExpressionParser):
             # "PERIODIC 5 SECOND" without INTERVAL is not in the grammar; say what is.
             self.fail(f"syntax error: {after} wants an interval such as 5s")
         return self.require(found, f"an interval after {after}")
+
+
+def _bare_star(column: exp.Expr) -> exp.Expr:
+    """`(* except (a))` of a select list as `* except (a)`."""
+    held = column.this if isinstance(column, exp.Paren) else None
+    return held if isinstance(held, exp.Star) else column
 
 
 def _own_ctes(query: exp.Expr) -> list[exp.Expr]:

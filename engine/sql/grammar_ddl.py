@@ -14,12 +14,13 @@ from engine.errors import Code
 from engine.protocol import ColumnDef
 from engine.sql import later
 from engine.sql import statements as st
-from engine.sql.grammar import QueryParser
+from engine.sql.grammar_durable import DurableParser
+from engine.sql.grammar_functions import FunctionGrammar
 
 _COLUMN_DEFAULTS = {"DEFAULT": "default", "ALIAS": "alias", "MATERIALIZED": "materialized"}
 
 
-class StatementParser(QueryParser):
+class StatementParser(DurableParser, FunctionGrammar):
     """All statements of the dialect; each method returns its structure of `statements`."""
 
     def begin(self, sql: str, tokens: list[Token]) -> None:
@@ -51,6 +52,7 @@ class StatementParser(QueryParser):
             "RENAME": self._rename,
             "TRUNCATE": self._truncate,
             "ALTER": self._alter,
+            "DELETE": self._delete,
             "INSERT": self._insert,
             "SHOW": self._show,
             "DESCRIBE": self._describe,
@@ -58,6 +60,10 @@ class StatementParser(QueryParser):
             "EXPLAIN": self._explain,
             "KILL": self._kill,
             "USE": self._use,
+            "SYSTEM": self._system,
+            "SUBSCRIBE": self._subscribe,
+            "RECOVER": self._recover,
+            "UNSUBSCRIBE": self._unsubscribe,
         }
         if first in table:
             self._advance()
@@ -74,29 +80,21 @@ class StatementParser(QueryParser):
         st.check_depth(query)
         return st.Select(query, self._text())
 
-    def _text(self) -> str:
-        """The whole statement as written."""
-        return self._find_sql(self._tokens[0], self._tokens[-1])
-
-    def _object(self, what: str) -> str:
-        """A name of a stream or view, maybe with `default.` before it."""
-        name = self.name(what).name
-        if self._match(T.DOT):
-            if name != "default":
-                self.fail(f"database {name} does not exist", Code.UNKNOWN_DATABASE)
-            name = self.name(what).name
-        return name
-
     # -- CREATE ----------------------------------------------------------------------------------
 
     def _create(self) -> st.Statement:
         or_replace = self.word("OR", "REPLACE")
+        if self.word("MATERIALIZED", "VIEW"):
+            return self._create_materialized(or_replace=or_replace)
         word = self._curr.text.upper()
+        if word in ("FUNCTION", "AGGREGATE", "REMOTE"):
+            return self.create_function(self._text(), or_replace=bool(or_replace))
         if word in later.CREATED:
             self._later(f"CREATE {word}", later.CREATED[word])
         if self.word("VIEW"):
             return self._create_view(or_replace)
         kind = "random_stream" if self.word("RANDOM") else "stream"
+        mutable = kind == "stream" and bool(self.word("MUTABLE"))
         self.expect("STREAM")
         if_not_exists = self.word("IF", "NOT", "EXISTS")
         name = self._object("the stream's name")
@@ -104,6 +102,7 @@ class StatementParser(QueryParser):
         created = st.CreateStream(
             name, columns, kind, if_not_exists, bool(or_replace), keys, text=self._text()
         )
+        created = replace(created, mutable=mutable)
         while self._curr:
             created = self._create_clause(created)
         return created
@@ -131,12 +130,10 @@ class StatementParser(QueryParser):
         keys: tuple[str, ...] = ()
         while not self._match(T.R_PAREN):
             word = self._curr.text.upper()
-            if word == "INDEX" and self._next.token_type in (T.VAR, T.IDENTIFIER):
+            if word in ("INDEX", "FAMILY") and self._next.token_type in (T.VAR, T.IDENTIFIER):
                 self._skip_index()
             elif self.word("PRIMARY", "KEY"):
                 keys = tuple(self._wrapped_texts())
-            elif word == "FAMILY" and self._next.token_type in (T.VAR, T.IDENTIFIER):
-                self.fail("FAMILY belongs to mutable streams", Code.NOT_IMPLEMENTED)
             else:
                 columns.append(self._column())
             if not self._match(T.COMMA) and self._curr.token_type != T.R_PAREN:
@@ -144,7 +141,7 @@ class StatementParser(QueryParser):
         return tuple(columns), keys
 
     def _skip_index(self) -> None:
-        """A skipping index is accepted and has no effect."""
+        """An index or a family of columns is accepted and has no effect."""
         depth = 0
         while self._curr and (depth or self._curr.token_type not in (T.COMMA, T.R_PAREN)):
             depth += {T.L_PAREN: 1, T.R_PAREN: -1}.get(self._curr.token_type, 0)
@@ -201,11 +198,6 @@ class StatementParser(QueryParser):
         self._match_r_paren()
         return items
 
-    def _string(self) -> str:
-        if not self._match(T.STRING):
-            self.fail(f"syntax error: expected a text before {self.here()}")
-        return self._prev.text
-
     def _create_view(self, or_replace: bool) -> st.CreateView:
         if_not_exists = self.word("IF", "NOT", "EXISTS")
         name = self._object("the view's name")
@@ -223,9 +215,10 @@ class StatementParser(QueryParser):
     # -- DROP, RENAME, ALTER -----------------------------------------------------------------------
 
     def _drop(self) -> st.Drop:
+        self.word("MATERIALIZED")
         kind = self._curr.text.lower()
-        if kind not in ("stream", "view"):
-            known = kind in ("function", "dictionary", "database", "external", "format", "schema")
+        if kind not in ("stream", "view", "function"):
+            known = kind in ("dictionary", "database", "external", "format", "schema")
             code = Code.NOT_IMPLEMENTED if known else Code.SYNTAX_ERROR
             self.fail(f"DROP {kind.upper()[:40]} is not supported", code)
         self._advance()
@@ -248,9 +241,9 @@ class StatementParser(QueryParser):
         if_exists = self.word("IF", "EXISTS")
         return st.Truncate(self._object("the stream's name"), bool(if_exists), self._text())
 
-    def _alter(self) -> st.Alter:
-        if self.word("VIEW"):
-            self._later("ALTER VIEW", later.ALTER_VIEW)
+    def _alter(self) -> st.Statement:
+        if self.word("VIEW") or self.word("MATERIALIZED", "VIEW"):
+            return self._alter_view()
         self.expect("STREAM")
         alter = st.Alter(self._object("the stream's name"), text=self._text())
         while True:
@@ -262,6 +255,8 @@ class StatementParser(QueryParser):
                 alter = replace(alter, comment=self._string())
             elif self.word("MODIFY", "SETTINGS") or self.word("MODIFY", "SETTING"):
                 alter = replace(alter, settings={**alter.settings, **self.settings()})
+            elif (change := self._column_change()) is not None:
+                alter = replace(alter, columns=(*alter.columns, change))
             elif (word := self._curr.text.upper()) in later.ALTERED:
                 what = f"ALTER STREAM ... {word} {self._next.text.upper()[:40]}".rstrip()
                 self._later(what, later.ALTERED[word])
@@ -269,6 +264,35 @@ class StatementParser(QueryParser):
                 self.fail(f"syntax error: unexpected {self.here()} in ALTER STREAM")
             if not self._match(T.COMMA):
                 return alter
+
+    def _column_change(self) -> st.ColumnChange | None:
+        """ADD | DROP | RENAME COLUMN; None for anything else."""
+        if self.word("ADD", "COLUMN"):
+            lenient = bool(self.word("IF", "NOT", "EXISTS"))
+            column = self._column()
+            if self.word("FIRST"):
+                return st.ColumnChange("add", column=column, lenient=lenient, first=True)
+            after = self.name("a column").name if self.word("AFTER") else ""
+            return st.ColumnChange("add", column=column, lenient=lenient, after=after)
+        if self.word("DROP", "COLUMN"):
+            lenient = bool(self.word("IF", "EXISTS"))
+            return st.ColumnChange("drop", self.name("a column").name, lenient=lenient)
+        if self.word("RENAME", "COLUMN"):
+            lenient = bool(self.word("IF", "EXISTS"))
+            name = self.name("a column").name
+            self.expect("TO")
+            return st.ColumnChange("rename", name, self.name("the new name").name, lenient=lenient)
+        return None
+
+    def _delete(self) -> st.Delete:
+        if not self._match(T.FROM):
+            self.fail(f"syntax error: expected FROM before {self.here()}")
+        name = self._object("the stream's name")
+        if not self._match(T.WHERE):
+            self.fail("syntax error: DELETE wants WHERE; TRUNCATE STREAM removes all rows")
+        where = self.require(self._parse_disjunction())
+        st.check_depth(where)
+        return st.Delete(name, where, self._text())
 
     # -- INSERT ----------------------------------------------------------------------
 
@@ -330,12 +354,12 @@ class StatementParser(QueryParser):
     def _show(self) -> st.Statement:
         if self.word("CREATE"):
             kind = self._curr.text.lower()
-            if kind not in ("stream", "view", "table"):
+            if kind not in ("stream", "view", "table", "function"):
                 self.fail(f"SHOW CREATE {kind.upper()[:40]} is not supported", Code.NOT_IMPLEMENTED)
             self._advance()
             return st.ShowCreate(kind, self._object("a name"), self._text())
         kind = self._curr.text.lower()
-        if kind not in ("streams", "views"):
+        if kind not in ("streams", "views", "functions"):
             self.fail(f"SHOW {kind.upper()[:40]} is not supported", Code.NOT_IMPLEMENTED)
         self._advance()
         if self._match(T.FROM) or self._match(T.IN):

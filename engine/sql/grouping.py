@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
+from engine.batch import TP_DELTA
 from engine.errors import Code, SqlError
+from engine.functions.retracting import ROWS, Retracting, retracting
 from engine.functions.table import Arg, BoundAggregate
 from engine.sql import operators
+from engine.sql.applied import FunctionCalls, arguments_of, number_of, user_function
 from engine.sql.expressions import Binder
-from engine.sql.logical import Column, Named
 from engine.sql.names import (
     WINDOW_COLUMNS,
     ColumnScope,
@@ -19,8 +23,11 @@ from engine.sql.names import (
     use,
 )
 from engine.sql.nodes import Call, child, text_of
+from engine.sql.plan_parts import Column, Named
 from engine.sql.relations import AggregateUse, Field, PartialUse, quoted
-from engine.types import INT64, zero_sql
+from engine.sql.running import RUNNING, RunningCalls
+from engine.sql.user_aggregates import refuse_emitting, user_aggregate
+from engine.types import INT8, INT64, zero_sql
 
 EMIT_VERSION = "__emit_version"
 
@@ -36,8 +43,12 @@ class GroupScope(ColumnScope):
         self.aggregates: list[AggregateUse] = []
         self.partials: list[PartialUse] = []
         self.partition: list[str] = []
-        self.over: list[exp.Expr] | None = None
         self.emit_version = False
+        self.weighted = False  # the input is a changelog
+        self.changelog = False  # so is the result
+        self.running = RunningCalls(f"a{below.context.depth}_")
+        self.over_groups = FunctionCalls()
+        self.calls = self.over_groups
         self._key_of: dict[str, Arg] = {}
 
     # -- keys ----------------------------------------------------------------------------------
@@ -73,11 +84,20 @@ class GroupScope(ColumnScope):
             return None
         if self._uses_open_alias(node):
             return None
+        running = self.below.running
+        mark = running.mark() if running is not None else (0, 0, 0)
+        calls = self.below.calls
+        called = calls.mark() if calls is not None else (0, 0)
         try:
             bound = Binder(self.below).bind(node)
         except SqlError:
-            return None
-        return self._key_of.get(bound.sql)
+            bound = None
+        found = self._key_of.get(bound.sql) if bound is not None else None
+        if found is None and running is not None:
+            running.reset(mark)
+        if found is None and calls is not None:
+            calls.reset(called)
+        return found
 
     def _uses_open_alias(self, node: exp.Expr) -> bool:
         columns = (n for n in node.walk() if isinstance(n, exp.Column))
@@ -87,8 +107,16 @@ class GroupScope(ColumnScope):
         )
 
     def column(self, node: exp.Column, binder: Binder) -> Arg:
-        """A key, or an alias of an expression above the grouping."""
+        """A key, or an alias of an expression above the grouping, or the weight of a result."""
         name, table = node.name, text_of(node, "table")
+        if name == TP_DELTA and not table and (self.changelog or self.weighted):
+            if self.changelog:
+                return Arg(quoted(TP_DELTA), INT8)
+            message = (
+                "an aggregation gives whole results without _tp_delta: leave it out, or add EMIT "
+                "CHANGELOG to get the old rows with -1 and the new ones with +1"
+            )
+            raise SqlError(message, Code.UNKNOWN_IDENTIFIER)
         alias = None if table else self.names.aliases.get(name)
         if alias is not None and name not in self._open:
             return self.expand(name, alias, binder)
@@ -114,12 +142,16 @@ class GroupScope(ColumnScope):
     def call(self, node: Call, binder: Binder) -> Arg | None:
         """An aggregate; emit_version()."""
         name = text_of(node)
+        if name in RUNNING:
+            return self.running_call(node)
         if name == "emit_version":
             if not self.streaming:
                 message = "emit_version() belongs to streaming aggregation"
                 raise SqlError(message, Code.NOT_IMPLEMENTED)
             self.emit_version = True
             return Arg(quoted(EMIT_VERSION), INT64)
+        if node.args.get("user") == "aggregate":
+            return self._user_aggregate(node)
         found = find_aggregate(name)
         if found is None:
             return None
@@ -128,8 +160,6 @@ class GroupScope(ColumnScope):
         if distinct and not entry.distinct_ok:
             message = f"aggregate {name} does not take DISTINCT"
             raise SqlError(message, Code.NOT_IMPLEMENTED)
-        if node.args.get("is_over"):
-            self._note_over(node)
         inner = Binder(self.below)
         nodes = [n for n in node.expressions if not isinstance(n, exp.Star)]
         args = inner.arguments(Call(this=name, expressions=nodes))
@@ -140,6 +170,31 @@ class GroupScope(ColumnScope):
             raise SqlError(message, Code.NUMBER_OF_ARGUMENTS)
         return self._register(entry.bind(args, distinct), " AND ".join(conditions))
 
+    def _user_aggregate(self, node: Call) -> Arg:
+        function = user_function(node, self.context)
+        inner = Binder(self.below)
+        named = arguments_of(function, inner.arguments(node))
+        if node.args.get("distinct"):
+            message = f"aggregate {function.name} does not take DISTINCT"
+            raise SqlError(message, Code.NOT_IMPLEMENTED)
+        condition = " AND ".join(self._conditions(node, (), inner, ""))
+        number = number_of(function, self.context)
+        use = user_aggregate(function, named, condition, number, weighted=self.weighted)
+        if not self.streaming:
+            refuse_emitting(function)
+            return self._aggregate_use(use.bound, use.native, "")
+        return self._aggregate_use(use.bound, use.native, self._partial(use.partial))
+
+    def _aggregate_use(self, bound: BoundAggregate, native: str, partial: str) -> Arg:
+        """The result of a user aggregate; equal ones are computed once."""
+        for known in self.aggregates:
+            if known.native == native:
+                return Arg(known.result, bound.type)
+        name = f"__a{len(self.aggregates)}"
+        result = quoted(partial or name)
+        self.aggregates.append(AggregateUse(name, bound, native, result))
+        return Arg(result, bound.type)
+
     def _conditions(self, node: Call, last: tuple[Arg, ...], inner: Binder, name: str) -> list[str]:
         conditions = [operators.condition(arg) for arg in last]
         if name.endswith("_if") and not last and find_aggregate(name) is None:
@@ -148,12 +203,6 @@ class GroupScope(ColumnScope):
         if filtered is not None:
             conditions.append(inner.condition(filtered))
         return conditions
-
-    def _note_over(self, node: Call) -> None:
-        keys = list(node.args.get("over") or [])
-        if self.over is not None and [k.sql() for k in self.over] != [k.sql() for k in keys]:
-            raise SqlError("all OVER clauses of a query must be equal", Code.NOT_IMPLEMENTED)
-        self.over = keys
 
     # -- aggregates ----------------------------------------------------------------------------
 
@@ -165,7 +214,7 @@ class GroupScope(ColumnScope):
                 return Arg(known.result, bound.type)
         name = f"__a{len(self.aggregates)}"
         if self.streaming:
-            result = bound.final(tuple(quoted(n) for n in self._partials(bound, clause)))
+            result = bound.final(tuple(quoted(n) for n in self._partials(bound, condition)))
         else:
             result = quoted(name)
         if not bound.type.is_nullable:
@@ -173,22 +222,38 @@ class GroupScope(ColumnScope):
         self.aggregates.append(AggregateUse(name, bound, native, result))
         return Arg(result, bound.type)
 
-    def _partials(self, bound: BoundAggregate, clause: str) -> list[str]:
+    def _partials(self, bound: BoundAggregate, condition: str) -> list[str]:
         """Names of the partials; equal ones are shared between aggregates."""
         names: list[str] = []
-        for template in bound.partials:
-            sql = template.sql.replace("{filter}", clause)
+        forms = self._forms(bound, condition)
+        for template, form in zip(bound.partials, forms, strict=True):
             by = names[template.by] if template.by >= 0 else ""
-            for known in self.partials:
-                if (known.sql, known.merge, known.by) == (sql, template.merge, by):
-                    names.append(known.name)
-                    break
-            else:
-                name = f"__p{len(self.partials)}"
-                use = PartialUse(name, sql, template.type, template.merge, by, template.keep)
-                self.partials.append(use)
-                names.append(name)
+            use = PartialUse(
+                "", form.sql, template.type, template.merge, by, template.keep, form.counted
+            )
+            names.append(self._partial(use))
         return names
+
+    def _forms(self, bound: BoundAggregate, condition: str) -> list[Retracting]:
+        if self.weighted:
+            return retracting(bound.partials, condition, ordered=not bound.mergeable)
+        clause = f" FILTER (WHERE {condition})" if condition else ""
+        return [Retracting(t.sql.replace("{filter}", clause)) for t in bound.partials]
+
+    def _partial(self, use: PartialUse) -> str:
+        """The name of an equal partial that is there already, else of this one, now added."""
+        for known in self.partials:
+            if replace(known, name="") == use:
+                return known.name
+        name = f"__p{len(self.partials)}"
+        self.partials.append(replace(use, name=name))
+        return name
+
+    def alive(self) -> str:
+        """Of a changelog the partial that counts the rows of a group."""
+        if not self.weighted:
+            return ""
+        return self._partial(PartialUse("", ROWS, INT64, "add"))
 
     @property
     def mergeable(self) -> bool:

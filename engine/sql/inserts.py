@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.batch import TP_DELTA, TP_TIME
 from engine.errors import Code, SqlError
 from engine.protocol import Definition
 from engine.sql.context import Context, Item
-from engine.sql.definitions import bind_columns
-from engine.sql.logical import BoundedQuery, Column
-from engine.sql.lower_bounded import lower_bounded, tables_in
+from engine.sql.definitions import bind_columns, stored_columns
+from engine.sql.logical import BoundedQuery
+from engine.sql.lower_bounded import functions_in, lower_bounded, tables_in
 from engine.sql.names import use
 from engine.sql.narrowing import passed_cells, passed_type
+from engine.sql.plan_parts import Column
 from engine.sql.relations import Field, Inline, is_bounded, quoted
-from engine.sql.select import aligned, bind_query, values_rows
+from engine.sql.select import aligned, bind_query
 from engine.sql.settings import QUERY_SETTINGS, check_settings
 from engine.sql.statements import Insert
-from engine.types import DATETIME64_3_UTC
+from engine.sql.value_rows import values_rows
 
-_DISCARDED = ("_tp_sn", "_tp_append_time", "_tp_shard", "_tp_delta")
+_DISCARDED = ("_tp_sn", "_tp_append_time", "_tp_shard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,10 @@ def _targets(statement: Insert, definition: Definition) -> tuple[Column, ...]:
         if c.kind not in ("alias", "materialized")
     }
     declared = dict(writable)
-    writable.setdefault("_tp_time", Column("_tp_time", DATETIME64_3_UTC))
+    for column in _reserved(definition):
+        writable.setdefault(column.name, column)
     if not statement.columns:
-        # Without a list the values stand for the declared columns; _tp_time may follow.
+        # Without a list the values stand for the declared columns; the reserved ones may follow.
         left_out = set(statement.except_)
         every = writable if statement.except_ or _is_wide(statement, len(writable)) else declared
         return tuple(c for c in every.values() if c.name not in left_out)
@@ -72,8 +75,12 @@ def _targets(statement: Insert, definition: Definition) -> tuple[Column, ...]:
     return tuple(found)
 
 
+def _reserved(definition: Definition) -> list[Column]:
+    return [c for c in stored_columns(definition) if c.name in (TP_DELTA, TP_TIME)]
+
+
 def _is_wide(statement: Insert, width: int) -> bool:
-    """Whether the rows have one more value than declared columns, for _tp_time."""
+    """Whether the rows have values for all columns, the reserved ones included."""
     return bool(statement.values) and len(statement.values[0]) == width
 
 
@@ -86,7 +93,8 @@ def _values(statement: Insert, targets: tuple[Column, ...], context: Context) ->
     names = tuple(c.name for c in targets)
     rows = [list(row) for row in statement.values]
     sql, columns = values_rows(rows, names, targets, context, passed_cells)
-    return BoundedQuery(sql, tables_in(sql, context.facts), columns)
+    functions = functions_in(sql, context.facts)
+    return BoundedQuery(sql, tables_in(sql, context.facts), columns, functions)
 
 
 def _select(statement: Insert, targets: tuple[Column, ...], context: Context) -> BoundedQuery:
@@ -96,7 +104,7 @@ def _select(statement: Insert, targets: tuple[Column, ...], context: Context) ->
         message = "INSERT ... SELECT wants a bounded query: read its streams by table()"
         raise SqlError(message, Code.NOT_IMPLEMENTED)
     if not statement.columns and not statement.except_:
-        targets = _by_width(targets, item)
+        targets = _by_width(targets, item, _reserved(context.lookup(statement.name)))
     if len(item.fields) != len(targets):
         message = f"SELECT gives {len(item.fields)} columns for {len(targets)}"
         raise SqlError(message, 20)
@@ -111,7 +119,10 @@ def _select(statement: Insert, targets: tuple[Column, ...], context: Context) ->
     return lower_bounded(Item(relation, fields), context.facts)
 
 
-def _by_width(targets: tuple[Column, ...], item: Item) -> tuple[Column, ...]:
-    if len(item.fields) == len(targets) + 1:
-        return (*targets, Column("_tp_time", DATETIME64_3_UTC))
-    return targets
+def _by_width(
+    targets: tuple[Column, ...], item: Item, reserved: list[Column]
+) -> tuple[Column, ...]:
+    """The columns that are given: the reserved ones follow when there are so many more."""
+    names = {c.name for c in targets}
+    more = [c for c in reserved if c.name not in names]
+    return (*targets, *more) if len(item.fields) == len(targets) + len(more) else targets

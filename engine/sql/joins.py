@@ -1,4 +1,4 @@
-"""FROM with joins. Joins of bounded sources only; joins of streams are refused with 48."""
+"""FROM with joins: those of bounded sources here, those of streams in `stream_joins`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import cast
 
 from sqlglot import exp
 
+from engine.batch import TP_DELTA
 from engine.errors import Code, SqlError
 from engine.sql.context import Context, Item
 from engine.sql.expressions import Binder
-from engine.sql.logical import Named
+from engine.sql.lifted import Lifted, lift, with_columns
 from engine.sql.names import ColumnScope, Names, column_name, use
 from engine.sql.nodes import ArrayJoin, Joined, Source, child, children, text_of
 from engine.sql.operators import compare
+from engine.sql.plan_parts import Named
 from engine.sql.relations import Field, JoinOn, Read, Relation, Renamed, is_bounded, quoted
-from engine.sql.sources import bind_source
+from engine.sql.sources import SHARD, bind_source
+from engine.sql.stream_joins import bind_stream_join, delta_field, without_delta
 from engine.sql.values import in_type
 from engine.type_promotion import supertype
 from engine.types import duckdb_type, nullable, zero_sql
@@ -42,7 +45,7 @@ def _join(left: Item, right: Item, join: Joined, prefix: str, context: Context) 
     bounded = is_bounded(left.relation), is_bounded(right.relation)
     if not all(bounded):
         context.facts.has_table_join = any(bounded)
-        raise SqlError("joins of streams are not supported yet", Code.NOT_IMPLEMENTED)
+        return _stream_join((left, right), join, prefix, context)
     context.facts.has_table_join = True
     side, kind = text_of(join, "side"), text_of(join, "kind")
     strictness = text_of(join, "strictness") or "ALL"
@@ -92,16 +95,43 @@ def _join(left: Item, right: Item, join: Joined, prefix: str, context: Context) 
     return Item(relation, (*left_shown, *shown))
 
 
+def _stream_join(items: tuple[Item, Item], join: Joined, prefix: str, context: Context) -> Item:
+    """A join with an unbounded side, and the columns that it shows."""
+    names = [f"__{prefix}{side}" for side in "lr"]
+    lifted = [lift(item, join) for item in items]
+    if lifted[0].spec is not None:
+        lifted[1] = Lifted(items[1])  # one window above the join: that of the left side
+    apart: list[tuple[Renamed, tuple[Field, ...]]] = []
+    for side, name in zip(lifted, names, strict=True):
+        renamed, found = _apart(without_delta(side.item), name)
+        apart.append((with_columns(renamed, side.columns(name)), found))
+    relation, fields = bind_stream_join(items, (apart[0], apart[1]), join, prefix, context)
+    nulls = context.flag("join_use_nulls", default=False)
+    shown = _filled(fields[1], nulls=nulls) if relation.kind == "left" else fields[1]
+    using = [n.name for n in children(join, "using")]
+    shown = tuple(replace(f, star=f.star and f.name not in using) for f in shown)
+    if relation.changelog:  # and a table on the right may have its own weights
+        shown = (*(f for f in shown if f.name != TP_DELTA), delta_field())
+    made: Relation = relation
+    for side, name in zip(lifted, names, strict=True):
+        made = side.above(relation, name) if side.spec is not None else made
+    return Item(made, (*fields[0], *lifted[0].fields, *shown, *lifted[1].fields))
+
+
 def _apart(item: Item, prefix: str) -> tuple[Renamed, tuple[Field, ...]]:
     """The relation with column names of its own, so that both sides can stand side by side."""
     named: list[Named] = []
     fields: list[Field] = []
+    uses: list[tuple[tuple[Read, str], ...]] = []
     for at, field in enumerate(item.fields):
+        if field.sql == SHARD:
+            fields.append(field)
+            continue
         name = f"{prefix}{at}"
         named.append(Named(name, field.sql, field.type))
+        uses.append(field.uses)
         fields.append(replace(field, sql=quoted(name)))
-    uses = tuple(field.uses for field in item.fields)
-    return Renamed(cast("Relation", item.relation), tuple(named), uses), tuple(fields)
+    return Renamed(cast("Relation", item.relation), tuple(named), tuple(uses)), tuple(fields)
 
 
 def _filled(fields: tuple[Field, ...], *, nulls: bool) -> tuple[Field, ...]:

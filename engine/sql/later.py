@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-_REMOVE = "rows leave by a TTL, TRUNCATE STREAM and DROP STREAM"
+_REMOVE = "write DELETE FROM name WHERE condition"
 _COMMIT = "each INSERT is stored whole or not at all by itself"
 _ROLES = "the role of a user is set by PATCH /users/{name}"
 _COPY = "copy the data folder while the server is stopped"
-_COLUMNS = (
-    "create a stream with the columns wanted, then INSERT INTO it SELECT ... FROM table() of this"
-)
 _VIEW = "CREATE OR REPLACE VIEW puts another query into a view"
 
 # First words of statements.
 STATEMENTS = {
-    "SUBSCRIBE": "run the query again with SETTINGS seek_to to read the past first",
-    "UNSUBSCRIBE": "",
-    "RECOVER": "",
-    "DELETE": _REMOVE,
-    "SYSTEM": "",
     "ATTACH": "",
     "DETACH": "",
     "EXCHANGE": "RENAME STREAM a TO b gives one stream another name",
@@ -35,12 +27,7 @@ STATEMENTS = {
 }
 # What follows CREATE.
 CREATED = {
-    "MATERIALIZED": "CREATE VIEW names a query; INSERT INTO ... SELECT keeps the rows of one",
     "EXTERNAL": "send the rows by the ingest API or a source",
-    "MUTABLE": "",
-    "FUNCTION": "",
-    "AGGREGATE": "",
-    "REMOTE": "",
     "DATABASE": "there is one database, default; a workspace keeps its streams apart",
     "DICTIONARY": "join with table() of a stream",
     "FORMAT": "",
@@ -53,13 +40,12 @@ CREATED = {
 }
 # What follows ALTER STREAM name.
 ALTERED = {
-    "ADD": _COLUMNS,
-    "DROP": _COLUMNS,
-    "RENAME": _COLUMNS,
-    "MODIFY": "TTL, SETTING and COMMENT can be modified",
+    "ADD": "columns can be added, dropped and renamed",
+    "DROP": "columns can be added, dropped and renamed",
+    "RENAME": "RENAME STREAM a TO b renames a stream, RENAME COLUMN a TO b a column",
+    "MODIFY": "TTL, SETTING and COMMENT can be modified; a column of another type is a new one",
     "DELETE": _REMOVE,
 }
-ALTER_VIEW = _VIEW
 
 
 def not_supported(what: str, way_out: str) -> str:

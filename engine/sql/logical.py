@@ -15,73 +15,46 @@ users never spell a token: the binder takes such literals apart.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from engine.sql.plan_parts import (
+    AsofRule,
+    Column,
+    EmitSpec,
+    Keyed,
+    LagRule,
+    Named,
+    Parameter,
+    Partial,
+    Past,
+    RangeRule,
+    Running,
+    Schema,
+    Seek,
+    Side,
+    WindowSpec,
+)
 from engine.types import DataType
 
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A named, typed column."""
-
-    name: str
-    type: DataType
-
-
-Schema = tuple[Column, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """An output column: its name, its DuckDB SQL over the input's columns, its type."""
-
-    name: str
-    sql: str
-    type: DataType
-
-
-@dataclass(frozen=True, slots=True)
-class Seek:
-    """Where a scan begins: 'latest', 'earliest', a sequence number or a time (ms since the epoch).
-
-    `relative_ms`: a negative offset from the instant of the start record.
-    """
-
-    kind: Literal["latest", "earliest", "sn", "time", "relative"] = "latest"
-    value: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """How a rewinding scan reads what lies before the query was accepted.
-
-    `in_order`: sorted by `_tp_time`. `logged_only`: only what the log holds and history does not.
-    `speed` above 0: played at so many times the pace of `time_column`, of rows whose time there is
-    not before `from_ms` and not after `until_ms` (ms since the epoch).
-    """
-
-    in_order: bool = False
-    logged_only: bool = False
-    speed: float = 0.0
-    time_column: str = "_tp_append_time"
-    from_ms: int | None = None
-    until_ms: int | None = None
-
-    @property
-    def plain(self) -> bool:
-        """Whether rows are read append by append, as fast as they can be."""
-        return not self.in_order and not self.speed
+if TYPE_CHECKING:
+    from engine.udf.definition import Function
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """An unbounded read of a stream. `schema`: the needed columns, reserved ones included."""
+    """An unbounded read of a stream. `schema`: the needed columns, reserved ones included.
+
+    `keyed`: what lay in the stream when the query was accepted comes first, one row per key
+    (deleted keys do not come), as the past of the scan; `schema` then holds keys and version. The
+    stored `_tp_delta` of a changelog stream is among the columns and is the weight.
+    """
 
     schema: Schema
     stream_id: str
     stream_name: str
-    seek: Seek = Seek()
-    past: Past = Past()
+    seek: Seek = field(default_factory=Seek)
+    past: Past = field(default_factory=Past)
+    keyed: Keyed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +79,6 @@ class BoundedScan:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """A constant of a filter: `sql` is how it stands in `where`, `token` what stands instead of it
-    in the shape, `column_type` its DuckDB type in a table of parameters."""
-
-    token: str
-    sql: str
-    column_type: str
-
-
-@dataclass(frozen=True, slots=True)
 class Project:
     """Filter, then project; both stateless. `where` may be empty; `columns` may hold unnest().
 
@@ -137,37 +100,6 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A length of time in the dialect: `count` of `unit` (ns us ms s m h d w M q y)."""
-
-    count: int
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class WindowSpec:
-    """A window over `time_column`, evaluated at the source, before WHERE of the same SELECT.
-
-    Adds `window_start` and `window_end` of the type of the time column. session: `idle`,
-    `max_span`, `start_predicate`, `end_predicate` (SQL over the input), and whether the boundary
-    rows belong. `processing_time`: the time argument was now() or now64().
-    """
-
-    kind: Literal["tumble", "hop", "session"]
-    time_column: str
-    time_type: DataType
-    size: Span
-    slide: Span | None = None
-    timezone: str = "UTC"
-    processing_time: bool = False
-    max_span: Span | None = None
-    start_predicate: str = ""
-    end_predicate: str = ""
-    start_inclusive: bool = True
-    end_inclusive: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Window:
     """Assign windows; the watermark node of this FROM item sits here.
 
@@ -181,54 +113,104 @@ class Window:
     aggregated: bool = True
 
 
-Merge = Literal[
-    "add",  # numeric sum, decimals and 128-bit integers too
-    "min",
-    "max",
-    "first",  # the earliest arrived non-missing value stays
-    "last",  # the latest arrived value wins
-    "concat",  # list: earlier arrivals first
-    "union",  # list used as a set, order of first arrival
-    "with_min",  # companion of the partial named `by`: taken from the side whose `by` is smaller
-    "with_max",
-]
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Where the watermark of a window over a join is taken: at the source, before the join.
+
+    The rows go on as they are; with them go the newest times of each append (`Batch.newest`).
+    """
+
+    input: Node
+    time_column: str
+    time_type: DataType
+
+    @property
+    def schema(self) -> Schema:
+        """As its input."""
+        return self.input.schema
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
-    """One accumulator: `sql` aggregates the rows of a batch, `merge` folds that into the slot.
+class Upsert:
+    """Rows that replace each other by key, as weighted deltas: -1 the row before, +1 the new one.
 
-    `sql` may use every column of the Aggregate's input and `__row` (arrival number in the batch).
-    A NULL partial means "no value in this batch" and leaves the slot as it is. `keep`: of a
-    "concat" list only so many values are needed, the smallest ones, or the largest when negative
-    (0 = all, in order of arrival); others may be dropped at any merge, and the order is free.
+    Schema: the input's columns, `_tp_delta` last (or in its place if the input has it). `version`:
+    a row whose version is smaller than the current one's is dropped if `drop_late`, else it still
+    replaces nothing.
     """
 
-    name: str
-    sql: str
-    type: DataType
-    merge: Merge
-    by: str = ""
-    keep: int = 0
+    input: Node
+    keys: tuple[str, ...]
+    schema: Schema
+    version: str = ""
+    drop_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class EmitSpec:
-    """The emit policy of one SELECT, as written; defaults are resolved by the binder.
+class Join:
+    """Two inputs; port 0 is the left one.
 
-    `when`: "append" (tail, ON UPDATE), "tick" (PERIODIC), "close" (AFTER WINDOW CLOSE).
-    `which`: "changed" groups, "all" groups, "closed" windows, "open" = open and just closed.
-    `how`: "plain" or "changelog".
+    `strictness` and the sides say which operator runs (section 9 of the dialect). Schema: the left
+    columns, then the right ones without their `_tp_delta`, then `_tp_delta` if the result is a
+    changelog. A left row without a match has `fill` (SQL constants of the right columns' types).
+    `table_right`: the right side is bounded, read once when the query starts.
     """
 
-    when: Literal["append", "tick", "close"]
-    which: Literal["changed", "all", "closed", "open"]
-    how: Literal["plain", "changelog"] = "plain"
-    interval_ms: int = 0
-    repeat: bool = False
-    delay: Span | None = None
-    timeout_ms: int = 0
-    emit_version: str = ""  # name of the output column that carries emit_version(), if used
+    left: Node
+    right: Node
+    kind: Literal["inner", "left"]
+    strictness: Literal["all", "asof", "latest"]
+    sides: tuple[Side, Side]
+    schema: Schema
+    fill: tuple[str, ...] = ()
+    bidirectional: bool = True  # False: only left rows give output (enrichment)
+    asof: AsofRule | None = None
+    range: RangeRule | None = None
+    lag: LagRule | None = None
+    table_right: bool = False
+    buffered_bytes_max: int = 0  # 0 = the query's own bound
+
+
+@dataclass(frozen=True, slots=True)
+class Dedup:
+    """The first row of each key passes. `ttl_ms` 0 = keys are kept; `limit`: so many are, the
+    oldest go first. The key columns are in the input's schema."""
+
+    input: Node
+    keys: tuple[str, ...]
+    ttl_ms: int = 0
+    limit: int = 10_000
+
+    @property
+    def schema(self) -> Schema:
+        """As its input."""
+        return self.input.schema
+
+
+@dataclass(frozen=True, slots=True)
+class Rowify:
+    """Every row of the input as an append of its own."""
+
+    input: Node
+
+    @property
+    def schema(self) -> Schema:
+        """As its input."""
+        return self.input.schema
+
+
+@dataclass(frozen=True, slots=True)
+class Stateful:
+    """Adds columns of running functions, per substream (`partition`: columns of the input)."""
+
+    input: Node
+    functions: tuple[Running, ...]
+    partition: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> Schema:
+        """The input's columns, then those of the functions."""
+        return (*self.input.schema, *(f.output for f in self.functions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +219,12 @@ class Aggregate:
 
     Output: `keys`, then `partials` merged, then window_start and window_end if `window`, then the
     emit version if asked for. Finals, HAVING and the select list are a Project above it.
-    `partition`: names of the keys that form the substream (PARTITION BY), each with a watermark of
-    its own. `where` is applied after the watermark saw the row. `mergeable`: panes may be merged
-    into windows; else every row goes to each of its windows.
+    With emit.how "changelog" the last column is `_tp_delta`: a group's row as it was sent last with
+    -1, then the new one with +1. `alive`: over a changelog the partial that counts rows: a group
+    of which it falls to 0 is gone. `partition`: names of the keys that form the substream
+    (PARTITION BY), each with a watermark of its own; its groups are never gone. `where` is applied
+    after the watermark saw the row. `mergeable`: panes may be merged into windows; else every row
+    goes to each of its windows.
     """
 
     input: Node
@@ -251,6 +236,22 @@ class Aggregate:
     where: str = ""
     partition: tuple[str, ...] = ()
     mergeable: bool = True
+    alive: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Adds a column: a user function over `args` (SQL over the input), called once a batch."""
+
+    input: Node
+    function: Function
+    args: tuple[Named, ...]
+    output: Column
+
+    @property
+    def schema(self) -> Schema:
+        """The input's columns, then the result."""
+        return (*self.input.schema, self.output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,13 +326,38 @@ Node = (
     | BoundedScan
     | Project
     | Window
+    | Watched
     | Aggregate
     | Sort
     | LimitBy
     | Limit
     | Distinct
     | Union
+    | Upsert
+    | Join
+    | Dedup
+    | Rowify
+    | Stateful
+    | Apply
 )
+
+
+def is_weighted(node: Node) -> bool:
+    """Whether rows of a node are a changelog: they carry their weight in `_tp_delta`."""
+    return any(column.name == "_tp_delta" for column in node.schema)
+
+
+def inputs_of(node: Node) -> tuple[Node, ...]:
+    """The nodes below, in order of their ports."""
+    match node:
+        case Scan() | RandomScan() | BoundedScan():
+            return ()
+        case Union():
+            return node.inputs
+        case Join():
+            return (node.left, node.right)
+        case _:
+            return (node.input,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,11 +372,15 @@ class TableScan:
 
 @dataclass(frozen=True, slots=True)
 class BoundedQuery:
-    """One DuckDB statement over `tables`; its output columns have exactly `schema`, cast so."""
+    """One DuckDB statement over `tables`; its output columns have exactly `schema`, cast so.
+
+    `functions`: the user functions in it, by their names there.
+    """
 
     sql: str
     tables: tuple[TableScan, ...]
     schema: Schema
+    functions: tuple[tuple[str, Function], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

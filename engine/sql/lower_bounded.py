@@ -6,27 +6,42 @@ import re
 
 from engine.errors import Code, SqlError
 from engine.sql.context import Item
-from engine.sql.logical import BoundedQuery, Column, Named, TableScan
+from engine.sql.dedup import dedup_sql
+from engine.sql.keyed import compacted
+from engine.sql.logical import BoundedQuery, TableScan
+from engine.sql.lower_running import stated_sql
 from engine.sql.names import result_sql, use
+from engine.sql.plan_parts import Column, Named
 from engine.sql.relations import (
+    Called,
+    Deduped,
     Facts,
     Field,
     Filtered,
+    FunctionCall,
     Grouping,
     Inline,
     JoinOn,
+    Marked,
     Read,
     Relation,
     Renamed,
+    Rowified,
     Selected,
+    Stated,
+    StreamJoin,
     UnionOf,
+    Upserted,
     Windowed,
     internal_name,
     quoted,
 )
 from engine.sql.windows import tumble_end, tumble_start
+from engine.types import duckdb_type
+from engine.udf.definition import Function
 
 _ALIAS = re.compile(r'"(t\d+)"')
+_FUNCTION = re.compile(r"\b__udf(\d+)\(")
 _ROW = "__row"
 _PIECES = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\b__row\b")
 
@@ -39,13 +54,35 @@ def lower_bounded(item: Item, facts: Facts) -> BoundedQuery:
     names = unique_names(item.fields)
     columns = tuple(Column(n, f.type) for n, f in zip(names, item.fields, strict=True))
     sql = _outer(item, names)
-    return BoundedQuery(sql, tables_in(sql, facts), columns)
+    return BoundedQuery(sql, tables_in(sql, facts), columns, functions_in(sql, facts))
 
 
 def tables_in(sql: str, facts: Facts) -> tuple[TableScan, ...]:
     """The streams that a statement reads."""
     named = set(_ALIAS.findall(sql))
     return tuple(scan_of(read) for read in facts.reads if read.alias in named)
+
+
+def functions_in(sql: str, facts: Facts) -> tuple[tuple[str, Function], ...]:
+    """The user functions that a statement calls, by their names there."""
+    numbers = sorted({int(number) for number in _FUNCTION.findall(sql)})
+    return tuple((f"__udf{number}", facts.applied[number]) for number in numbers)
+
+
+def function_sql(function: Function, facts_number: int, args: str) -> str:
+    """A call of a user function in a bounded statement."""
+    return f"CAST(__udf{facts_number}({args}) AS {duckdb_type(function.returns)})"
+
+
+def called_sql(rows: str, calls: tuple[FunctionCall, ...]) -> str:
+    """A SELECT of the rows (what may stand after FROM) and the column of each call."""
+    out = f"SELECT * FROM {rows}"
+    for call in calls:
+        args = ", ".join(each.sql for each in call.args)
+        value = function_sql(call.function, call.number, args)
+        out = f"SELECT *, {value} AS {quoted(call.name)} FROM {rows}"
+        rows = f"({out}) AS __c"
+    return out
 
 
 def scan_of(read: Read) -> TableScan:
@@ -78,7 +115,7 @@ def source(relation: Relation | None) -> str:
     """SQL that may stand after FROM."""
     if relation is None:
         return "(SELECT 1 AS __one)"
-    if isinstance(relation, Read):
+    if isinstance(relation, Read) and relation.keyed is None:
         return quoted(relation.alias)
     return f"({render(relation)}) AS __q"
 
@@ -95,6 +132,8 @@ def render(relation: Relation) -> str:
     """A SELECT that gives the relation's rows."""
     match relation:
         case Read():
+            if relation.keyed is not None:
+                return compacted(relation.keyed, quoted(relation.alias))
             return f"SELECT * FROM {quoted(relation.alias)}"
         case Inline():
             return relation.sql
@@ -114,6 +153,17 @@ def render(relation: Relation) -> str:
             return f" {word} ".join(parts)
         case Selected():
             return _select(relation)
+        case Called():
+            fragments = [arg.sql for call in relation.calls for arg in call.args]
+            return called_sql(_numbered(relation.input, *fragments), relation.calls)
+        case Stated():
+            return stated_sql(source(relation.input), relation.rule)
+        case Deduped():
+            return dedup_sql(source(relation.input), relation)
+        case Rowified():
+            return render(relation.input)
+        case Marked() | Upserted() | StreamJoin():
+            raise SqlError("this needs a source that goes on for ever", Code.NOT_IMPLEMENTED)
 
 
 def _heads(columns: tuple[Named, ...]) -> str:
@@ -183,7 +233,9 @@ def _limited_by(relation: Selected, body: str) -> str:
 def _grouped(relation: Selected, grouping: Grouping) -> str:
     keys = [f"{k.sql} AS {quoted(k.name)}" for k in grouping.keys]
     uses = [f"{a.native} AS {quoted(a.name)}" for a in grouping.aggregates]
-    heads = ", ".join([*keys, *uses]) or "1 AS __one"
+    # What looks from group to group wants them in the order in which their keys first came.
+    first = [] if relation.after is None else [f"min({_ROW}) AS __first"]
+    heads = ", ".join([*keys, *uses, *first]) or "1 AS __one"
     where = f" WHERE {relation.where}" if relation.where else ""
     group = ""
     if grouping.keys:
@@ -192,4 +244,10 @@ def _grouped(relation: Selected, grouping: Grouping) -> str:
     having = f" WHERE {relation.having}" if relation.having else ""
     distinct = "DISTINCT " if relation.distinct else ""
     columns = (*relation.columns, *relation.hidden)
-    return f"SELECT {distinct}{_heads(columns)} FROM ({inner}) AS __g{having}"
+    rows = f"({inner}) AS __g"
+    if relation.after is not None:
+        rows = f"(SELECT * EXCLUDE (__first) FROM {rows} ORDER BY __first) AS __g"
+        rows = f"({stated_sql(rows, relation.after)}) AS __g"
+    if relation.calls:
+        rows = f"({called_sql(rows, relation.calls)}) AS __g"
+    return f"SELECT {distinct}{_heads(columns)} FROM {rows}{having}"

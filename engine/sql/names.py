@@ -12,13 +12,15 @@ from sqlglot import exp
 from engine.errors import Code, SqlError
 from engine.functions.registry import aggregate
 from engine.functions.table import Aggregate, Arg
+from engine.sql.applied import FunctionCalls
 from engine.sql.containers import field_of
 from engine.sql.context import Context
 from engine.sql.expressions import Binder
 from engine.sql.nearest import did_you_mean
-from engine.sql.nodes import Call, ColumnsMatching, children, text_of
+from engine.sql.nodes import Call, ColumnsMatching, Source, children, text_of
 from engine.sql.operators import cast_to
 from engine.sql.relations import Field, Read
+from engine.sql.running import RUNNING, RunningCalls
 from engine.sql.text import to_text
 from engine.types import JSON, duckdb_type
 
@@ -45,6 +47,8 @@ def is_aggregate_call(node: exp.Expr) -> bool:
     if not isinstance(node, Call):
         return False
     name = text_of(node)
+    if node.args.get("user"):
+        return node.args["user"] == "aggregate"
     return name == "emit_version" or find_aggregate(name) is not None
 
 
@@ -107,6 +111,8 @@ class ColumnScope:
         self.names = names
         self.context = context
         self.streaming = streaming  # subqueries are answered once, apart from the rows
+        self.running: RunningCalls | None = None  # None = no place for lag() and its kin
+        self.calls: FunctionCalls | None = None  # None = no place for user functions
         self._open: list[str] = []
 
     def intercept(self, node: exp.Expr, binder: Binder) -> Arg | None:
@@ -160,11 +166,27 @@ class ColumnScope:
         raise SqlError(f"source {table[:60]} is not in FROM", Code.UNKNOWN_IDENTIFIER)
 
     def call(self, node: Call, binder: Binder) -> Arg | None:
-        """Aggregates do not belong here."""
+        """Running functions; aggregates do not belong here."""
+        if text_of(node) in RUNNING:
+            return self.running_call(node)
         if is_aggregate_call(node):
             message = f"aggregate {text_of(node)} is not allowed here"
             raise SqlError(message, 184)
         return None
+
+    def apply(self, node: Call, binder: Binder) -> Arg:
+        """The column of a call of a user function."""
+        if self.calls is None:
+            message = f"function {text_of(node)} cannot be called here: compute it in a subquery"
+            raise SqlError(message, Code.NOT_IMPLEMENTED)
+        return self.calls.bind(node, binder.arguments(node), self.context)
+
+    def running_call(self, node: Call) -> Arg:
+        """The column of a call of lag() or its kin."""
+        if self.running is None:
+            message = f"{text_of(node)}() stands in the select list or in WHERE of a query"
+            raise SqlError(message, Code.NOT_IMPLEMENTED)
+        return self.running.bind(node, self)
 
     def json_holder(self, node: exp.Column, binder: Binder) -> Arg | None:
         """The JSON column `a` of `a.b`."""
@@ -180,22 +202,30 @@ class ColumnScope:
         """A number of this call in the statement."""
         return self.context.budget.site(node)
 
+    def with_query(self, name: str) -> exp.Expr | None:
+        """A SELECT of all rows of a query in WITH, if no column has this name."""
+        taken = name in self.names.aliases or self.names.field(name) is not None
+        if taken or name not in self.context.ctes:
+            return None
+        source = Source(this=exp.Identifier(this=name, quoted=True))
+        return exp.Select(expressions=[exp.Star()], from_=exp.From(this=source))
+
     def subquery(self, query: exp.Expr, probe: Arg | None = None) -> Arg:
         """A bounded subquery: its only value, or with `probe` the set that IN looks it up in."""
         from engine.sql.subqueries import bind_subquery
 
         return bind_subquery(query, self.context, probe, streaming=self.streaming)
 
-    def origin(self, node: exp.Column) -> tuple[Read, str] | None:
-        """The stream column that a column or alias is a plain copy of."""
+    def origin(self, node: exp.Column) -> tuple[tuple[Read, str], ...]:
+        """The stream columns that a column or alias is a plain copy of."""
         for _ in range(ALIAS_DEPTH_MAX):  # aliases may name each other in a circle
             name, table = node.name, text_of(node, "table")
             alias = None if table else self.names.aliases.get(name)
             if not isinstance(alias, exp.Column) or alias.name == name:
                 field = self.names.field(name, table)
-                return field.origin if field is not None else None
+                return field.origin if field is not None else ()
             node = alias
-        return None
+        return ()
 
 
 def use(field: Field) -> Arg:
@@ -245,9 +275,30 @@ def expand_list(items: list[exp.Expr], names: Names, context: Context) -> list[O
             outputs.extend(_star(item.this, star_fields(names, source, context)))
         elif isinstance(item, ColumnsMatching):
             outputs.extend(_matching(item, names, context))
+        elif isinstance(item, Call) and text_of(item) == "untuple":
+            outputs.extend(_untupled(item, names, context))
         else:
             outputs.append(Output(column_name(item), item))
     return outputs
+
+
+def _untupled(call: Call, names: Names, context: Context) -> list[Output]:
+    """`untuple(t)`: a column for each field of the tuple."""
+    if len(call.expressions) != 1:
+        raise SqlError("function untuple takes 1 argument", Code.NUMBER_OF_ARGUMENTS)
+    held = call.expressions[0]
+    t = Binder(ColumnScope(names, context)).bind(held.copy()).type.inner
+    if t.name != "tuple":
+        message = f"argument 1 of function untuple must be a tuple, not {t}"
+        raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
+    text = to_text(held)
+    return [
+        Output(
+            f"{text}.{field}",
+            exp.Dot(this=exp.Paren(this=held.copy()), expression=exp.Identifier(this=field)),
+        )
+        for field in t.field_names
+    ]
 
 
 def star_fields(names: Names, source: str, context: Context) -> list[Field]:

@@ -109,6 +109,9 @@ class EmitClause:
     last: exp.Expr | None = None
     last_processing_time: bool = False
     span: str = ""  # SESSION CLOSE or KEY EXPIRE
+    identified: tuple[exp.Expr, ...] = ()  # of it: time, start, end
+    max_span: exp.Expr | None = None
+    only_max_span: bool = False
     words: str = ""  # the clause as written, for printing
 
 

@@ -7,11 +7,14 @@ import re
 from engine.errors import Code, SqlError
 from engine.functions.build import as_condition, as_number, lifted, wrapped
 from engine.functions.casts import cast_sql
-from engine.functions.table import MISSING, Arg
-from engine.sql.times import parse_moment_ns
+from engine.functions.comparing import COMPARISONS, compare
+from engine.functions.spans import shifted_by
+from engine.functions.table import Arg
+from engine.functions.wide import DIVIDED_BY_ZERO, all_whole, any_wide, calculated, digits
 from engine.types import (
     BOOL,
     DATETIME,
+    DECIMAL_STORED_DIGITS,
     FLOAT64,
     INT32,
     INT64,
@@ -24,7 +27,6 @@ from engine.types import (
     zero_sql,
 )
 
-_COMPARISONS = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _SHORT_MAX = 200  # characters of both operands of an operation that is written twice
 _SCAN_MAX = 2_000  # longer SQL gets its second cast; DuckDB drops it
 _BRACKETS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]")
@@ -32,7 +34,7 @@ _BRACKETS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]")
 
 def binary(symbol: str, left: Arg, right: Arg) -> Arg:
     """`left symbol right`. Raises SqlError 43 for types that do not go together."""
-    if symbol in _COMPARISONS:
+    if symbol in COMPARISONS:
         return compare(symbol, left, right)
     if symbol in ("and", "or"):
         return logical(symbol, (left, right))
@@ -119,15 +121,21 @@ def _result(symbol: str, a: DataType, b: DataType) -> DataType:
 
 def _decimal_result(symbol: str, a: DataType, b: DataType) -> DataType:
     scale_a, scale_b = (t.scale if t.is_decimal else 0 for t in (a, b))
+    wide = any(t.is_decimal and t.precision > DECIMAL_STORED_DIGITS for t in (a, b))
+    most = 76 if wide else DECIMAL_STORED_DIGITS
     if symbol == "*":
-        return decimal(38, min(scale_a + scale_b, 38))
-    return decimal(38, max(scale_a, scale_b))
+        return decimal(most, min(scale_a + scale_b, most))
+    return decimal(most, max(scale_a, scale_b))
 
 
 def _arithmetic(symbol: str, left: Arg, right: Arg, result: DataType | None = None) -> Arg:
     a, b = (t.type.inner if t.type.inner.name != "nothing" else INT64 for t in (left, right))
     result = result or _result(symbol, a, b)
-    storage = "HUGEINT" if result.is_wide_integer else duckdb_type(result)
+    if result.is_wide_integer and symbol != "%":
+        return Arg(calculated(symbol, (left, right), result), lifted(result, (left, right)))
+    if result.is_decimal and result.precision > DECIMAL_STORED_DIGITS:
+        return _wide_decimal(symbol, left, right, result)
+    storage = duckdb_type(result)
     x, y = _in_storage(left, storage), _in_storage(right, storage)
     if symbol == "/":
         return Arg(f"({x} / {y})", lifted(result, (left, right)))
@@ -139,8 +147,26 @@ def _arithmetic(symbol: str, left: Arg, right: Arg, result: DataType | None = No
     ):
         sql = _wrapping(symbol, left, right, result, sql)
     elif result.is_decimal:
-        sql = _or_zero(attempt(sql), result, (left, right))
+        sql = _or_refused(attempt(sql), result, (left, right))
     return Arg(cast_to(sql, duckdb_type(result)), lifted(result, (left, right)))
+
+
+def _wide_decimal(symbol: str, left: Arg, right: Arg, result: DataType) -> Arg:
+    """Decimals of more than 38 digits are texts, calculated exactly."""
+    x, y = (digits(a) if a.type.is_integer else f"CAST({a.sql} AS VARCHAR)" for a in (left, right))
+    sql = f"__decimal_calculated('{symbol}', '{result.scale}', {x}, {y})"
+    return Arg(_or_refused(sql, result, (left, right)), lifted(result, (left, right)))
+
+
+def _or_refused(sql: str, result: DataType, args: tuple[Arg, ...]) -> str:
+    """Code 69 instead of the NULL of a result that has too many digits."""
+    there = " AND ".join(f"{wrapped(arg.sql)} IS NOT NULL" for arg in args if arg.type.is_nullable)
+    refusal = (
+        f"error('code 69: a decimal has more than {result.precision} digits, or is divided by 0')"
+    )
+    if there:
+        refusal = f"CASE WHEN {there} THEN {refusal} END"
+    return f"coalesce({sql}, CAST({refusal} AS {duckdb_type(result)}))"
 
 
 def _bits(t: DataType) -> int:
@@ -150,7 +176,8 @@ def _bits(t: DataType) -> int:
 def _in_storage(arg: Arg, storage: str) -> str:
     if isinstance(arg.constant, int) and not isinstance(arg.constant, bool):
         return f"CAST({arg.constant} AS {storage})"
-    return cast_to(as_number(arg), storage)
+    # The text of a wide integer is read as any float or decimal.
+    return cast_to(arg.sql if arg.type.is_wide_integer else as_number(arg), storage)
 
 
 def cast_to(sql: str, storage: str) -> str:
@@ -179,8 +206,6 @@ def _wrapping(symbol: str, left: Arg, right: Arg, result: DataType, sql: str) ->
     Short operands: the plain operation, and 128 bits for the rows where it overflows. Long ones
     are written once only, or chains of operators would double with every link.
     """
-    if result.is_wide_integer:
-        return _or_zero(attempt(sql), result, (left, right))
     x, y = _in_storage(left, "HUGEINT"), _in_storage(right, "HUGEINT")
     mask = f"{(1 << result.bits) - 1}::HUGEINT"
     low = f"(({x} {symbol} {y}) & {mask})"
@@ -211,6 +236,9 @@ def _or_zero(sql: str, result: DataType, args: tuple[Arg, ...]) -> str:
 
 def _modulo(left: Arg, right: Arg, result: DataType) -> Arg:
     types = (left.type.inner, right.type.inner)
+    if any_wide(left, right) and all_whole(left, right):
+        sql = calculated("%", (left, right), DataType("int256"))
+        return Arg(f"CAST({sql} AS {duckdb_type(result)})", lifted(result, (left, right)))
     if result.is_float:
         x, y = (_in_storage(arg, "DOUBLE") for arg in (left, right))
         sql = f"({x} % {y})"
@@ -223,7 +251,9 @@ def _modulo(left: Arg, right: Arg, result: DataType) -> Arg:
         x, y = (_in_storage(arg, storage) for arg in (left, right))
         sql = f"({x} % {y})"
     divisor = right.constant
-    if not isinstance(divisor, int | float) or divisor in (0, -1):
+    if result.is_integer and (not isinstance(divisor, int) or divisor == 0):
+        sql = f"CASE WHEN {y} = 0 THEN {DIVIDED_BY_ZERO} ELSE {sql} END"
+    elif not isinstance(divisor, int | float) or divisor in (0, -1):
         safe = f"TRY({sql})" if can_try(sql) else f"({x} % nullif({y}, 0))"
         sql = _or_zero(safe, result, (left, right))
     return Arg(f"CAST({sql} AS {duckdb_type(result)})", lifted(result, (left, right)))
@@ -279,18 +309,12 @@ def _interval_sum(symbol: str, left: Arg, right: Arg) -> Arg:
 
 
 def _shifted(symbol: str, moment: Arg, interval: Arg) -> Arg:
+    """Days and longer units count on the calendar of the zone, shorter ones on the clock."""
     result = _shifted_type(moment.type, interval.type)
     both = (moment, interval)
-    if result.is_time and result.scale > 6:
-        if interval.type.inner.name in ("interval_month", "interval_quarter", "interval_year"):
-            whole = f"CAST({moment.sql} AS TIMESTAMP)"
-            rest = f"(epoch_ns({moment.sql}) % 1000)"
-            sql = f"make_timestamp_ns(epoch_ns({whole} {symbol} {interval.sql}) + {rest})"
-        else:
-            nanos = f"{_interval_ns(interval)}"
-            sql = f"make_timestamp_ns(epoch_ns({moment.sql}) {symbol} {nanos})"
-        return Arg(sql, lifted(result, both))
-    sql = f"CAST(({wrapped(moment.sql)} {symbol} {interval.sql}) AS {duckdb_type(result)})"
+    if result.scale <= 6 or interval.type.inner.name in _CALENDAR:
+        return Arg(shifted_by(moment, interval, symbol).sql, lifted(result, both))
+    sql = f"make_timestamp_ns(epoch_ns({moment.sql}) {symbol} {_interval_ns(interval)})"
     return Arg(sql, lifted(result, both))
 
 
@@ -300,6 +324,7 @@ def _interval_ns(interval: Arg) -> str:
     return f"(CAST(epoch_us(TIMESTAMP '1970-01-01' + {interval.sql}) AS BIGINT) * 1000)"
 
 
+_CALENDAR = tuple(f"interval_{unit}" for unit in ("day", "week", "month", "quarter", "year"))
 _BELOW_SECOND = {
     "interval_millisecond": 3,
     "interval_microsecond": 6,
@@ -314,9 +339,7 @@ def _shifted_type(moment: DataType, interval: DataType) -> DataType:
     if inner.is_date:
         if finer:
             return datetime64(finer)
-        whole_days = ("interval_day", "interval_week", "interval_month")
-        stays = interval.inner.name in (*whole_days, "interval_quarter", "interval_year")
-        return inner if stays else DATETIME
+        return inner if interval.inner.name in _CALENDAR else DATETIME
     if finer > inner.scale:
         return datetime64(finer, inner.zone)
     return inner
@@ -332,96 +355,6 @@ def _difference(left: Arg, right: Arg) -> Arg:
         sql = f"CAST((epoch_ms({left.sql}) - epoch_ms({right.sql})) // 1000 AS INTEGER)"
         return Arg(sql, lifted(INT32, both))
     result = decimal(18, scale)
-    function, digits = ("epoch_ns", 9) if scale > 6 else ("epoch_us", 6)
+    function, places = ("epoch_ns", 9) if scale > 6 else ("epoch_us", 6)
     sql = f"CAST(({function}({left.sql}) - {function}({right.sql})) AS DECIMAL(38, 0))"
-    return Arg(f"CAST({sql} / 1e{digits} AS {duckdb_type(result)})", lifted(result, both))
-
-
-# -- comparisons -------------------------------------------------------------------------------
-
-
-def compare(symbol: str, left: Arg, right: Arg) -> Arg:
-    """A comparison; a literal takes the type of the other side."""
-    left, right = matched(left, right)
-    x, y = (_comparable(arg, other) for arg, other in ((left, right), (right, left)))
-    sql = f"({wrapped(x)} {_COMPARISONS[symbol]} {wrapped(y)})"
-    return Arg(sql, lifted(BOOL, (left, right)))
-
-
-def probed(arg: Arg, held: Arg) -> str:
-    """SQL of what IN looks up in a set of values of the type of `held`."""
-    return wrapped(_comparable(*matched(Arg(arg.sql, arg.type), Arg(held.sql, held.type))))
-
-
-def matched(left: Arg, right: Arg) -> tuple[Arg, Arg]:
-    """Both sides in types that can be compared; SqlError 43 or 53 if there are none."""
-    if _is_text_literal(right) and not _is_text(left.type):
-        return left, _literal_as(right, left.type)
-    if _is_text_literal(left) and not _is_text(right.type):
-        return _literal_as(left, right.type), right
-    if not _comparable_types(left.type.inner, right.type.inner):
-        message = f"{left.type} and {right.type} cannot be compared; cast one of them"
-        raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
-    return left, right
-
-
-_TEXTS = frozenset(("json", "uuid", "ipv4", "ipv6", "enum8", "enum16"))
-
-
-def _is_text(t: DataType) -> bool:
-    return t.is_string or t.inner.name in _TEXTS
-
-
-def _is_text_literal(arg: Arg) -> bool:
-    return isinstance(arg.constant, str) and arg.type.is_string
-
-
-def _literal_as(arg: Arg, t: DataType) -> Arg:
-    inner = t.inner
-    if inner.is_temporal and isinstance(arg.constant, str):
-        nanos = parse_moment_ns(arg.constant)
-        if nanos is None:
-            message = f"cannot read {arg.constant[:60]!r} as {inner}"
-            raise SqlError(message, Code.TYPE_MISMATCH)
-        return moment_literal(nanos)
-    return Arg(cast_sql(arg, inner).sql, inner)
-
-
-def moment_literal(nanos: int) -> Arg:
-    """A constant time of the finest type that it needs."""
-    if nanos % 1_000_000 == 0:
-        sql = f"CAST(make_timestamp_ms({nanos // 1_000_000}) AS TIMESTAMP_MS)"
-        return Arg(sql, datetime64(3), MISSING)
-    if nanos % 1_000 == 0:
-        return Arg(f"make_timestamp({nanos // 1_000})", datetime64(6), MISSING)
-    return Arg(f"make_timestamp_ns({nanos})", datetime64(9), MISSING)
-
-
-def _comparable_types(a: DataType, b: DataType) -> bool:
-    if a.is_nested and a.name == b.name:
-        pairs = zip(a.args, b.args, strict=False)
-        return len(a.args) == len(b.args) and all(
-            _comparable_types(x.inner, y.inner) for x, y in pairs
-        )
-    if "nothing" in (a.name, b.name) or a.name == b.name:
-        return True
-    if _is_text(a) and _is_text(b):
-        return True
-    numbers = [t.is_numeric or t.name == "bool" for t in (a, b)]
-    if all(numbers):
-        return True
-    return (a.is_temporal and b.is_temporal) or (a.is_interval and b.is_interval)
-
-
-def _comparable(arg: Arg, other: Arg) -> str:
-    """SQL of one side in a DuckDB type that compares as the dialect does."""
-    mine, its = arg.type.inner, other.type.inner
-    if mine.name == "bool" and its.is_numeric:
-        return f"CAST({arg.sql} AS INTEGER)"
-    if mine.is_wide_integer or its.is_wide_integer:
-        return f"CAST({arg.sql} AS HUGEINT)" if mine.is_integer else arg.sql
-    if mine.is_decimal and mine.precision > 38:
-        return f"CAST({arg.sql} AS DOUBLE)"
-    if mine.is_time and its.is_time and max(mine.scale, its.scale) > 6 >= mine.scale:
-        return f"CAST({arg.sql} AS TIMESTAMP_NS)"
-    return arg.sql
+    return Arg(f"CAST({sql} / 1e{places} AS {duckdb_type(result)})", lifted(result, both))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.errors import Code, SqlError
-from engine.sql.logical import Column, Past
+from engine.sql.plan_parts import Column, Past
 from engine.sql.settings import flag_setting
 from engine.sql.times import parse_moment_ns
 
@@ -58,7 +58,7 @@ def _time_column(name: str, columns: tuple[Column, ...], stream: str) -> str:
     if not found.type.is_time:
         message = f"replay_time_column must be a datetime, and {name[:80]} is {found.type}"
         raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
-    return name
+    return found.stored or name
 
 
 def _moment_ms(settings: dict[str, str], name: str) -> int | None:

@@ -11,19 +11,25 @@ from sqlglot import exp
 
 from engine.errors import Code, SqlError
 from engine.protocol import Analysis, ColumnDef, Definition, ResultColumn
-from engine.sql import allow, catalog_rows
+from engine.sql import allow, catalog_rows, durable
 from engine.sql import statements as st
 from engine.sql.analyze import analysis
+from engine.sql.changelog import require_delta
 from engine.sql.context import Context, Item
 from engine.sql.definitions import check_name, create_query, from_create
 from engine.sql.explain import explain
+from engine.sql.function_definitions import checked_function, find_function, from_statement
+from engine.sql.functions import apply_functions
 from engine.sql.inserts import InsertPlan, plan_insert
 from engine.sql.logical import BoundedQuery, StreamingQuery
 from engine.sql.lower_bounded import lower_bounded
 from engine.sql.lower_streaming import lower_streaming
+from engine.sql.materialized import ViewPlan, altered, materialized_definition, plan_view
 from engine.sql.relations import Facts, is_bounded
 from engine.sql.select import bind_query
 from engine.sql.text import to_text
+from engine.sql.user_aggregates import refuse_unkept
+from engine.udf.definition import Functions, create_text, no_functions
 
 Kind = Literal["streaming", "bounded", "insert", "ddl"]
 Access = Literal["read", "write", "ddl"]
@@ -34,6 +40,8 @@ _ACCESS: dict[type, Access] = {
     st.Describe: "read",
     st.Explain: "read",
     st.Use: "read",
+    durable.Recover: "read",
+    durable.Unsubscribe: "read",
     st.Insert: "write",
 }
 
@@ -47,6 +55,7 @@ class Planned:
     `insert.stream`. "ddl": do what `statement` says; `definition` is what CREATE makes. `header`
     names the result's columns as written; plans have the same columns in the same order under
     names made unique. `access`: the class of QueryRequest.allow. `uses`: streams and views read.
+    `functions`: user functions.
     """
 
     statement: st.Statement
@@ -59,6 +68,7 @@ class Planned:
     insert: InsertPlan | None = None
     definition: Definition | None = None
     uses: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
 
 
 class Planner:
@@ -72,10 +82,12 @@ class Planner:
         catalog: Callable[[str], Definition | None],
         definitions: Callable[[], Iterable[Definition]] = tuple,
         sql_bytes_max: int = st.SQL_BYTES_MAX,
+        functions: Functions = no_functions,
     ) -> None:
         self._sql_bytes_max = sql_bytes_max
         self._catalog = catalog
         self._definitions = definitions
+        self._functions = functions
 
     def plan(self, sql: str) -> Planned:
         """Parse, check and bind one statement. Raises SqlError or NotFound, never runs anything.
@@ -104,6 +116,11 @@ class Planner:
                 return self._rows(statement, sql, catalog_rows.lines("explain", lines))
             case st.Describe():
                 return self._describe(statement, sql)
+            case st.ShowCreate(kind="function"):
+                text = create_text(find_function(statement.name, self._functions))
+                return self._rows(statement, sql, catalog_rows.lines("statement", [text]))
+            case st.CreateFunction():
+                return self._ddl(statement, sql, self.function(from_statement(statement)))
             case st.Show():
                 query = catalog_rows.show(statement, self._definitions())
                 return self._rows(statement, sql, query)
@@ -118,11 +135,20 @@ class Planner:
                 return self._ddl(statement, sql, definition)
             case st.CreateView():
                 return self._create_view(statement, sql)
+            case durable.CreateMaterializedView():
+                return self._create_materialized(statement, sql)
+            case durable.Subscribe():
+                return self._subscribe(statement, sql)
             case st.Rename():
                 check_name(statement.to)
                 return self._ddl(statement, sql)
             case _:
                 return self._ddl(statement, sql)
+
+    def function(self, definition: Definition) -> Definition:
+        """The definition of a function, checked and complete. Raises SqlError; runs its source as
+        far as that only declares functions."""
+        return checked_function(definition, self._functions)
 
     def view(self, name: str, query_text: str, description: str = "") -> Definition:
         """The definition of a view over this SELECT, checked and with its result's columns."""
@@ -132,20 +158,46 @@ class Planner:
         view = st.CreateView(name, statement.query, query_text, comment=description)
         return cast("Definition", self._create_view(view, query_text).definition)
 
+    def view_plan(self, view: Definition) -> ViewPlan:
+        """What a materialized view runs, with its settings. Raises SqlError when it does not fit
+        its sources or its target any more."""
+        query = st.parse_query(view.query)
+        settings = {**dict(query.args.get("settings") or {}), **view.settings}
+        query.set("settings", settings or None)
+        item, context = self._bound(query)
+        refuse_unkept(context.facts.applied, "a materialized view")
+        return plan_view(view, item, context, settings)
+
+    def altered_view(self, view: Definition, query_text: str) -> Definition:
+        """A materialized view with another query, whose columns must fit its target: else 36."""
+        item, context = self._bound(st.parse_query(query_text))
+        return altered(view, query_text, item, context)
+
     # -- kinds ---------------------------------------------------------------------------------
 
     def _context(self) -> Context:
-        return Context(self._catalog, Facts())
+        return Context(self._catalog, Facts(), functions=self._functions)
+
+    def _bound(self, query: exp.Expr) -> tuple[Item, Context]:
+        context = self._context()
+        self._allowed(query, context)
+        return bind_query(query, context), context
+
+    def _allowed(self, node: exp.Expr, context: Context) -> exp.Expr:
+        """The tree with user functions resolved, checked against the allow-list."""
+        node = apply_functions(node, self._functions, context.facts.functions)
+        allow.check(node)
+        return node
 
     def _bind(self, query: exp.Expr) -> tuple[Item, Facts, dict[str, str]]:
-        allow.check(query)
-        context = self._context()
-        item = bind_query(query, context)
+        item, context = self._bound(query)
         settings = dict(query.args.get("settings") or {})
         return item, context.facts, settings
 
     def _query(self, statement: st.Statement, query: exp.Expr, sql: str) -> Planned:
         item, facts, settings = self._bind(query)
+        if isinstance(statement, durable.Subscribe):
+            refuse_unkept(facts.applied, "SUBSCRIBE TO")
         streaming = not is_bounded(item.relation)
         header = tuple(ResultColumn(f.name, str(f.type)) for f in item.fields)
         planned = Planned(
@@ -155,6 +207,7 @@ class Planner:
             analysis=Analysis("", "", ""),
             header=header,
             uses=used_names(facts),
+            functions=tuple(facts.functions),
         )
         if streaming:
             planned = replace(planned, streaming=lower_streaming(item, facts, settings))
@@ -177,13 +230,11 @@ class Planner:
         return self._rows(statement, sql, catalog_rows.describe_definition(definition))
 
     def _insert(self, statement: st.Insert, sql: str) -> Planned:
-        if statement.query is not None:
-            allow.check(statement.query)
-        for row in statement.values:
-            for value in row:
-                if not isinstance(value, exp.Literal):
-                    allow.check(value)
         context = self._context()
+        if statement.query is not None:
+            self._allowed(statement.query, context)
+        rows = tuple(tuple(self._value(v, context) for v in row) for row in statement.values)
+        statement = replace(statement, values=rows)
         plan, query = plan_insert(statement, context)
         report = analysis(statement, sql, sql, context.facts, None, streaming=False)
         return Planned(
@@ -196,9 +247,13 @@ class Planner:
             uses=(*used_names(context.facts), plan.stream),
         )
 
+    def _value(self, value: exp.Expr, context: Context) -> exp.Expr:
+        return value if isinstance(value, exp.Literal) else self._allowed(value, context)
+
     def _create_view(self, statement: st.CreateView, sql: str) -> Planned:
         check_name(statement.name)
         item, facts, _ = self._bind(statement.query)
+        require_delta(item)
         if statement.name in facts.views or statement.name in {
             r.definition.name for r in facts.reads
         }:
@@ -218,6 +273,29 @@ class Planner:
         report = analysis(statement, sql, sql, facts, item, streaming=streaming)
         names = used_names(facts)
         return Planned(statement, "ddl", "ddl", report, definition=definition, uses=names)
+
+    def _create_materialized(self, statement: durable.CreateMaterializedView, sql: str) -> Planned:
+        check_name(statement.name)
+        item, context = self._bound(statement.query)
+        facts = context.facts
+        settings = dict(statement.query.args.get("settings") or {})
+        refuse_unkept(facts.applied, "a materialized view")
+        definition = materialized_definition(statement, item, context, settings)
+        names = used_names(facts)
+        if statement.name in names:
+            raise SqlError(f"view {statement.name} reads itself", Code.BAD_ARGUMENTS)
+        held = {"reads": list(names), "functions": list(facts.functions)}
+        options = {**definition.options, **held}
+        definition = msgspec.structs.replace(definition, options=options)
+        report = analysis(statement, sql, sql, facts, item, streaming=True)
+        return Planned(statement, "ddl", "ddl", report, definition=definition, uses=names)
+
+    def _subscribe(self, statement: durable.Subscribe, sql: str) -> Planned:
+        planned = self._query(statement, statement.query, sql)
+        if planned.kind != "streaming":
+            message = "SUBSCRIBE TO keeps the state of a query without end; this one ends by itself"
+            raise SqlError(message, Code.BAD_ARGUMENTS)
+        return planned
 
     def _ddl(
         self, statement: st.Statement, sql: str, definition: Definition | None = None

@@ -8,12 +8,27 @@ the quoted column names of the lowered relation). `lower_bounded` makes DuckDB S
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from engine.errors import Code, SqlError
 from engine.functions.table import BoundAggregate
 from engine.protocol import Definition
-from engine.sql.logical import Column, EmitSpec, Lookup, Named, Past, WindowSpec
+from engine.sql.logical import Lookup
+from engine.sql.plan_parts import (
+    AsofRule,
+    Column,
+    Counted,
+    EmitSpec,
+    Keyed,
+    LagRule,
+    Named,
+    Past,
+    RangeRule,
+    Running,
+    WindowSpec,
+)
 from engine.types import DataType
+from engine.udf.definition import Function
 
 # Tokens that are replaced in finished SQL: no literal and no name of a user may spell one.
 TOKENS = ("{now_ms}", "{filter}", "{seed}", "{param_", "{lookup_")
@@ -69,6 +84,10 @@ class Read:
         self.bounds: list[Bounds] = []
         self.seek_to = ""
         self.past = Past()
+        # Whether rows of a versioned stream come as deltas (`engine.sql.changelog`).
+        self.tracked = False
+        self.arrival_wins = False  # deltas of a versioned stream take no heed of versions
+        self.keyed: Keyed | None = None
         self.random_columns: tuple[Named, ...] = ()
 
     @property
@@ -76,10 +95,15 @@ class Read:
         """Whether rows are generated."""
         return self.definition.kind == "random_stream"
 
+    @property
+    def mode(self) -> str:
+        """What the stream's rows mean: append, changelog, changelog_kv, versioned_kv, mutable."""
+        return self.definition.mode
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A visible column. `origin`: the stream column it is a plain copy of. `star`: part of `*`.
+    """A visible column. `origin`: the stream columns it is a plain copy of. `star`: part of `*`.
 
     `uses`: the stream columns that its SQL reads.
     """
@@ -89,7 +113,7 @@ class Field:
     sql: str
     source: str = ""
     star: bool = True
-    origin: tuple[Read, str] | None = None
+    origin: tuple[tuple[Read, str], ...] = ()
     uses: tuple[tuple[Read, str], ...] = ()
 
 
@@ -133,6 +157,24 @@ class Renamed:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """A call of a user function: `args` in the function's types, over what is called before it."""
+
+    name: str  # of the column that holds its results
+    function: Function
+    args: tuple[Named, ...]
+    number: int  # of the function among `Facts.applied`
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Called:
+    """The input with a column for each call, in this order."""
+
+    input: Relation | None
+    calls: tuple[FunctionCall, ...]
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Windowed:
     """Windows over the input. `time`: the time column when it must be computed first."""
@@ -141,6 +183,16 @@ class Windowed:
     spec: WindowSpec
     time: Named | None
     aggregated: bool
+    lifted: bool = False  # over a join of which one side was windowed: that side is `Marked`
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Marked:
+    """The side of a join whose windows stand above the join; the watermark is taken here."""
+
+    input: Relation
+    spec: WindowSpec
+    time: Named | None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -154,6 +206,71 @@ class JoinOn:
     outputs: tuple[Named, ...]
     latest_by: tuple[str, ...] = ()  # right columns: keep the last row of each
     any_by: tuple[str, ...] = ()  # right columns: keep the first row of each
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Upserted:
+    """changelog(x, key, ...): rows that replace each other by key. Names are columns of `input`."""
+
+    input: Renamed
+    keys: tuple[str, ...]
+    version: str = ""
+    drop_late: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Deduped:
+    """dedup(x, key, ...): the first row of each key. Names are columns of `input`."""
+
+    input: Renamed
+    keys: tuple[str, ...]
+    ttl_ms: int = 0
+    limit: int = 10_000
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Rowified:
+    """rowify(x): every row is an append of its own."""
+
+    input: Relation
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRule:
+    """Functions over the rows before: `columns` (computed over the rows: arguments and keys of the
+    substreams), `functions` over those, and the names of the keys."""
+
+    columns: tuple[Named, ...]
+    functions: tuple[Running, ...]
+    partition: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Stated:
+    """The input's rows with the columns of running functions beside them."""
+
+    input: Relation
+    rule: RunningRule
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class StreamJoin:
+    """A join of which a side goes on for ever; columns were renamed apart (l0, l1, ... r0, ...).
+
+    `changelog`: its rows carry `_tp_delta`. The rest is that of `logical.Join`.
+    """
+
+    left: Renamed
+    right: Renamed
+    kind: Literal["inner", "left"]
+    strictness: Literal["all", "asof", "latest"]
+    keys: tuple[tuple[str, ...], tuple[str, ...]]
+    changelog: bool = False
+    bidirectional: bool = True
+    fill: tuple[str, ...] = ()
+    asof: AsofRule | None = None
+    range: RangeRule | None = None
+    lag: LagRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +293,8 @@ class PartialUse:
     merge: str
     by: str = ""
     keep: int = 0
+    counted: Counted | None = None
+    function: Function | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -189,6 +308,7 @@ class Grouping:
     window_columns: tuple[Column, ...]
     partition: tuple[str, ...]
     emit_version: bool
+    alive: str = ""  # of a changelog's aggregation: the partial that counts its rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +320,20 @@ class LimitByRule:
     per_query: bool
 
 
+@dataclass(slots=True)
+class Tracking:
+    """Whether somebody above an aggregation wants its result as a changelog."""
+
+    on: bool = False
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Selected:
     """A SELECT. `columns` are over the input, or over what the grouping gives.
 
     `hidden`: helper columns of ORDER BY and LIMIT BY, dropped at the end. `order`: DuckDB ORDER BY
-    items over columns and hidden ones. `limit` -1 = none.
+    items over columns and hidden ones. `limit` -1 = none. `calls`: user functions over the
+    rows of the grouping (those over the input are a `Called` below).
     """
 
     input: Relation | None
@@ -221,6 +349,9 @@ class Selected:
     offset: int = 0
     emit: EmitSpec | None = None
     flat: bool = False
+    after: RunningRule | None = None  # over the rows of the grouping
+    tracking: Tracking = field(default_factory=Tracking)
+    calls: tuple[FunctionCall, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -232,37 +363,52 @@ class UnionOf:
     operation: str = "UNION ALL"
 
 
-Relation = Read | Inline | Filtered | Renamed | Windowed | JoinOn | Selected | UnionOf
+Relation = (
+    Read
+    | Inline
+    | Filtered
+    | Renamed
+    | Windowed
+    | Marked
+    | JoinOn
+    | Selected
+    | UnionOf
+    | Upserted
+    | Deduped
+    | Rowified
+    | Stated
+    | StreamJoin
+    | Called
+)
+
+
+def inputs_of(relation: Relation | None) -> tuple[Relation, ...]:
+    """The relations below, in the order of FROM."""
+    match relation:
+        case None | Inline() | Read():
+            return ()
+        case JoinOn() | StreamJoin():
+            return (relation.left, relation.right)
+        case UnionOf():
+            return relation.inputs
+        case Selected() | Called():
+            return () if relation.input is None else (relation.input,)
+        case _:
+            return (relation.input,)
 
 
 def is_bounded(relation: Relation | None) -> bool:
     """Whether every source ends by itself."""
-    match relation:
-        case None | Inline():
-            return True
-        case Read():
-            return relation.bounded
-        case JoinOn():
-            return is_bounded(relation.left) and is_bounded(relation.right)
-        case UnionOf():
-            return all(is_bounded(i) for i in relation.inputs)
-        case _:
-            return is_bounded(relation.input)
+    if isinstance(relation, Read):
+        return relation.bounded
+    return all(is_bounded(each) for each in inputs_of(relation))
 
 
 def reads_of(relation: Relation | None) -> list[Read]:
     """The reads under a relation, in the order of FROM."""
-    match relation:
-        case None | Inline():
-            return []
-        case Read():
-            return [relation]
-        case JoinOn():
-            return reads_of(relation.left) + reads_of(relation.right)
-        case UnionOf():
-            return [read for i in relation.inputs for read in reads_of(i)]
-        case _:
-            return reads_of(relation.input)
+    if isinstance(relation, Read):
+        return [relation]
+    return [read for each in inputs_of(relation) for read in reads_of(each)]
 
 
 @dataclass(slots=True)
@@ -276,4 +422,6 @@ class Facts:
     group_by: list[str] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     views: list[str] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)
+    applied: list[Function] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)

@@ -8,13 +8,13 @@ from typing import cast
 from sqlglot import exp
 
 from engine.errors import Code, SqlError
-from engine.sql.logical import Seek, Span
 from engine.sql.nodes import Call, Duration, text_of
+from engine.sql.plan_parts import Seek, Span
 from engine.sql.relations import Bounds, Read
 from engine.sql.times import parse_moment_ns, parse_offset_ms, span_ms
 
-# column -> the stream column that it is a plain copy of, or None
-Origin = Callable[[exp.Column], tuple[Read, str] | None]
+# column -> the stream columns that it is a plain copy of; of a union's column one for each side
+Origin = Callable[[exp.Column], tuple[tuple[Read, str], ...]]
 Ranges = dict[Read, Bounds]
 
 _FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {
@@ -97,31 +97,32 @@ def _comparison(kind: type[exp.Expr], column: exp.Expr, value: exp.Expr, origin:
         return {}
     if isinstance(value, Call) and text_of(value) in EARLIEST:
         return _earliest(kind, column, origin)
-    found = origin(column)
-    if found is None:
-        return {}
-    read, name = found
+    ranges: Ranges = {}
+    for read, name in origin(column):
+        bounds = _bounds(kind, name, value)
+        if bounds is not None:
+            ranges[read] = bounds
+    return ranges
+
+
+def _bounds(kind: type[exp.Expr], name: str, value: exp.Expr) -> Bounds | None:
+    """What a comparison of a stream column says about where reading begins."""
     lower = kind in (exp.EQ, exp.GT, exp.GTE)
     if name == "_tp_sn":
         number = _integer(value)
         if number is None:
-            return {}
+            return None
         start = number + 1 if kind is exp.GT else number
-        return {read: Bounds(sn=max(start, 0)) if lower else Bounds(sn_earliest=True)}
+        return Bounds(sn=max(start, 0)) if lower else Bounds(sn_earliest=True)
     bounds = _time(value) if name == "_tp_time" else None
-    if bounds is None:
-        return {}
-    return {read: bounds if lower else Bounds(earliest=True)}
+    return bounds if bounds is None or lower else Bounds(earliest=True)
 
 
 def _earliest(kind: type[exp.Expr], column: exp.Column, origin: Origin) -> Ranges:
     if kind not in (exp.GT, exp.GTE):
         message = "earliest_ts() takes > or >= only, as in _tp_time > earliest_ts()"
         raise SqlError(message, Code.UNEXPECTED_EXPRESSION)
-    found = origin(column)
-    if found is None or found[1] != "_tp_time":
-        return {}
-    return {found[0]: Bounds(earliest=True)}
+    return {read: Bounds(earliest=True) for read, name in origin(column) if name == "_tp_time"}
 
 
 def _integer(node: exp.Expr) -> int | None:
@@ -188,8 +189,11 @@ def _shift(bounds: Bounds, by_ms: int) -> Bounds:
 def seek_of(read: Read) -> Seek:
     """The start of a streaming scan: predicates first, then seek_to, else the live end.
 
-    A replay that has a start begins there, among all rows of the past.
+    A replay that has a start begins there, among all rows of the past. Predicates on a keyed stream
+    only filter: its past is one row per key, not a stretch of time.
     """
+    if read.keyed is not None:
+        return Seek("latest") if begins_compacted(read) else parse_seek(read.seek_to)
     if read.bounds:
         found = lowest(read.bounds)
         # A bound on _tp_sn overrides bounds on time.
@@ -204,6 +208,13 @@ def seek_of(read: Read) -> Seek:
     if read.past.from_ms is not None and not read.seek_to:
         return Seek("earliest")
     return parse_seek(read.seek_to)
+
+
+def begins_compacted(read: Read) -> bool:
+    """Whether a streaming scan begins with the current rows of a keyed stream: unless the query
+    names another start, or leaves history out."""
+    start = read.seek_to.strip()
+    return read.keyed is not None and start in ("", "earliest") and not read.past.logged_only
 
 
 def spread_seek_to(text: str, reads: list[Read]) -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
 from sqlglot import exp
 
 from engine.errors import Code, SqlError
-from engine.functions.casts import cast_sql
+from engine.functions.ordering import is_keyed, key_type, order_key
 from engine.functions.table import MISSING, Arg
 from engine.sql import seek
+from engine.sql.applied import FunctionCalls, called, called_after_where, holds_calls, refuse_mixed
+from engine.sql.changelog import (
+    emit_flat_changelog,
+    nested_interval_ms,
+    refuse_distinct,
+    track_if_possible,
+)
 from engine.sql.context import Context, Item
 from engine.sql.emit import Shape, last_rewrite, resolve_emit
 from engine.sql.expressions import Binder
 from engine.sql.grouping import EMIT_VERSION, GroupScope
 from engine.sql.joins import bind_from
-from engine.sql.logical import Column, Named
+from engine.sql.key_session import bind_key_session
 from engine.sql.names import (
     WINDOW_COLUMNS,
     ColumnScope,
@@ -28,7 +34,8 @@ from engine.sql.names import (
     result_sql,
     use,
 )
-from engine.sql.nodes import SELECT_ARGS, Call, EmitClause, child, children, emit_of, settings_of
+from engine.sql.nodes import SELECT_ARGS, EmitClause, child, children, emit_of, settings_of
+from engine.sql.plan_parts import Column, Named
 from engine.sql.relations import (
     Field,
     Filtered,
@@ -36,6 +43,7 @@ from engine.sql.relations import (
     LimitByRule,
     Relation,
     Renamed,
+    RunningRule,
     Selected,
     Windowed,
     internal_name,
@@ -43,13 +51,17 @@ from engine.sql.relations import (
     quoted,
     reads_of,
 )
+from engine.sql.running import RunningCalls, holds_running, same_over
 from engine.sql.settings import QUERY_SETTINGS, check_settings
+from engine.sql.stated import after_where, before_where, check_window
 from engine.sql.text import to_text
-from engine.sql.values import common_type, in_type
+from engine.sql.user_aggregates import own_emission
+from engine.sql.values import in_type
 from engine.sql.volatile import is_volatile
 from engine.type_promotion import supertype
-from engine.types import DataType, duckdb_type, integer_range, zero_sql
+from engine.types import duckdb_type
 
+_ORDER_KEY = "__key"  # hidden columns that stand for what a column is ordered by
 SELECT_COLUMNS_MAX = 4096
 
 
@@ -108,6 +120,8 @@ class SelectBinder:
         if len(self.outputs) > SELECT_COLUMNS_MAX:
             raise SqlError(f"a SELECT has at most {SELECT_COLUMNS_MAX} columns", 36)
         self.hidden: list[Named] = []
+        partition = children(self.select, "partition")
+        self.partition = same_over(self._expressions(), partition)  # keys of the substreams
 
     def bind(self) -> Item:
         """The SELECT's relation and columns."""
@@ -119,13 +133,17 @@ class SelectBinder:
             fields=self.names.fields,
         )
         rewritten = last_rewrite(emit, shape, self.context) if emit is not None else None
-        where = self._where(rewritten.predicate if rewritten else None)
+        where = self._where(rewritten.predicate if rewritten else None, aggregated=aggregated)
         if rewritten is not None and rewritten.window is not None:
             spec, time = rewritten.window
             self.relation = Windowed(cast("Relation", self.relation), spec, time, aggregated=True)
         if aggregated:
             return self._aggregated(where, emit, implied=bool(rewritten and rewritten.window))
         resolve_emit(emit, shape)
+        if emit is not None and emit.changelog:
+            emit_flat_changelog(self.relation)
+        if self.select.args.get("distinct"):
+            refuse_distinct(self.relation)
         return self._flat(where)
 
     # -- clauses -------------------------------------------------------------------------------
@@ -133,26 +151,71 @@ class SelectBinder:
     def _is_aggregated(self) -> bool:
         if children(self.select, "group"):
             return True
+        return any(holds_aggregate(node) for node in self._expressions())
+
+    def _expressions(self) -> list[exp.Expr]:
+        """What is computed per row of the result: the select list, HAVING and ORDER BY."""
         nodes = [o.node for o in self.outputs if o.node is not None]
         having = child(self.select, "having")
         nodes += [having] if having is not None else []
-        nodes += children(self.select, "order")
-        return any(holds_aggregate(node) for node in nodes)
+        return nodes + children(self.select, "order")
 
-    def _where(self, extra: exp.Expr | None) -> str:
+    def _where(self, extra: exp.Expr | None, *, aggregated: bool) -> str:
         parts = [child(self.select, "prewhere"), child(self.select, "where"), extra]
         conditions: list[str] = []
+        calls = RunningCalls(f"w{self.context.depth}_")
+        self.below.running = calls
+        self.below.calls = FunctionCalls()
         for node in parts:
             if node is None:
                 continue
             if not self.bounded:
                 seek.extract(node, self.below.origin)
             conditions.append(Binder(self.below).condition(node))
+        if calls:
+            rule = calls.rule(self._substreams())
+            source = cast("Relation", self.relation)
+            self.relation = before_where(source, rule, aggregated=aggregated)
+        self.below.running = RunningCalls(f"f{self.context.depth}_", calls)
+        if self.below.calls:
+            self.relation = called(self.relation, self.below.calls.calls)
+        self.below.calls = FunctionCalls(self.below.calls)
         return (
             " AND ".join(f"({c})" for c in conditions)
             if len(conditions) > 1
             else "".join(conditions)
         )
+
+    def _substreams(self) -> list[Arg]:
+        return [Binder(self.below).bind(node) for node in self.partition]
+
+    def _stated(self, selected: Selected, *, aggregated: bool = False) -> Selected:
+        """The SELECT over its source with the columns of the running functions used in it."""
+        calls = self.below.running
+        if not calls:
+            return selected
+        rule = calls.rule(self._substreams())
+        source = cast("Relation", selected.input)
+        relation, where = after_where(source, selected.where, rule, aggregated=aggregated)
+        return replace(selected, input=relation, where=where)
+
+    def _placed(self, selected: Selected, *, aggregated: bool = False) -> Selected:
+        """The SELECT with running and user functions below it, those first that others use."""
+        calls = self.below.calls
+        if not calls:
+            return self._stated(selected, aggregated=aggregated)
+        if self.below.running and self.below.running.uses_results():
+            refuse_mixed(calls.calls)
+            return self._stated(
+                self._called(selected, aggregated=aggregated), aggregated=aggregated
+            )
+        return self._called(self._stated(selected, aggregated=aggregated), aggregated=aggregated)
+
+    def _called(self, selected: Selected, *, aggregated: bool) -> Selected:
+        assert self.below.calls is not None
+        calls, where = self.below.calls.calls, selected.where
+        relation, where = called_after_where(selected.input, where, calls, aggregated=aggregated)
+        return replace(selected, input=relation, where=where)
 
     def _bound_outputs(self, binder: Binder) -> tuple[list[Named], list[Field]]:
         """Output columns with unique names, and the fields that show them."""
@@ -184,14 +247,15 @@ class SelectBinder:
         if child(self.select, "having") is not None:
             raise SqlError("HAVING needs an aggregate or GROUP BY", Code.NOT_AN_AGGREGATE)
         binder = Binder(self.below)
-        plain = self._is_plain()
+        plain = self._is_plain() and not holds_calls(self.relation)
         nodes = [o.node for o in self.outputs if o.node is not None]
-        if plain and not any(is_volatile(node, self.names.aliases) for node in nodes):
+        once = any(is_volatile(n, self.names.aliases) or holds_running(n) for n in nodes)
+        if plain and not once:
             return self._inlined(where, binder)
         named, fields = self._bound_outputs(binder)
         fields = self._with_origins(fields)
         selected = Selected(self.relation, where, None, tuple(named), flat=True)
-        return Item(self._finished(selected, binder), tuple(fields))
+        return Item(self._placed(self._finished(selected, binder)), tuple(fields))
 
     def _is_plain(self) -> bool:
         """Nothing but FROM, WHERE and a select list: the columns can be used in place."""
@@ -231,7 +295,7 @@ class SelectBinder:
     def _with_origins(self, fields: list[Field]) -> list[Field]:
         found: list[Field] = []
         for output, field in zip(self.outputs, fields, strict=True):
-            origin = None
+            origin = ()
             if output.field is not None:
                 origin = output.field.origin
             else:
@@ -248,6 +312,8 @@ class SelectBinder:
         if isinstance(self.relation, Windowed):
             self.relation = replace(self.relation, aggregated=True)
         scope = GroupScope(self.below, streaming=not self.bounded)
+        scope.weighted = track_if_possible(self.relation)
+        scope.changelog = emit is not None and emit.changelog
         self._keys(scope, windowed=windowed and not self.bounded)
         binder = Binder(scope)
         named, fields = self._bound_outputs(binder)
@@ -265,8 +331,19 @@ class SelectBinder:
         if not self.bounded:
             shape = Shape(aggregated=True, windowed=spec is not None, fields=self.names.fields)
             policy = resolve_emit(emit, shape, implied_window=implied)
+            policy = own_emission(scope.partials, policy, windowed=shape.windowed, given=bool(emit))
+            if policy is not None and emit is not None and emit.span:
+                session = bind_key_session(emit, self.below, grouped=bool(scope.keys))
+                policy = replace(policy, session=session)
+            if policy is not None and not _says_when(emit):
+                interval_ms = nested_interval_ms(self.relation) or policy.interval_ms
+                policy = replace(policy, interval_ms=interval_ms)
             if policy is not None and scope.emit_version:
                 policy = replace(policy, emit_version=EMIT_VERSION)
+            if policy is not None and policy.how == "changelog" and scope.emit_version:
+                message = "emit_version() does not go with EMIT CHANGELOG: leave one of them out"
+                raise SqlError(message, Code.NOT_IMPLEMENTED)
+        alive = scope.alive()
         grouping = Grouping(
             tuple(scope.keys),
             tuple(scope.aggregates),
@@ -275,23 +352,26 @@ class SelectBinder:
             tuple(scope.window_columns),
             tuple(scope.partition),
             scope.emit_version,
+            alive,
         )
-        relation = replace(selected, grouping=grouping, emit=policy)
-        return Item(relation, tuple(fields))
+        after = self._after(scope, windowed=windowed)
+        calls = tuple(scope.over_groups.calls)
+        relation = replace(selected, grouping=grouping, emit=policy, after=after, calls=calls)
+        return Item(self._placed(relation, aggregated=True), tuple(fields))
+
+    def _after(self, scope: GroupScope, *, windowed: bool) -> RunningRule | None:
+        """Running functions over the rows of the grouping."""
+        if scope.running or self.below.running:
+            check_window(self.partition, windowed=windowed and not self.bounded)
+        kinds = {key.name: key.type for key in scope.keys}
+        keys = [Arg(quoted(name), kinds[name]) for name in scope.partition]
+        return scope.running.rule(keys) if scope.running else None
 
     def _keys(self, scope: GroupScope, *, windowed: bool) -> None:
         for node in children(self.select, "group"):
             scope.add_key(self._positional(node), windowed=windowed)
-        for node in children(self.select, "partition") + self._over():
+        for node in self.partition:
             scope.add_key(node, windowed=windowed, partition=True)
-
-    def _over(self) -> list[exp.Expr]:
-        """PARTITION BY of the first OVER; the scope checks that all are equal."""
-        for output in self.outputs:
-            for node in output.node.walk() if output.node is not None else ():
-                if isinstance(node, Call) and node.args.get("is_over"):
-                    return children(node, "over")
-        return []
 
     def _positional(self, node: exp.Expr) -> exp.Expr:
         """GROUP BY 1, ORDER BY 2: the item at that place."""
@@ -319,7 +399,7 @@ class SelectBinder:
         order = tuple(self._order(node, binder, columns) for node in self._order_items())
         limit_by = self._limit_by(binder, columns)
         distinct = bool(self.select.args.get("distinct"))
-        if distinct and self.hidden:
+        if distinct and any(not named.name.startswith(_ORDER_KEY) for named in self.hidden):
             message = "with DISTINCT, ORDER BY and LIMIT BY take columns of the select list"
             raise SqlError(message, Code.NOT_IMPLEMENTED)
         return replace(
@@ -336,7 +416,12 @@ class SelectBinder:
         return children(self.select, "order")
 
     def _order(self, node: exp.Expr, binder: Binder, columns: dict[str, str]) -> str:
-        column = self._helper(self._positional(cast("exp.Expr", node.this)), binder, columns)
+        arg = binder.bind(self._positional(cast("exp.Expr", node.this)))
+        if is_keyed(arg.type):
+            key = Arg(order_key(result_sql(arg), arg.type), key_type(arg.type))
+            column = self._held(key, columns, _ORDER_KEY)
+        else:
+            column = self._held(arg, columns)
         direction = "DESC" if node.args.get("desc") else "ASC"
         nulls = "FIRST" if node.args.get("nulls_first") else "LAST"
         return f"{quoted(column)} {direction} NULLS {nulls}"
@@ -355,14 +440,22 @@ class SelectBinder:
 
     def _helper(self, node: exp.Expr, binder: Binder, columns: dict[str, str]) -> str:
         """Name of the output column that holds the expression; a hidden one if there is none."""
-        arg = binder.bind(node)
+        return self._held(binder.bind(node), columns)
+
+    def _held(self, arg: Arg, columns: dict[str, str], prefix: str = "__o") -> str:
         sql = result_sql(arg)
         known = columns.get(sql)
         if known is None:
-            known = f"__o{len(self.hidden)}"
+            known = f"{prefix}{len(self.hidden)}"
             self.hidden.append(Named(known, sql, arg.type))
             columns[sql] = known
         return known
+
+
+def _says_when(emit: EmitClause | None) -> bool:
+    """Whether EMIT names its own moments; without them a global aggregation over another one sends
+    whenever that one does."""
+    return emit is not None and (emit.periodic is not None or emit.batch is not None)
 
 
 def constant_count(node: exp.Expr | None, what: str, default: int) -> int:
@@ -372,56 +465,6 @@ def constant_count(node: exp.Expr | None, what: str, default: int) -> int:
     if isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit():
         return min(int(node.name), 2**62)
     raise SqlError(f"{what} wants a constant whole number", Code.BAD_ARGUMENTS)
-
-
-# -- VALUES ------------------------------------------------------------------------------------
-
-
-def values_rows(
-    rows: list[list[exp.Expr]],
-    names: tuple[str, ...],
-    columns: tuple[Column, ...] | None,
-    context: Context,
-    passed: Callable[[list[Arg], list[str], DataType], tuple[list[str], DataType]] | None = None,
-) -> tuple[str, tuple[Column, ...]]:
-    """DuckDB SQL of constant rows, and their columns; types given or found.
-
-    `passed` may put the cells of a column into another type (`engine.sql.narrowing`).
-    """
-    binder = Binder(ColumnScope(Names((), {}), context))
-    bound = [[binder.bind(cell) for cell in row] for row in rows]
-    if columns is None:
-        types = [common_type([row[at] for row in bound]) for at in range(len(names))]
-        columns = tuple(Column(n, t) for n, t in zip(names, types, strict=True))
-    if len(columns) != len(bound[0]):
-        raise SqlError(f"rows have {len(bound[0])} values for {len(columns)} columns", 36)
-    table: list[list[str]] = []
-    found: list[Column] = []
-    for column, *cells in zip(columns, *bound, strict=True):
-        sql, t = [_cell(arg, column.type) for arg in cells], column.type
-        if passed is not None:
-            sql, t = passed(cells, sql, t)
-        table.append(sql)
-        found.append(Column(column.name, t))
-    columns = tuple(found)
-    lines = [f"({', '.join(row)})" for row in zip(*table, strict=True)]
-    heads = ", ".join(quoted(c.name) for c in columns)
-    return f"SELECT * FROM (VALUES {', '.join(lines)}) AS __v({heads})", columns
-
-
-def _cell(arg: Arg, t: DataType) -> str:
-    """A value in a column's type; NULL in a column that is not nullable is its zero."""
-    if isinstance(arg.constant, str) and t.name == "string":
-        return arg.sql
-    if type(arg.constant) is int and t.is_integer and not t.is_wide_integer:
-        least, most = integer_range(t)
-        if least <= arg.constant <= most:
-            return f"CAST({arg.constant} AS {duckdb_type(t)})"
-    if arg.type.inner.name == "nothing" and not t.is_nullable:
-        return zero_sql(t)
-    if arg.type.inner.name == "array" and arg.type.inner.args[0].name == "nothing":
-        return f"CAST({arg.sql} AS {duckdb_type(t)})"
-    return f"CAST({cast_sql(arg, t).sql} AS {duckdb_type(t)})"
 
 
 def aligned(item: Item, columns: tuple[Column, ...]) -> Renamed:

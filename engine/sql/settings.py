@@ -77,6 +77,9 @@ _STREAM = [
     "logstore_codec",
     "logstore_subtype",
     "ttl_seconds",
+    "ttl_column",
+    "coalesced",
+    "late_insert_overrides",
     "distributed_flush_threshold_count",
     "distributed_flush_threshold_ms",
     "distributed_flush_threshold_bytes",
@@ -90,7 +93,15 @@ _STREAM = [
 QUERY_SETTINGS = frozenset(_QUERY) | frozenset(_WITHOUT_EFFECT)
 STREAM_SETTINGS = frozenset(_STREAM)
 # What stored rows and their times depend on.
-_FIXED = ("mode", "event_time_column", "event_time_column_zone", "event_time_timezone")
+_FIXED = (
+    "mode",
+    "event_time_column",
+    "event_time_column_zone",
+    "event_time_timezone",
+    "version_column",
+    "coalesced",
+    "late_insert_overrides",
+)
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 _INT64_MAX = (1 << 63) - 1
 DROP_SETTINGS = frozenset(("enable_dependency_check", "force_drop_big_stream", "synchronous_ddl"))

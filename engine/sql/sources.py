@@ -10,14 +10,25 @@ from sqlglot import exp
 from engine.errors import Code, SqlError
 from engine.functions.table import Arg
 from engine.protocol import Definition
+from engine.sql.changelog import with_weight
 from engine.sql.context import Context, Item
-from engine.sql.definitions import bind_columns, keep_predicate, random_columns
+from engine.sql.dedup_source import bind_dedup, bind_rowify
+from engine.sql.definitions import (
+    BoundColumn,
+    bind_columns,
+    is_added,
+    keep_predicate,
+    random_columns,
+    stored_columns,
+)
 from engine.sql.expressions import Binder
-from engine.sql.logical import Column, Named
+from engine.sql.keyed import DELTA_MODES, KEYED_MODES, TP_DELTA, VERSIONED_MODES, keyed_of
 from engine.sql.names import WINDOW_COLUMNS, ColumnScope, Names
 from engine.sql.nodes import Call, Source, text_of
 from engine.sql.past import past_of
+from engine.sql.plan_parts import Column, Named
 from engine.sql.relations import (
+    Called,
     Facts,
     Field,
     Filtered,
@@ -31,18 +42,21 @@ from engine.sql.relations import (
     is_bounded,
     quoted,
 )
+from engine.sql.upserted import bind_changelog
 from engine.sql.windows import WINDOWS, window_arguments, window_spec
 from engine.type_parser import parse_type
 from engine.types import (
-    DATETIME64_3_UTC,
+    INT8,
     INT32,
     INT64,
     UINT64,
     DataType,
     duckdb_type,
+    zero_sql,
 )
 
 NUMBERS_MAX = 1_000_000_000
+SHARD = "0::INTEGER"  # there is one shard: no join has to carry its number
 
 
 def bind_source(node: Source, context: Context) -> Item:
@@ -54,7 +68,7 @@ def bind_source(node: Source, context: Context) -> Item:
         from engine.sql.select import bind_query
 
         context.facts.has_subquery = True
-        item = bind_query(this, context)
+        item = with_weight(bind_query(this, context))
     elif isinstance(this, Call):
         item = _table_function(this, context)
         alias = alias or _inner_name(this)
@@ -81,17 +95,23 @@ def _inner_name(call: Call) -> str:
 
 
 def _named(name: str, context: Context) -> Item:
+    from engine.sql.functions import apply_functions
     from engine.sql.select import bind_query
     from engine.sql.statements import parse_query
 
     if name in context.ctes:
         query, around = context.ctes[name]
         inside = replace(around, bounded=context.bounded, depth=context.depth, views=context.views)
-        return bind_query(query, inside.deeper())
+        return with_weight(bind_query(query, inside.deeper()))
     definition = context.lookup(name)
     if definition.kind == "view":
         context.facts.views.append(name)
-        return bind_query(parse_query(definition.query), context.inside_view(name))
+        query = parse_query(definition.query)
+        query = apply_functions(query, context.functions, context.facts.functions)
+        return with_weight(bind_query(query, context.inside_view(name)))
+    if definition.kind == "materialized_view" and definition.options.get("into"):
+        context.facts.views.append(name)
+        definition = context.lookup(str(definition.options["into"]))
     return read_stream(definition, context)
 
 
@@ -100,13 +120,7 @@ def _named(name: str, context: Context) -> Item:
 
 def read_stream(definition: Definition, context: Context) -> Item:
     """A stream or random stream with its declared and reserved columns."""
-    columns = bind_columns(definition)
-    stored = [Column(c.name, c.type) for c in columns if not c.alias]
-    names = {c.name for c in stored}
-    if "_tp_time" not in names:
-        stored.append(Column("_tp_time", DATETIME64_3_UTC))
-    hidden = [Column("_tp_sn", INT64), Column("_tp_append_time", INT64)]
-    every = tuple(stored + [c for c in hidden if c.name not in names])
+    every = _stored(definition)
     alias = f"t{context.budget.reads}"
     context.budget.reads += 1
     read = Read(definition, every, bounded=context.bounded, alias=alias)
@@ -118,16 +132,48 @@ def read_stream(definition: Definition, context: Context) -> Item:
     read.seek_to = context.settings.get("seek_to", "")
     if not context.bounded and not read.is_random:
         read.past = past_of(context.settings, every, definition.name)
-    fields = [_field_of(read, c, star=c not in hidden) for c in every]
-    fields.append(Field("_tp_shard", INT32, "0::INTEGER", star=False))
+    fields = [_field_of(read, c, star=c not in _HIDDEN) for c in every]
+    fields = _with_defaults(definition, fields, context)
+    fields.append(Field("_tp_shard", INT32, SHARD, star=False))
+    if definition.mode in VERSIONED_MODES:
+        fields.append(_computed_delta(read))
     fields.extend(_alias_fields(definition, fields, context))
-    relation: Relation = read
-    keep = keep_predicate(definition)
-    if keep is not None and context.bounded:
-        scope = ColumnScope(Names(tuple(fields), {}), context)
-        relation = Filtered(read, Binder(scope).condition(keep))
     context.facts.reads.append(read)
+    relation: Relation = read
+    where = _kept(definition, tuple(fields), context)
+    read.keyed = keyed_of(definition, where)
+    if read.keyed is not None:
+        read.used |= {*read.keyed.keys, read.keyed.version} & {c.name for c in every}
+    elif where and context.bounded:
+        relation = Filtered(read, where)
+    if definition.mode in DELTA_MODES and (read.keyed is not None or not context.bounded):
+        read.used.add(TP_DELTA)
     return Item(relation, tuple(fields))
+
+
+_HIDDEN = (Column("_tp_sn", INT64), Column("_tp_append_time", INT64))
+
+
+def _stored(definition: Definition) -> tuple[Column, ...]:
+    """What can be read of a row: what is stored, and its place in the log."""
+    stored = stored_columns(definition)
+    names = {c.name for c in stored}
+    return (*stored, *(c for c in _HIDDEN if c.name not in names))
+
+
+def _kept(definition: Definition, fields: tuple[Field, ...], context: Context) -> str:
+    """The condition of rows that the TTL has not let go, where the statement applies it itself."""
+    keep = keep_predicate(definition)
+    if keep is None or not (context.bounded or definition.mode in KEYED_MODES):
+        return ""
+    return Binder(ColumnScope(Names(fields, {}), context)).condition(keep)
+
+
+def _computed_delta(read: Read) -> Field:
+    """The weight of a versioned stream's rows: 1, unless they come as deltas."""
+    if read.bounded:
+        return Field(TP_DELTA, INT8, "1::TINYINT", star=False)
+    return Field(TP_DELTA, INT8, quoted(TP_DELTA), star=False, uses=((read, TP_DELTA),))
 
 
 def _field_of(read: Read, column: Column, *, star: bool) -> Field:
@@ -136,9 +182,42 @@ def _field_of(read: Read, column: Column, *, star: bool) -> Field:
         column.type,
         quoted(column.name),
         star=star,
-        origin=(read, column.name),
+        origin=((read, column.name),),
         uses=((read, column.name),),
     )
+
+
+def _with_defaults(definition: Definition, fields: list[Field], context: Context) -> list[Field]:
+    """Columns that were added later: rows from before have their default, or zero. A nullable one
+    is NULL there, since a stored NULL looks the same."""
+    added = {c.name: c for c in bind_columns(definition) if is_added(c.stored)}
+    if not added:
+        return fields
+    scope = ColumnScope(Names(tuple(fields), {}), context)
+    found: list[Field] = []
+    for field in fields:
+        column = added.get(field.name)
+        if column is None or column.type.is_nullable:
+            found.append(field)
+            continue
+        sql, uses = zero_sql(column.type), field.uses
+        if column.expression is not None:
+            sql, more = _aside(scope, column)
+            uses = (*uses, *more)
+        made = f"coalesce({field.sql}, CAST({sql} AS {duckdb_type(column.type)}))"
+        found.append(replace(field, sql=made, uses=uses))
+    return found
+
+
+def _aside(scope: ColumnScope, column: BoundColumn) -> tuple[str, tuple[tuple[Read, str], ...]]:
+    """SQL of a column's expression and the stream columns that it needs, none marked as needed."""
+    reads = {r for f in scope.names.fields for r, _ in f.uses}
+    before = {read: set(read.used) for read in reads}
+    bound = Binder(scope).bind(cast("exp.Expr", column.expression))
+    uses = tuple((r, name) for r, held in before.items() for name in sorted(r.used - held))
+    for read, held in before.items():
+        read.used = held
+    return bound.sql, uses
 
 
 def _alias_fields(definition: Definition, fields: list[Field], context: Context) -> list[Field]:
@@ -147,13 +226,8 @@ def _alias_fields(definition: Definition, fields: list[Field], context: Context)
     for column in bind_columns(definition):
         if not column.alias or column.expression is None:
             continue
-        scope = ColumnScope(Names((*fields, *found), {}), context)
-        before = {r: set(r.used) for r in {r for f in fields for r, _ in f.uses}}
-        bound = Binder(scope).bind(column.expression)
-        uses = tuple((r, name) for r, held in before.items() for name in sorted(r.used - held))
-        for read, held in before.items():
-            read.used = held
-        sql = f"CAST({bound.sql} AS {duckdb_type(column.type)})"
+        made, uses = _aside(ColumnScope(Names((*fields, *found), {}), context), column)
+        sql = f"CAST({made} AS {duckdb_type(column.type)})"
         found.append(Field(column.name, column.type, sql, star=False, uses=uses))
     return found
 
@@ -171,8 +245,13 @@ def _table_function(call: Call, context: Context) -> Item:
         return _numbers(call, context)
     if name == "values":
         return _values(call, context)
-    if name in ("dedup", "changelog", "rowify"):
-        raise SqlError(f"{name}() is not supported yet", Code.NOT_IMPLEMENTED)
+    if name == "dedup":
+        return bind_dedup(call, bind_source(cast("Source", call.expressions[0]), context), context)
+    if name == "rowify":
+        return bind_rowify(call, bind_source(cast("Source", call.expressions[0]), context))
+    if name == "changelog":
+        source = bind_source(cast("Source", call.expressions[0]), context)
+        return bind_changelog(call, source, context)
     raise SqlError(f"table function {name[:80]} does not exist", Code.UNKNOWN_FUNCTION)
 
 
@@ -200,7 +279,7 @@ def _is_flat(relation: Relation | None) -> bool:
     match relation:
         case None | Read() | Inline():
             return True
-        case Filtered() | Renamed():
+        case Filtered() | Renamed() | Called():
             return _is_flat(relation.input)
         case UnionOf():
             return all(_is_flat(i) for i in relation.inputs)
@@ -236,7 +315,7 @@ def _numbers(call: Call, context: Context) -> Item:
 
 
 def _values(call: Call, context: Context) -> Item:
-    from engine.sql.select import values_rows
+    from engine.sql.value_rows import values_rows
 
     rows = list(call.expressions)
     structure: DataType | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Literal
 
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
@@ -13,6 +14,7 @@ from sqlglot.tokens import TokenType as T
 
 from engine.errors import Code, SqlError
 from engine.protocol import ColumnDef
+from engine.sql import durable
 from engine.sql.dialect import Tailrace
 
 SQL_BYTES_MAX = 1 << 20  # whatever the setting sql_bytes_max says
@@ -52,6 +54,7 @@ class CreateStream:
     comment: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     text: str = ""
+    mutable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,30 @@ class CreateView:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
-    """DROP STREAM | VIEW. `force`: enable_dependency_check=false."""
+class CreateFunction:
+    """CREATE [AGGREGATE | REMOTE] FUNCTION. Arguments of a SQL function have no types.
 
-    kind: str  # stream or view
+    `body`: the expression after the arrow, or the source in `language`; `remote`: clauses of a
+    remote function by their words in lower case.
+    """
+
+    name: str
+    language: str
+    arguments: tuple[ColumnDef, ...]
+    returns: str = ""
+    body: str = ""
+    aggregate: bool = False
+    if_not_exists: bool = False
+    or_replace: bool = False
+    remote: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """DROP STREAM | VIEW | FUNCTION. `force`: enable_dependency_check=false."""
+
+    kind: str  # stream, view or function
     name: str
     if_exists: bool = False
     force: bool = False
@@ -98,13 +121,37 @@ class Truncate:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnChange:
+    """ADD, DROP or RENAME COLUMN. `lenient`: IF [NOT] EXISTS. An added column stands `first`, after
+    column `after`, or last."""
+
+    kind: Literal["add", "drop", "rename"]
+    name: str = ""
+    to: str = ""
+    column: ColumnDef | None = None
+    lenient: bool = False
+    first: bool = False
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Alter:
-    """ALTER STREAM name MODIFY TTL | SETTING | COMMENT; None = not changed."""
+    """ALTER STREAM name MODIFY TTL | SETTING | COMMENT, or its columns; None = not changed."""
 
     name: str
     ttl: str | None = None
     comment: str | None = None
     settings: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+    columns: tuple[ColumnChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """DELETE FROM name WHERE condition."""
+
+    name: str
+    where: exp.Expr
     text: str = ""
 
 
@@ -126,9 +173,9 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """SHOW STREAMS | VIEWS [LIKE pattern | WHERE condition on name]."""
+    """SHOW STREAMS | VIEWS | FUNCTIONS [LIKE pattern | WHERE condition on name]."""
 
-    kind: str  # streams or views
+    kind: str  # streams, views or functions
     like: str = ""
     negated: bool = False
     where: exp.Expr | None = None
@@ -137,7 +184,7 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class ShowCreate:
-    """SHOW CREATE STREAM | VIEW name."""
+    """SHOW CREATE STREAM | VIEW | FUNCTION name."""
 
     kind: str
     name: str
@@ -181,10 +228,12 @@ Statement = (
     Select
     | CreateStream
     | CreateView
+    | CreateFunction
     | Drop
     | Rename
     | Truncate
     | Alter
+    | Delete
     | Insert
     | Show
     | ShowCreate
@@ -192,6 +241,12 @@ Statement = (
     | Explain
     | KillQuery
     | Use
+    | durable.CreateMaterializedView
+    | durable.AlterView
+    | durable.ControlView
+    | durable.Subscribe
+    | durable.Recover
+    | durable.Unsubscribe
 )
 
 

@@ -7,12 +7,16 @@ from dataclasses import replace
 from sqlglot import exp
 
 from engine.errors import Code, SqlError
+from engine.functions.casts import cast_sql
+from engine.functions.comparing import probed
+from engine.functions.render import struct_sql
 from engine.functions.table import Arg
-from engine.sql import operators
 from engine.sql.context import Context, Item
 from engine.sql.logical import Lookup
-from engine.sql.relations import is_bounded
-from engine.types import nullable
+from engine.sql.names import use
+from engine.sql.relations import Field, is_bounded
+from engine.type_promotion import supertype
+from engine.types import duckdb_type, nullable, tuple_of
 
 # Subqueries in the expressions of one streaming statement; each is a bounded query at its start.
 LOOKUPS_MAX = 16
@@ -39,11 +43,15 @@ def bind_subquery(query: exp.Expr, context: Context, probe: Arg | None, *, strea
 def _bound(query: exp.Expr, context: Context, probe: Arg | None, *, streaming: bool) -> Arg:
     from engine.sql.lower_bounded import render_inner
 
-    item = _item(query, context)
+    item = _item(query, context, probe)
     t = item.fields[0].type
     element = "{value}"
-    if probe is not None:
-        element = operators.probed(Arg("{value}", t), probe)
+    if probe is not None and t.inner.name == "tuple":
+        common = supertype(t.inner, probe.type.inner)
+        element = cast_sql(Arg("{value}", t), common).sql
+        t = common
+    elif probe is not None:
+        element = probed(Arg("{value}", t), probe)
     if streaming:
         token = _lookup(item, context, element, single=probe is None)
         return Arg(token, nullable(t) if probe is None else t)
@@ -54,7 +62,7 @@ def _bound(query: exp.Expr, context: Context, probe: Arg | None, *, streaming: b
     return Arg(f"(SELECT {value} FROM ({sql}) AS __in(__v) WHERE __v IS NOT NULL)", t)
 
 
-def _item(query: exp.Expr, context: Context) -> Item:
+def _item(query: exp.Expr, context: Context, probe: Arg | None) -> Item:
     from engine.sql.select import bind_query
 
     context.facts.has_subquery = True
@@ -62,9 +70,20 @@ def _item(query: exp.Expr, context: Context) -> Item:
     if not is_bounded(item.relation):
         message = "a subquery in an expression must be bounded: read its streams by table()"
         raise SqlError(message, Code.NOT_IMPLEMENTED)
-    if len(item.fields) != 1:
+    columns = len(item.fields)
+    if probe is not None and columns > 1 and columns == len(probe.type.inner.args):
+        return Item(item.relation, (_as_tuple(item.fields),))
+    if columns != 1:
         raise SqlError("a subquery in an expression gives one column", Code.BAD_ARGUMENTS)
     return item
+
+
+def _as_tuple(fields: tuple[Field, ...]) -> Field:
+    """`(a, b) IN (SELECT x, y ...)`: the columns as one."""
+    t = tuple_of(tuple(field.type for field in fields))
+    parts = (f"CAST({use(field).sql} AS {duckdb_type(field.type)})" for field in fields)
+    uses = tuple(each for field in fields for each in field.uses)
+    return Field("__in", t, struct_sql(t.field_names, tuple(parts)), uses=uses)
 
 
 def _lookup(item: Item, context: Context, element: str, *, single: bool) -> str:

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 
 from engine.errors import Code, SqlError
-from engine.sql.logical import Span
+from engine.sql.plan_parts import Span
 
 _MOMENT = re.compile(
     r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?"

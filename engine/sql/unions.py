@@ -9,8 +9,8 @@ from sqlglot import exp
 
 from engine.errors import Code, SqlError
 from engine.sql.context import Context, Item
-from engine.sql.logical import Named
 from engine.sql.nodes import child, children, emit_of
+from engine.sql.plan_parts import Named
 from engine.sql.relations import Field, Selected, UnionOf, is_bounded, quoted
 from engine.sql.select import aligned, bind_query, constant_count, union_columns
 
@@ -39,7 +39,7 @@ def bind_set_operation(query: exp.SetOperation, context: Context) -> Item:
         raise SqlError("EMIT belongs to a SELECT, not to a UNION", Code.INCORRECT_QUERY)
     fields = tuple(Field(c.name, c.type, quoted(c.name)) for c in columns)
     fields = tuple(
-        replace(f, origin=items[0].fields[at].origin) if len(items) == 1 else f
+        replace(f, origin=tuple(o for item in items for o in item.fields[at].origin))
         for at, f in enumerate(fields)
     )
     tail = ("order", "limit", "offset", "limit_by")

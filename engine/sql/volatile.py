@@ -1,4 +1,4 @@
-"""Whether an expression must be evaluated exactly once: random functions and array_join."""
+"""Whether an expression must be evaluated exactly once: random and user functions, array_join."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def is_volatile(node: exp.Expr, aliases: dict[str, exp.Expr]) -> bool:
         if isinstance(here, Call):
             name = text_of(here)
             entry = scalar(name)
-            if name in ROW_MAKING or (entry is not None and entry.volatile):
+            if name in ROW_MAKING or here.args.get("user"):
+                return True
+            if entry is not None and entry.volatile:
                 return True
         if isinstance(here, exp.Column) and here.name in aliases and here.name not in seen:
             seen.add(here.name)

@@ -8,8 +8,8 @@ from sqlglot import exp
 
 from engine.errors import Code, SqlError
 from engine.functions.render import unzoned, zoned
-from engine.sql.logical import Span, WindowSpec
 from engine.sql.nodes import Call, Duration, SessionRange, text_of
+from engine.sql.plan_parts import Span, WindowSpec
 from engine.sql.times import FIXED_NS, MONTHS, positive
 from engine.type_parser import known_zone
 from engine.types import DataType, duckdb_type

@@ -13,7 +13,7 @@ import zoneinfo
 import numpy as np
 import numpy.typing as npt
 
-from engine.sql.logical import Span
+from engine.sql.plan_parts import Span
 from engine.types import DataType, time_unit
 
 Int64s = npt.NDArray[np.int64]

@@ -1,8 +1,8 @@
-"""Hopping windows: they begin at multiples of the slide; the watermark moves by slides."""
+"""Hopping windows: they begin at multiples of the slide; the watermark moves from end to end."""
 
 from __future__ import annotations
 
-from engine.sql.logical import WindowSpec
+from engine.sql.plan_parts import WindowSpec
 from engine.windows.grid import Grid, pane_count
 from engine.windows.panes import Panes
 

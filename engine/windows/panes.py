@@ -23,8 +23,9 @@ class Panes:
         return self.grid.index(times)
 
     def floor(self, times: Int64s) -> Int64s:
-        """Times rounded down to where a window starts: what a watermark may be."""
-        return self.grid.start(self.pane(times) // self.stride * self.stride)
+        """Times rounded down to where a window ends: what a watermark may be."""
+        ended = (self.pane(times) - self.width) // self.stride
+        return self.grid.start(ended * self.stride + self.width)
 
     def first_window(self, panes: Int64s) -> Int64s:
         """The earliest window that covers each pane."""

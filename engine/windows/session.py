@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import pyarrow as pa
+
 from engine.arrays import Bools, Int64s
-from engine.sql.logical import Span, WindowSpec
+from engine.checkpoint import StateDelta
+from engine.sql.plan_parts import Span, WindowSpec
+from engine.stateparts import Saved, since_full
 from engine.windows.grid import length_ticks, tick
 
 _MAX_FACTOR = 5  # a session without a maximum ends after 5 idle times
+_SAVED = ("substream", "mark", "number", "first", "last", "start", "begun")
 
 
 @dataclass(slots=True)
@@ -44,7 +51,7 @@ class SessionRows:
     ends: Bools | None
 
 
-class Sessions:
+class Sessions(Saved):
     """All open sessions. `delay` in ticks lets rows be late by so much."""
 
     def __init__(self, spec: WindowSpec, delay: int) -> None:
@@ -59,6 +66,8 @@ class Sessions:
         self.open: dict[int, Session] = {}  # by substream
         self.numbered: dict[int, Session] = {}  # the same by number
         self._marks: dict[int, int] = {}
+        self._state = _SessionPart(self)
+        self.dirty: set[int] | None = None  # substreams to be saved; None = no one saves these
 
     def shown_end(self, session: Session) -> int:
         """Where an open session ends if it is shown now."""
@@ -100,6 +109,8 @@ class Sessions:
                 if self._start_inclusive:
                     made.rows.append(at)
                     made.sessions.append(opened.number)
+        if self.dirty is not None:
+            self.dirty.update(np.unique(batch.substreams).tolist())
         appends = batch.appends
         made.ended = [(session, end, int(appends[at])) for session, end, at in made.ended]
         return made
@@ -132,6 +143,8 @@ class Sessions:
         """End the open sessions of these substreams, where they are shown or (`idle`) where no
         row came for long enough; rows before their ends are late then."""
         ended: list[tuple[Session, int, int]] = []
+        if self.dirty is not None:
+            self.dirty.update(substreams)
         for substream in substreams:
             session = self._closed(substream)
             if session is not None:
@@ -140,7 +153,64 @@ class Sessions:
                 ended.append((session, end, 0))
         return ended
 
+    def saved(self, substreams: Sequence[int] | None) -> pa.RecordBatch:
+        """The open session, if there is one, and the mark of these substreams (None = all)."""
+        wanted = sorted(self._marks.keys() | self.open.keys()) if substreams is None else substreams
+        rows: list[tuple[int | None, ...]] = []
+        for substream in wanted:
+            found = self.open.get(substream)
+            of = (found.number, found.first, found.last, found.start) if found else (None,) * 4
+            begun = None if found is None else int(found.begun)
+            rows.append((substream, self._marks.get(substream), *of, begun))
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(_SAVED)
+        arrays = [pa.array(column, pa.int64()) for column in columns]
+        return pa.RecordBatch.from_arrays(arrays, list(_SAVED))
+
+    def load(self, tables: Sequence[pa.RecordBatch], following: int) -> None:
+        """Take what `saved` gave, later tables over earlier ones; numbers go on at `following`."""
+        latest: dict[int, tuple[int | None, ...]] = {}
+        for rows in tables:
+            columns = [each.to_pylist() for each in rows.columns]
+            latest.update((row[0], row[1:]) for row in zip(*columns, strict=True))
+        opened: list[Session] = []
+        for substream, (mark, number, first, last, start, begun) in latest.items():
+            if mark is not None:
+                self._marks[substream] = mark
+            if number is not None and first is not None and last is not None and start is not None:
+                opened.append(Session(number, first, last, start, bool(begun), substream))
+        for session in sorted(opened, key=lambda each: each.number):
+            self.open[session.substream] = self.numbered[session.number] = session
+        self._next = following
+
+    @property
+    def following(self) -> int:
+        """The number of the next session."""
+        return self._next
+
     @property
     def nbytes(self) -> int:
         """Memory, estimated."""
         return 200 * len(self.open) + 100 * len(self._marks)
+
+
+class _SessionPart:
+    """Sessions in checkpoints: one row for every substream that had rows or an end."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._of = sessions
+
+    def changes(self, *, full: bool) -> StateDelta | None:
+        """Substreams of which something changed."""
+        dirty, self._of.dirty = self._of.dirty, set()
+        full = full or dirty is None
+        if not full and not dirty:
+            return None
+        rows = self._of.saved(None if full or dirty is None else sorted(dirty))
+        return StateDelta({"rows": rows}, {"next": self._of.following}, full)
+
+    def restore(self, deltas: Sequence[StateDelta]) -> None:
+        """The last that was said of every substream."""
+        self._of.dirty = set()
+        known = since_full(deltas)
+        if known:
+            self._of.load([delta.tables["rows"] for delta in known], known[-1].values["next"])

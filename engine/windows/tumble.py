@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.sql.logical import WindowSpec
+from engine.sql.plan_parts import WindowSpec
 from engine.windows.grid import Grid
 from engine.windows.panes import Panes
 

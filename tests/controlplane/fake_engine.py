@@ -173,7 +173,7 @@ class FakeEngine:
 
     async def create(self, definition: Definition, caller: Caller) -> Definition:
         self._check()
-        if definition.name in self.by_name:
+        if definition.name in self.by_name and not definition.options.get("or_replace"):
             raise AlreadyExists(f"stream '{definition.name}' already exists")
         now = self.clock.now_ms()
         made = msgspec.structs.replace(
@@ -195,7 +195,7 @@ class FakeEngine:
         self._bump()
         return self.by_name[name]
 
-    async def drop(self, name: str, *, force: bool = False) -> None:
+    async def drop(self, name: str, *, force: bool = False, kind: str = "") -> None:
         self._check()
         users = [owner for owner, names in self.owners.items() if name in names]
         if users and not force:

@@ -40,10 +40,10 @@ def test_the_document_is_valid_and_complete() -> None:
 
 def test_success_statuses_are_those_of_the_contract() -> None:
     found = operations(openapi.document())
-    created = {"createStream", "createSource", "createAPIKey", "createUser"}
+    created = {"createStream", "createSource", "createAPIKey", "createUser", "createUDF"}
     empty = {
         "deleteStream", "deleteQuery", "cancelQuery", "deleteAPIKey", "deleteUser",
-        "deleteSource", "startSource", "stopSource",
+        "deleteSource", "startSource", "stopSource", "deleteUDF",
     }  # fmt: skip
     for name, operation in found.items():
         expected = "201" if name in created else "204" if name in empty else "200"

@@ -29,7 +29,8 @@ class Pipelines:
         self.storage = MemoryStorage(self.clock)
         self.definitions: dict[str, Definition] = {}
         self.schemas: dict[str, pa.Schema] = {}
-        self.planner = Planner(self.definitions.get)
+        self.functions: dict[str, Definition] = {}
+        self.planner = Planner(self.definitions.get, functions=self.functions.get)
         self.virtual = VirtualFlow(self.storage, self.clock, settings)
         self.flow = self.virtual.flow
 
@@ -46,6 +47,12 @@ class Pipelines:
         if "_tp_time" not in [n for n, _ in pairs]:
             fields.append(pa.field("_tp_time", pa.timestamp("ms")))
         self.schemas[name] = pa.schema(fields)
+
+    def function(self, sql: str) -> None:
+        """Run a CREATE FUNCTION; its name is in snake_case."""
+        definition = self.planner.plan(sql).definition
+        assert definition is not None
+        self.functions[definition.name] = definition
 
     def plan(self, sql: str) -> StreamingQuery:
         planned = self.planner.plan(sql)

@@ -154,7 +154,8 @@ class Reference:
             sub = self._sub(row)
             self.newest[sub] = max(self.newest.get(sub, row[3]), row[3])
         for sub, newest in self.newest.items():
-            mark = (newest - query.delay) // step * step
+            # The newest end of a window that the time has reached.
+            mark = (newest - query.delay - query.size) // step * step + query.size
             self.mark[sub] = max(self.mark.get(sub, mark), mark)
         self._close_windows()
 

@@ -12,7 +12,7 @@ import engine.backfill as module
 from engine.backfill import Backfill
 from engine.batch import StreamSlice
 from engine.errors import QueryFailed
-from engine.sql.logical import Past
+from engine.sql.plan_parts import Past
 
 START = 1_000_000
 APPENDS = st.lists(st.lists(st.integers(0, 2_000), min_size=1, max_size=6), max_size=8)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine import flow
+from engine import lives
 from engine.charge import Charge, ChargeTable, read_charges
 from engine.flow_settings import FlowSettings
 from engine.testing import Collected
@@ -40,13 +40,13 @@ def test_a_query_is_named_while_it_is_prepared(
     made = Pipelines(FlowSettings(charge_path=path))
     made.stream("s", "i int32")
     seen: list[list[Charge]] = []
-    build = flow.build
+    build = lives.build
 
-    def watched(*args: Any) -> Any:
+    def watched(*args: Any, **more: Any) -> Any:
         seen.append(read_charges(path))
-        return build(*args)
+        return build(*args, **more)
 
-    monkeypatch.setattr(flow, "build", watched)
+    monkeypatch.setattr(lives, "build", watched)
     made.flow.start("the query", made.plan("select i from s"), Collected(), 0)
     assert [[c.query_id for c in found] for found in seen] == [["the query"]]
     assert read_charges(path) == []

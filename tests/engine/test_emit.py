@@ -6,7 +6,7 @@ import pytest
 
 from engine.emit import Policy, Ticks, Versions, policy_of
 from engine.errors import SqlError
-from engine.sql.logical import EmitSpec
+from engine.sql.plan_parts import EmitSpec
 
 
 def test_clauses_that_do_not_fit_are_refused_with_80() -> None:
@@ -15,7 +15,7 @@ def test_clauses_that_do_not_fit_are_refused_with_80() -> None:
             policy_of(spec, windowed=windowed)
         assert refused.value.code == 80
     with pytest.raises(SqlError):
-        policy_of(EmitSpec("tick", "all", "changelog"), windowed=False)
+        policy_of(EmitSpec("tick", "all", "changelog"), windowed=True)
 
 
 def test_a_periodic_window_shows_all_windows() -> None:

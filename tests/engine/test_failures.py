@@ -19,18 +19,18 @@ def failure(text: str) -> Failure:
         (
             "Conversion Error: Could not convert string 'abc' to INT32 when casting from source "
             'column x\n\nLINE 1: select cast("__src1_t".x as int)\n        ^^^^^',
-            Failure(
-                6, "Could not convert string 'abc' to INT32 when casting from source column x."
-            ),
+            Failure(6, "The text 'abc' is not a number of the type that is wanted."),
         ),
         (
             "Out of Range Error: Overflow in addition of INT64 (9223372036854775807 + 1)!",
-            Failure(69, "Overflow in addition of INT64 (9223372036854775807 + 1)!"),
+            Failure(
+                69, "A number is too large or too small for the type or function that takes it."
+            ),
         ),
         (
             "Invalid Input Error: Division by zero in expression (1 // 0). Use TRY(...) to return "
             "NULL for this expression, or SET error_on_division_by_zero=false to return NULL.",
-            Failure(36, "Division of a whole number by zero; int_div_or_zero gives 0 instead."),
+            Failure(153, "Division of a whole number by zero; int_div_or_zero gives 0 instead."),
         ),
         (
             'Catalog Error: Scalar Function with name foo does not exist!\nDid you mean "floor"?',

@@ -12,6 +12,7 @@ from engine.duck import Session
 from engine.errors import AlreadyExists, NotFound, TailraceError
 from engine.flow import Flow
 from engine.flow_settings import FlowSettings
+from engine.running import Running
 from engine.testing import Collected
 from tests.engine.pipeline import Pipelines, at
 
@@ -75,13 +76,13 @@ def test_seek_by_time_starts_at_the_first_append_with_such_a_row(pipelines: Pipe
 def test_commits_between_acceptance_and_start_are_not_lost(pipelines: Pipelines) -> None:
     plan = pipelines.plan("select i from s")
     output = Collected()
-    original = pipelines.flow._begin  # the last moment before the query is registered
+    original = pipelines.flow._lives.begin  # the last moment before the query is registered
 
-    def begin(*args: object) -> None:
+    def begin(*args: object) -> Running:
         pipelines.storage.append("id_s", pipelines.rows("s", [(9, "a")]))
-        original(*args)  # type: ignore[arg-type]
+        return original(*args)  # type: ignore[arg-type]
 
-    pipelines.flow._begin = begin  # type: ignore[method-assign]
+    pipelines.flow._lives.begin = begin  # type: ignore[method-assign]
     pipelines.flow.start("q", plan, output, pipelines.clock.now_ms())
     pipelines.virtual.settle()
     assert numbers(output) == [9]
@@ -252,7 +253,7 @@ def test_identical_queries_get_the_same_batch(pipelines: Pipelines) -> None:
 def test_filters_that_differ_in_constants_give_each_its_rows(pipelines: Pipelines) -> None:
     sql = "select i, k from s where k = '{}' and i > {}"
     outputs = {(k, n): pipelines.query(sql.format(k, n)) for k in "abcx" for n in (0, 2)}
-    families = pipelines.flow._chains._families
+    families = pipelines.flow._lives._chains._families
     assert len(families) == 1
     pipelines.insert("s", [(1, "a"), (3, "b"), (4, "a")], [(5, "a"), (1, "it's")])
     pipelines.flow.stop("q1")
@@ -292,7 +293,7 @@ def test_plans_go_when_nobody_uses_them(pipelines: Pipelines) -> None:
     for n in range(5):
         pipelines.flow.stop(f"q{n + 1}")
     pipelines.virtual.settle()
-    assert not pipelines.flow._chains._chains and not pipelines.flow._chains._families
+    assert not pipelines.flow._lives._chains._chains and not pipelines.flow._lives._chains._families
 
 
 # -- counters, thread ----------------------------------------------------------------------------

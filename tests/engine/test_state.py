@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from engine.sql.logical import Partial
+from engine.sql.plan_parts import Partial
 from engine.state import Accumulators, sort_key
 from engine.types import BOOL, FLOAT64, INT64, INT128, STRING, array, arrow_type, decimal
 

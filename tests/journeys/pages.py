@@ -29,7 +29,11 @@ from tests.journeys.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 # In the order of reading: on one server, since names must not collide for a reader either.
-PAGES = ("README.md", "docs/quickstart.md", "docs/streams.md", "docs/cli.md", "docs/storage.md")
+TUTORIALS = ("windows", "enrichment", "changelog-top-n", "materialized-view")
+PAGES = (
+    "README.md", "docs/quickstart.md", "docs/streams.md", "docs/cli.md", "docs/storage.md",
+    *(f"docs/tutorials/{name}.md" for name in TUTORIALS),
+)  # fmt: skip
 ALL_PAGES = (*sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md")), "README.md",
              "deploy/README.md")  # fmt: skip
 # Rows reach history soon, where docs/storage.md looks for them.
@@ -120,6 +124,7 @@ class Reader:
             "READER": str(self.folder),
             "TAILRACE_URL": self.server.url,
             "TAILRACE_API_KEY": self.server.key,
+            "TAILRACE_DATA_DIR": str(self.server.data),
         }
 
     def follow(self, step: Step) -> str:

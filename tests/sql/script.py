@@ -100,7 +100,8 @@ class _Reader:
 
     def _sql(self, number: int, text: str) -> None:
         self.sql.append(text)
-        if not text.rstrip().endswith(";"):
+        inside = sum(line.count("$$") for line in self.sql) % 2  # the source of a function
+        if inside or not text.rstrip().endswith(";"):
             return
         start = number - len(self.sql) + 1
         self.steps.append(Run(start, "\n".join(self.sql), self.query, self.code))

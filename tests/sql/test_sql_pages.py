@@ -11,7 +11,7 @@ from tests.sql.player import play
 from tests.sql.script import steps
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("sql.md", "queries.md", "streams.md")
+PAGES = ("sql.md", "queries.md", "joins.md", "views.md", "streams.md", "udf.md")
 BLOCK = re.compile(r"^```sql\n(.*?)^```$", re.M | re.S)
 
 

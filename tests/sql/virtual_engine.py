@@ -39,12 +39,16 @@ class VirtualEngine(LocalEngine):
     async def settle(self) -> None:
         """Run until nothing waits at this instant, and readers have what came."""
         for _ in range(_STEPS_MAX):
-            if not self._flow.step():
+            if not self._flow.step() and not await self._kept_settle():
                 break
         else:
             raise AssertionError("the flow does not come to rest")
         for _ in range(_TURNS):
             await asyncio.sleep(0)
+
+    async def _kept_settle(self) -> bool:
+        views, subscriptions = await self._views.settle(), await self._subscriptions.settle()
+        return views or subscriptions
 
     async def wait(self, milliseconds: int) -> None:
         """Let time pass; timers run one after the other at their own instants."""
@@ -58,16 +62,22 @@ class VirtualEngine(LocalEngine):
         clock.advance(end - clock.now_ms())
         await self.settle()
 
+    def seal(self) -> None:
+        """Move all rows that are in memory into history files."""
+        self._storage.seal_now()
+
     async def statement(self, sql: str) -> Reader:
         """Start a statement; raises what it is refused with."""
         request = QueryRequest(id=self._clock.uuid4(), sql=sql, caller=ME)
-        return Reader(await self.run(request))
+        return Reader(await self.run(request), self)
 
 
 class Reader:
     """Takes all items of a query as they come."""
 
-    def __init__(self, query: RunningQuery) -> None:
+    def __init__(self, query: RunningQuery, engine: VirtualEngine) -> None:
+        self._engine = engine
+        self._count = 0
         self.opened = query.opened
         self.end: QueryEnd | None = None
         self._query = query
@@ -80,6 +90,7 @@ class Reader:
                 self.end = item
             else:
                 self._rows += json.loads(item.payload)
+                self._count += item.count
 
     async def finished(self) -> None:
         """Wait for the end."""
@@ -92,5 +103,7 @@ class Reader:
 
     async def close(self) -> None:
         """Stop the query."""
+        if self.opened.kept:
+            await self._engine.delivered(self.opened.id, self._count)
         await self._query.cancel()
         await self.finished()

@@ -62,7 +62,10 @@ BROAD_HANDLERS: dict[str, int] = {
     "controlplane/commands/ingest.py": 1,  # the reader thread's error is raised by the main thread
     "controlplane/front.py": 1,  # the last frame: everything becomes an error body
     "engine/bounded.py": 1,  # whatever a bounded query raises is its reader's last frame
-    "engine/flow.py": 3,  # one query's failure is not the others'
+    "engine/checkpointing.py": 1,  # one query's checkpoint is not the others'
+    "engine/flow.py": 2,  # one query's failure is not the others'
+    "engine/lives.py": 1,  # a failed build gives back what it took
+    "engine/replay.py": 1,  # a failing step ends its query alone
     "engine/handover.py": 1,  # a failure is handed to its caller
     "engine/host.py": 1,  # a request's failure is that request's answer
     "engine/ingestor.py": 3,  # one bad body must not end the decoding thread

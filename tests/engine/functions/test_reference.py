@@ -7,11 +7,11 @@ from pathlib import Path
 from engine.functions import registry
 from engine.functions.reference import page
 
-PAGE = Path(__file__).parents[3] / "docs" / "functions.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "functions.md"
 
 
 def test_page_is_up_to_date() -> None:
-    """If this fails: python -m engine.functions.reference > docs/functions.md"""
+    """If this fails: python -m engine.functions.reference > docs/reference/functions.md"""
     assert PAGE.read_text(encoding="utf-8") == page()
 
 

@@ -252,7 +252,8 @@ def test_latest_over_hop_is_by_arrival_across_panes(pipelines: Pipelines) -> Non
 
 
 def test_a_random_stream_is_a_function_of_seed_and_ordinal(pipelines: Pipelines) -> None:
-    from engine.sql.logical import Column, Named, RandomScan, StreamingQuery
+    from engine.sql.logical import RandomScan, StreamingQuery
+    from engine.sql.plan_parts import Column, Named
     from engine.types import UINT64
 
     columns = (

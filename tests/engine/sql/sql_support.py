@@ -12,7 +12,7 @@ from engine.duck import Session
 from engine.protocol import Definition
 from engine.sql import logical as lg
 from engine.sql.definitions import stored_schema
-from engine.sql.explain import children
+from engine.sql.logical import inputs_of as children
 from engine.sql.planner import Planned, Planner
 from engine.sql.relations import quoted
 from engine.types import arrow_type, duckdb_type

@@ -106,7 +106,8 @@ def test_definitions_from_rest_are_checked() -> None:
         ((ColumnDef("_TP_SN", "int64"),), {}, 36),
         ((ColumnDef("_TP_TIME", "datetime"),), {}, 36),
         ((ColumnDef("a", "int"),), {"mode": "changelog_kv"}, 36),
-        ((ColumnDef("a", "int"),), {"engine": "MutableStream", "primary_key": "a"}, 48),
+        ((ColumnDef("a", "int"),), {"engine": "MutableStream"}, 36),
+        ((ColumnDef("a", "int"),), {"engine": "Nosuch"}, 36),
     ],
 )
 def test_bad_definitions(

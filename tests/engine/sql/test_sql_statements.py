@@ -137,21 +137,15 @@ def test_syntax_errors_name_the_place(sql: str, place: str) -> None:
 @pytest.mark.parametrize(
     ("sql", "way_out"),
     [
-        ("create materialized view v as select 1", "CREATE VIEW"),
         ("create external stream s(a int) settings type='kafka'", "a source"),
-        ("create function f as (a) -> a", "not supported"),
         ("create database d", "default"),
-        ("delete from s where a = 1", "TTL, TRUNCATE STREAM and DROP STREAM"),
         ("update s set a = 1", "INSERT"),
-        ("subscribe to select 1", "seek_to"),
-        ("alter stream s add column c int", "INSERT INTO"),
-        ("alter stream s drop column c", "INSERT INTO"),
-        ("alter stream s delete where a = 1", "TTL, TRUNCATE STREAM and DROP STREAM"),
-        ("alter view v modify query select 1", "CREATE OR REPLACE VIEW"),
+        ("alter stream s delete where a = 1", "DELETE FROM"),
+        ("alter stream s modify column c int", "a column of another type is a new one"),
         ("exchange streams a and b", "RENAME STREAM"),
         ("set x = 1", "SETTINGS"),
         ("begin", "whole or not at all"),
-        ("system pause materialized view v", "not supported"),
+        ("system flush logs", "not supported"),
     ],
 )
 def test_what_comes_later_is_code_48_and_names_a_way_out(sql: str, way_out: str) -> None:

@@ -10,6 +10,7 @@ from sql_support import World, check_fragments, only, readings, walk
 from engine.errors import SqlError
 from engine.sql import logical as lg
 from engine.sql.explain import explain
+from engine.sql.plan_parts import Span
 from engine.sql.share import chain_key, parametric
 
 
@@ -135,12 +136,12 @@ EMITS: list[tuple[str, str, lg.EmitSpec]] = [
     (
         "window",
         "emit after watermark with delay 2s",
-        lg.EmitSpec("close", "closed", delay=lg.Span(2, "s")),
+        lg.EmitSpec("close", "closed", delay=Span(2, "s")),
     ),
     (
         "window",
         "emit after watermark with delay 2s and timeout 5s",
-        lg.EmitSpec("close", "closed", delay=lg.Span(2, "s"), timeout_ms=5000),
+        lg.EmitSpec("close", "closed", delay=Span(2, "s"), timeout_ms=5000),
     ),
     ("window", "emit timeout 5s", lg.EmitSpec("close", "closed", timeout_ms=5000)),
     ("window", "emit periodic 1s", lg.EmitSpec("tick", "open", interval_ms=1000)),
@@ -163,9 +164,8 @@ def test_emit_policies(world: World, kind: str, clause: str, spec: lg.EmitSpec) 
         ("select id from readings emit periodic 1s", 80),
         ("select id from readings emit after watermark", 80),
         ("select count() from readings emit after watermark", 80),
-        ("select count() from readings emit changelog", 48),
-        ("select count() from readings emit per event", 48),
-        ("select count() from readings group by id emit after session close with maxspan 5s", 48),
+        ("select count() from readings emit changelog", 80),
+        ("select id from readings emit changelog", 48),
         ("select count() from readings emit last 1h and periodic 1s", 62),
         ("select count() from readings emit", 62),
         ("select count() from readings emit periodic", 62),
@@ -187,7 +187,7 @@ def test_emit_policies(world: World, kind: str, clause: str, spec: lg.EmitSpec) 
         ("select n from readings where _tp_time = earliest_ts()", 183),
         ("select n from readings where _tp_time < earliest_ts()", 183),
         ("select _tp_delta from readings", 47),
-        ("select a.id from readings a join readings b on a.id = b.id", 48),
+        ("select a.id from readings a right join readings b on a.id = b.id", 48),
         ("select id from readings except select id from readings", 48),
         ("select count() from table(counts)", 36),
         ("select n from readings settings seek_to = 'soon'", 36),
@@ -233,7 +233,10 @@ def test_a_windowed_aggregation(world: World) -> None:
     assert [k.sql for k in aggregate.keys] == ['"id"']
     assert aggregate.where == '("n" > 2)'
     assert aggregate.window is not None
-    assert (aggregate.window.size, aggregate.window.slide) == (lg.Span(10, "s"), lg.Span(2, "s"))
+    assert (aggregate.window.size, aggregate.window.slide) == (
+        Span(10, "s"),
+        Span(2, "s"),
+    )
     assert aggregate.window.time_column == "t"
     assert only(nodes, lg.Window).aggregated
     assert [c.name for c in root.schema] == ["id", "top", "window_end"]
@@ -256,7 +259,11 @@ def test_session_windows(world: World) -> None:
     aggregate = only(walk(root), lg.Aggregate)
     spec = aggregate.window
     assert spec is not None
-    assert (spec.kind, spec.size, spec.max_span) == ("session", lg.Span(5, "s"), lg.Span(25, "s"))
+    assert (spec.kind, spec.size, spec.max_span) == (
+        "session",
+        Span(5, "s"),
+        Span(25, "s"),
+    )
     assert (spec.start_predicate, spec.end_predicate) == ('("n" > 1)', '("n" > 5)')
     assert (spec.start_inclusive, spec.end_inclusive) == (True, False)
     assert aggregate.partition == ("__k0",)
@@ -296,8 +303,8 @@ def test_last_of_a_global_aggregate_is_a_hop(world: World) -> None:
     assert spec is not None
     assert (spec.kind, spec.size, spec.slide) == (
         "hop",
-        lg.Span(3_600_000, "ms"),
-        lg.Span(5000, "ms"),
+        Span(3_600_000, "ms"),
+        Span(5000, "ms"),
     )
     assert [c.name for c in root.schema] == ["id", "count()"]
 

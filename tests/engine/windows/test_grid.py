@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.sql.logical import Span, WindowSpec
+from engine.sql.plan_parts import Span, WindowSpec
 from engine.types import DATETIME, datetime64
 from engine.windows import hop, tumble
 from engine.windows.grid import Grid, length_ticks, milliseconds, tick, ticks_of_ms

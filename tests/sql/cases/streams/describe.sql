@@ -4,6 +4,6 @@ create stream s (a int, b NULLABLE(String), c datetime64(6, 'UTC'));
 -- query
 describe (select a, b, c from s);
 -- rows
---   ["a", "int32", "", "", ""]
---   ["b", "nullable(string)", "", "", ""]
---   ["c", "datetime64(6, 'UTC')", "", "", ""]
+--   ["a", "int32", "", "", "", "", ""]
+--   ["b", "nullable(string)", "", "", "", "", ""]
+--   ["c", "datetime64(6, 'UTC')", "", "", "", "", ""]

@@ -1,4 +1,4 @@
--- The watermark of a hop is the newest time rounded down to the slide; a window closes at its end.
+-- Where the slide divides the size, windows of a hop end at multiples of the slide.
 create stream s (v int32, t datetime64(3)) settings event_time_column = 't';
 
 -- query

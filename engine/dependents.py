@@ -1,0 +1,53 @@
+"""What would break when columns of a stream go: views that name them, queries that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from engine.errors import Code, SqlError
+from engine.protocol import AnalyzedColumn, Definition
+from engine.sql.altering import gone_columns, stored_name
+
+Required = Callable[[str], Iterable[AnalyzedColumn]]
+_VIEWS = ("view", "materialized_view")
+
+
+def check_columns(
+    old: Definition,
+    new: Definition,
+    definitions: Iterable[Definition],
+    required: Required,
+    read: Callable[[str], Mapping[str, set[str]]],
+) -> None:
+    """SqlError 630 that names the first user of a column that `new` has no more.
+
+    `required`: the stream columns that a query needs. `read`: the stored names of the columns that
+    each running query reads of a stream; those of a column that got another name go on.
+    """
+    names, dropped = gone_columns(old, new)
+    if not names:
+        return
+    for view in definitions:
+        if view.kind not in _VIEWS or not view.query:
+            continue
+        for column in _required(view, required):
+            if column.table == old.name and column.column in names:
+                raise _used(column.column, old, f"view {view.name}", "Drop it first")
+    stored = {stored_name(c): c.name for c in old.columns if c.name in dropped}
+    for query_id, columns in read(old.id).items():
+        for name in sorted(columns & stored.keys()):
+            raise _used(stored[name], old, f"running query {query_id}", "Cancel it first")
+
+
+def _required(view: Definition, required: Required) -> Iterable[AnalyzedColumn]:
+    try:
+        return required(view.query)
+    except SqlError:  # it cannot be run as it is, so nothing breaks
+        return ()
+
+
+def _used(column: str, stream: Definition, user: str, way_out: str) -> SqlError:
+    message = (
+        f"column {column} of {stream.name} is used by {user}. {way_out}, then alter the stream"
+    )
+    return SqlError(message, Code.HAVE_DEPENDENT_OBJECTS)

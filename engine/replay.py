@@ -1,0 +1,280 @@
+"""Recovery of a kept query: its recorded steps run again, with the same rows and instants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from engine.batch import StreamSlice
+from engine.checkpoints import Checkpoint, SourcePosition, as_written
+from engine.clock import Clock
+from engine.errors import Code, QueryFailed
+from engine.feeds import Feed, Reader, Storage
+from engine.graph import StateUnfit
+from engine.log.records import cut_slice, merge_slices
+from engine.running import Recorder, Running
+from engine.sharing import Chunk
+from engine.stepbook import Kept
+from engine.steps import StartRecord, StepRecord
+
+# One turn of a recovery, so that other queries run in between.
+_TURN_SECONDS: Final = 0.05
+_EMPTY_READS_MAX: Final = 100_000
+
+
+# In the notes of a checkpoint: rows that all steps up to it gave out.
+GIVEN: Final = "given"
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """A query that goes on: how it began, a checkpoint if there is one, and the steps after it."""
+
+    start: StartRecord
+    steps: Sequence[StepRecord] = ()
+    state: Checkpoint | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether any step was done."""
+        return bool(self.steps) or self.state is not None
+
+    def restore(self, query: Running) -> None:
+        """Put the query into the state before the steps. Raises QueryFailed when it does not fit
+        or steps are missing."""
+        first = 0 if self.state is None else self.state.step + 1
+        if self.steps and self.steps[0].number != first:
+            message = (
+                f"the steps {first} to {self.steps[0].number} of the query are not kept any more, "
+                "so its state cannot be made again; start it anew."
+            )
+            raise QueryFailed(message, Code.RESOURCE_NOT_FOUND)
+        if self.state is None:
+            return
+        try:
+            query.graph.restore(self.state.operators)
+        except StateUnfit as error:
+            raise QueryFailed(f"{error}; start it anew.", Code.RESOURCE_NOT_FOUND) from None
+        for feed in query.feeds:
+            source = self.state.sources[feed.source]
+            feed.go_on(source.next_sn)
+            feed.chain.positions = list(source.drawn)
+        for at, generator in list(query.generators.items()):
+            source = self.state.sources[at]
+            generator.skip(source.row, list(source.drawn))
+            if query.graph.leaves[at].ended:
+                query.generators.pop(at).close()
+        query.journal.number = first
+        query.journal.total = int(self.state.notes[GIVEN])
+
+    @property
+    def last_ms(self) -> int:
+        """The instant of its last step."""
+        if self.steps:
+            return self.steps[-1].instant_ms
+        return self.start.instant_ms if self.state is None else self.state.instant_ms
+
+
+def resumed(kept: Kept, newest: Checkpoint | None) -> Resume:
+    """How a query goes on from what is kept of it."""
+    if newest is not None and newest.step >= kept.next_number:
+        newest = None
+    first = 0 if newest is None else newest.step + 1
+    return Resume(kept.job.start, [s for s in kept.steps if s.number >= first], newest)
+
+
+def capture(query: Running, since: int, *, full: bool) -> Checkpoint | None:
+    """The state of a query after its last step; None when no step was done after `since`, or when
+    it is between the parts of an append or in a past that cannot be begun anew. Flow thread."""
+    step = query.journal.number - 1
+    if step <= since or query.recovery is not None or query.failed:
+        return None
+    if any(feed.inside or feed.backfilling for feed in query.feeds):
+        return None
+    places = dict.fromkeys(range(len(query.graph.leaves)), SourcePosition())
+    for feed in query.feeds:
+        leaf = query.graph.leaves[feed.source]
+        drawn = tuple(feed.chain.positions)
+        places[feed.source] = SourcePosition(feed.next_sn, past_done=leaf.past_done, drawn=drawn)
+    for at, generator in query.generators.items():
+        places[at] = SourcePosition(row=generator.made, drawn=tuple(generator.positions))
+    return Checkpoint(
+        step,
+        query.last_ms,
+        tuple(places.values()),
+        as_written(query.graph.changes(full=full)),
+        full,
+        {GIVEN: query.journal.total},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """A query whose steps are recorded; `resume`: it was there before."""
+
+    recorder: Recorder
+    resume: Resume | None = None
+
+
+class Replay:
+    """Runs recorded steps of one query; for the flow thread."""
+
+    def __init__(self, resume: Resume, clock: Clock) -> None:
+        self._steps = resume.steps
+        self._clock = clock
+        self._at = 0
+        self._past: dict[int, _Past] = {}
+
+    def run(self, query: Running, storage: Storage) -> bool:
+        """Run some steps; whether all are done. A failure ends the query."""
+        until = self._clock.monotonic() + _TURN_SECONDS
+        while self._at < len(self._steps) and not query.over:
+            step = self._steps[self._at]
+            self._at += 1
+            try:
+                self._run(query, storage, step)
+            except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
+                query.fail(error)
+            if self._clock.monotonic() > until:
+                break
+        done = self._at >= len(self._steps) or query.over
+        if done:
+            self.close()
+        return done
+
+    def close(self) -> None:
+        """Give back what was read ahead."""
+        for past in self._past.values():
+            past.close()
+        self._past.clear()
+
+    def _run(self, query: Running, storage: Storage, step: StepRecord) -> None:
+        match step.kind:
+            case "begin":
+                query.begin(step.instant_ms)
+            case "rows":
+                feed = next(f for f in query.feeds if f.source == step.source)
+                part = self._rows(feed, storage, step)
+                chunk = Chunk(
+                    part, step.instant_ms, backfill=step.backfill, continues=step.continues
+                )
+                query.feed(feed, chunk)
+            case "made":
+                query.generate(step.source, step.instant_ms, step.rows)
+            case "past":
+                query.backfilled(step.source, step.instant_ms)
+            case "end":
+                query.end_source(step.source, step.instant_ms)
+                generator = query.generators.pop(step.source, None)
+                if generator is not None:
+                    generator.close()
+            case "tick":
+                query.tick(step.instant_ms)
+            case "skip":
+                query.skip(next(f for f in query.feeds if f.source == step.source), step)
+
+    def _rows(self, feed: Feed, storage: Storage, step: StepRecord) -> StreamSlice:
+        if feed.backfilling:
+            return _played(feed, storage, step)
+        past = self._past.get(feed.source)
+        if past is None:
+            past = self._past[feed.source] = _Past(feed, storage, step.from_sn)
+        return past.take(step)
+
+
+class _Past:
+    """What one feed reads again, in order; holds little more than one slice."""
+
+    def __init__(self, feed: Feed, storage: Storage, from_sn: int) -> None:
+        self._feed = feed
+        self._reader: Reader = storage.read(feed.stream_id, from_sn)
+        self._rest: list[StreamSlice] = []
+
+    def take(self, step: StepRecord) -> StreamSlice:
+        """The rows of a step."""
+        self._cut(step.from_sn)
+        while sum(part.rows.num_rows for part in self._rest) < step.rows:
+            part = self._feed.unexpired(next(self._reader, None))
+            if part is None:
+                raise _moved_on(self._feed, step)
+            part = cut_slice(part, step.from_sn)
+            if part is not None:
+                self._rest.append(part)
+        taken: list[StreamSlice] = []
+        left = step.rows
+        while left:
+            part = self._rest[0]
+            head = _head(part, min(left, part.rows.num_rows))
+            rest = _tail(part, head.rows.num_rows)
+            taken.append(head)
+            left -= head.rows.num_rows
+            self._rest[:1] = [] if rest is None else [rest]
+        made = merge_slices(taken)
+        last = step.from_sn if step.to_sn == step.from_sn else step.to_sn - (not step.continues)
+        if int(made.sn[0]) != step.from_sn or int(made.sn[-1]) != last:
+            raise _moved_on(self._feed, step)
+        return made
+
+    def _cut(self, from_sn: int) -> None:
+        while self._rest:
+            part = cut_slice(self._rest[0], from_sn)
+            if part is not None:
+                self._rest[0] = part
+                return
+            self._rest.pop(0)
+
+    def close(self) -> None:
+        """Give back the reader's files."""
+        self._reader.close()
+
+
+def _moved_on(feed: Feed, step: StepRecord) -> QueryFailed:
+    return QueryFailed(
+        f"offset expired: rows {step.from_sn} to {step.to_sn} of a stream that the query had read "
+        "are gone (TTL, TRUNCATE or DELETE), so its state cannot be made again; start it anew.",
+        Code.RESOURCE_NOT_FOUND,
+    )
+
+
+def _played(feed: Feed, storage: Storage, step: StepRecord) -> StreamSlice:
+    """Rows of a past that is sorted, played or a snapshot: they come in the same order again."""
+    for _ in range(_EMPTY_READS_MAX):
+        part = feed.read(storage, step.instant_ms)
+        if part is not None and part.rows.num_rows >= step.rows:
+            return _head(part, step.rows)
+        if part is not None or not feed.backfilling:
+            break
+    raise _moved_on(feed, step)
+
+
+def _head(part: StreamSlice, rows: int) -> StreamSlice:
+    """The first rows of a slice; its last append may be cut."""
+    if rows == part.rows.num_rows:
+        return part
+    appends = int(np.searchsorted(part.borders, rows, "left"))
+    borders = np.append(part.borders[:appends], rows)
+    return StreamSlice(
+        part.stream_id,
+        part.rows.slice(0, rows),
+        borders,
+        part.sn[:appends],
+        part.append_time_ms[:appends],
+    )
+
+
+def _tail(part: StreamSlice, rows: int) -> StreamSlice | None:
+    """What follows the first rows of a slice; an append that was cut goes on in it."""
+    if rows == part.rows.num_rows:
+        return None
+    first = int(np.searchsorted(part.borders, rows, "right")) - 1
+    borders = np.maximum(part.borders[first:] - rows, 0)
+    return StreamSlice(
+        part.stream_id,
+        part.rows.slice(rows),
+        borders,
+        part.sn[first:],
+        part.append_time_ms[first:],
+    )

@@ -1,0 +1,310 @@
+"""SUBSCRIBE TO: queries of readers whose steps are kept, so that RECOVER FROM goes on with them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
+
+import msgspec
+
+from engine.batch import Batch
+from engine.checkpointing import Checkpointer, interval_ms
+from engine.clock import Clock
+from engine.encode import JsonEncoder
+from engine.errors import Code, NotFound, Overloaded, TailraceError, UserError
+from engine.flow import Flow
+from engine.protocol import QueryOpened, QueryRequest
+from engine.query import Context, StreamingResult
+from engine.replay import GIVEN, Keep
+from engine.runner import time_columns
+from engine.sql.planner import Planned
+from engine.stepbook import Entry, Job, note_of
+from engine.steps import StartRecord, StepRecord
+from engine.stepwriter import StepWriter
+from engine.storage import Storage
+from engine.view_statements import KeptPlans
+
+# State that is kept for readers who do not come back.
+SUBSCRIPTIONS_MAX: Final = 1_000
+KEPT_MS_MAX: Final = 30 * 86_400_000
+EXPIRY_SECONDS: Final = 3_600.0
+# How long a statement waits for the log to take the last steps of a query.
+SETTLE_SECONDS: Final = 10.0
+
+
+class ReaderRecorder:
+    """Recorder of a subscription: rows go to the reader, but for those that it has already."""
+
+    def __init__(self, writer: StepWriter, result: StreamingResult) -> None:
+        self._writer = writer
+        self._result = result
+        self.new_job: Job | None = None
+        self.done_before = -1  # steps up to this one are in the log already
+        self.given = 0  # rows that all steps so far gave out
+        self.delivered = 0  # rows that the reader has from before
+
+    def begun(self, record: StartRecord) -> None:
+        """The query was accepted."""
+        assert self.new_job is not None
+        self._writer.begin(msgspec.structs.replace(self.new_job, start=record))
+
+    def rows(self, batch: Batch) -> None:
+        """Rows of the step under way."""
+        before, self.given = self.given, self.given + batch.num_rows
+        has = min(max(self.delivered - before, 0), batch.num_rows)
+        self._result.rows(batch.rows.slice(has) if has else batch.rows)
+
+    def failed(self, record: StepRecord) -> None:
+        """The reader is told by the query's end."""
+
+    def step(self, record: StepRecord) -> None:
+        """The step is done."""
+        if record.number > self.done_before:
+            self._writer.add(record)
+
+
+@dataclass(slots=True)
+class _Live:
+    """A subscription that runs. `base`: rows that its reader had when it started."""
+
+    result: StreamingResult
+    writer: StepWriter
+    recorder: ReaderRecorder
+    base: int = 0
+    delivered: int = 0
+    running: bool = True
+    resting: asyncio.Task[None] | None = None
+
+
+class Serving(Protocol):
+    """What subscriptions work with (`engine.runner.Parts`)."""
+
+    @property
+    def storage(self) -> Storage:
+        """The log."""
+        ...
+
+    @property
+    def flow(self) -> Flow:
+        """Runs queries."""
+        ...
+
+    @property
+    def context(self) -> Context:
+        """What results have in common."""
+        ...
+
+
+class _Control:
+    """What results of subscriptions need: a stop brings the query to rest with a checkpoint."""
+
+    def __init__(self, flow: Flow, stop: Callable[[str], None]) -> None:
+        self.stop = stop
+        self.counters = flow.counters
+        self.wake = flow.wake
+
+
+class Subscriptions:
+    """For the loop's thread."""
+
+    def __init__(self, parts: Serving, checkpoints: Checkpointer, plans: KeptPlans) -> None:
+        self._storage = parts.storage
+        self._flow = parts.flow
+        self._context = parts.context._replace(control=_Control(parts.flow, self._stop))
+        self._clock: Clock = parts.context.clock
+        self._checkpoints = checkpoints
+        self._book = checkpoints.book
+        self._plans = plans
+        self._live: dict[str, _Live] = {}
+        self._expiry_due = 0.0
+        self._expiring: asyncio.Task[None] | None = None
+
+    async def subscribe(self, request: QueryRequest, planned: Planned, sql: str) -> StreamingResult:
+        """Start a query whose steps are kept. Overloaded when too many are kept already."""
+        if len(self._book.jobs("subscription")) >= SUBSCRIPTIONS_MAX:
+            raise Overloaded(
+                f"{SUBSCRIPTIONS_MAX} subscriptions are kept in this workspace; UNSUBSCRIBE TO "
+                "those that nobody recovers."
+            )
+        job = Job(
+            request.id,
+            "subscription",
+            StartRecord(request.id, 0, 0, ()),
+            sql,
+            request.caller,
+            self._clock.now_ms(),
+        )
+        return await self._run(request, planned, job, resume=False)
+
+    async def recover(self, request: QueryRequest, query_id: str) -> StreamingResult:
+        """Go on with a query under its own id. UserError 36 while it runs, 2003 if it is unknown
+        or its rows are gone."""
+        live = self._live.get(query_id)
+        if live is not None and live.running:
+            raise UserError(
+                f"The query '{query_id[:80]}' runs: cancel it before RECOVER FROM.",
+                Code.BAD_ARGUMENTS,
+            )
+        await self._rest(query_id)
+        kept = self._book.get(query_id)
+        if kept is None or kept.job.kind != "subscription":
+            raise unknown(query_id)
+        planned = await self._plans.planned(kept.job.sql)
+        return await self._run(request, planned, kept.job, resume=True)
+
+    async def unsubscribe(self, query_id: str) -> None:
+        """Forget a query's state; it is stopped if it runs. NotFound 2003 if it is unknown."""
+        await self._rest(query_id, stop=True)
+        kept = self._book.get(query_id)
+        if kept is None or kept.job.kind != "subscription":
+            raise unknown(query_id)
+        self._live.pop(query_id, None)
+        await self._forget(query_id)
+
+    async def _forget(self, query_id: str) -> None:
+        await asyncio.to_thread(self._checkpoints.forget, query_id)
+        note = note_of(Entry(query_id, gone=True))
+        await asyncio.wrap_future(self._storage.append(note))
+
+    async def _rest(self, query_id: str, *, stop: bool = False) -> None:
+        """Wait until a query that was stopped is at rest, and durable."""
+        live = self._live.get(query_id)
+        if live is None:
+            return
+        if stop and live.running:
+            await live.result.cancel()
+        if live.resting is not None:
+            await live.resting
+
+    def _stop(self, query_id: str) -> None:
+        """The reader's side has ended: bring the query to rest."""
+        live = self._live.get(query_id)
+        if live is not None and live.resting is None:
+            live.running = False
+            live.resting = asyncio.create_task(self._bring_to_rest(query_id, live))
+
+    async def _bring_to_rest(self, query_id: str, live: _Live) -> None:
+        await asyncio.to_thread(self._checkpoints.stop, query_id)
+        await asyncio.to_thread(live.writer.settle, SETTLE_SECONDS)
+        if self._live.get(query_id) is live:
+            del self._live[query_id]
+
+    async def _run(
+        self, request: QueryRequest, planned: Planned, job: Job, *, resume: bool
+    ) -> StreamingResult:
+        assert planned.streaming is not None
+        opened = QueryOpened(
+            job.id, "streaming", planned.header, planned.analysis, *time_columns(planned), kept=True
+        )
+        columns = [(c.name, c.type) for c in planned.streaming.schema]
+        result = StreamingResult(opened, request, JsonEncoder(columns), self._context)
+
+        def failed(error: TailraceError) -> None:
+            result.end(error)
+            self._flow.stop(job.id)
+
+        writer = StepWriter(job.id, self._storage.submit, failed)
+        recorder = ReaderRecorder(writer, result)
+        live = _Live(result, writer, recorder)
+        keep = Keep(recorder)
+        restored = -1
+        every = interval_ms(planned.streaming.settings)
+        kept = self._book.get(job.id) if resume else None
+        if kept is not None:
+            resume_from = await asyncio.to_thread(self._checkpoints.resume, kept)
+            recorder.done_before = writer.written = kept.next_number - 1
+            recorder.delivered = live.base = live.delivered = kept.delivered
+            keep = Keep(recorder, resume_from)
+            if resume_from is not None and resume_from.state is not None:
+                restored = resume_from.state.step
+                recorder.given = int(resume_from.state.notes[GIVEN])
+        packed = kept.job.answers if kept is not None else ()
+        answers = await self._plans.answers(planned.streaming, keep.resume, packed)
+        if kept is None:
+            packed = self._plans.packed(planned.streaming, answers)
+            recorder.new_job = msgspec.structs.replace(job, answers=packed)
+        self._live[job.id] = live
+        now = self._clock.now_ms()
+        starting = asyncio.ensure_future(
+            asyncio.to_thread(
+                self._flow.start, job.id, planned.streaming, result, now, answers, keep
+            )
+        )
+        try:
+            await asyncio.shield(starting)
+            writer.flush()
+            self._checkpoints.watch(
+                job.id, writer, every, restored=restored, delivered=lambda: live.delivered
+            )
+        except asyncio.CancelledError:
+            starting.add_done_callback(partial(self._abandon, live))
+            raise
+        except BaseException:
+            live.running = False
+            if kept is None:
+                self._live.pop(job.id, None)
+            raise
+        return result
+
+    def _abandon(self, live: _Live, starting: asyncio.Future[None]) -> None:
+        live.running = False
+        if not starting.cancelled() and starting.exception() is None:
+            self._flow.stop(live.result.opened.id)
+
+    def closed(self, query_id: str) -> None:
+        """The reader's side of a query has ended."""
+        live = self._live.get(query_id)
+        if live is not None:
+            live.running = False
+
+    def delivered(self, query_id: str, rows: int) -> None:
+        """The reader of a query has so many rows of those since it was started or recovered."""
+        live = self._live.get(query_id)
+        if live is not None:
+            live.delivered = max(live.delivered, live.base + rows)
+            live.writer.deliver(live.delivered)
+
+    async def close(self) -> None:
+        """Bring all to rest; what they did is durable then."""
+        for query_id in list(self._live):
+            self._stop(query_id)
+            await self._rest(query_id)
+
+    async def settle(self) -> bool:
+        """Wait until all steps so far are durable; whether there were any to wait for."""
+        busy = [live for live in self._live.values() if live.writer.busy]
+        for live in busy:
+            await asyncio.to_thread(live.writer.settle, SETTLE_SECONDS)
+        return bool(busy)
+
+    def flush(self) -> None:
+        """Write steps that gave nothing out, and try again what the log refused; once an hour
+        forget what nobody came back for."""
+        for live in self._live.values():
+            live.writer.flush()
+        now = self._clock.monotonic()
+        if now >= self._expiry_due:
+            self._expiry_due = now + EXPIRY_SECONDS
+            self._expiring = asyncio.create_task(self.expire())
+
+    async def expire(self) -> None:
+        """Forget what nobody came back for in 30 days."""
+        oldest = self._clock.now_ms() - KEPT_MS_MAX
+        for job in self._book.jobs("subscription"):
+            live = self._live.get(job.id)
+            if job.created_ms < oldest and (live is None or not live.running):
+                with contextlib.suppress(TailraceError):  # it is tried again in an hour
+                    await self._forget(job.id)
+
+
+def unknown(query_id: str) -> NotFound:
+    """The error of an id that nothing is kept of."""
+    return NotFound(
+        f"No subscription with the id '{query_id[:80]}' is kept: it was never one, was forgotten "
+        "by UNSUBSCRIBE TO, or is older than 30 days.",
+        Code.RESOURCE_NOT_FOUND,
+    )

@@ -1,0 +1,122 @@
+"""The rows of a materialized view as appends of its target stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from engine import duck
+from engine.batch import Batch
+from engine.errors import TailraceError
+from engine.ingest.complete import Completer
+from engine.log.records import Append
+from engine.schema import StoredSchema
+from engine.stepbook import Job
+from engine.steps import StartRecord, StepRecord
+from engine.stepwriter import StepWriter
+
+# Rows of one append; a step that gave out more becomes several.
+APPEND_ROWS_MAX: Final = 100_000
+
+
+class Target:
+    """Where rows go: stream `stream_id`, its columns of these names in the order of the result."""
+
+    def __init__(
+        self,
+        stream_id: str,
+        schema: StoredSchema,
+        names: tuple[str, ...],
+        session: Callable[[], duck.Session],
+        seed: int,
+    ) -> None:
+        self.stream_id = stream_id
+        self._names = list(names)
+        self._make_session = session
+        self._session: duck.Session | None = None
+        self._completer = Completer(schema, self._open, seed)
+
+    def _open(self) -> duck.Session:
+        """For defaults that are expressions; most targets have none."""
+        if self._session is None:
+            self._session = self._make_session()
+        return self._session
+
+    def append(self, batch: Batch, instant_ms: int) -> Append:
+        """The emissions of a batch, one append each; those without rows are left out. Raises
+        IngestError for rows that the target cannot take."""
+        given = pa.Table.from_batches([batch.rows]).rename_columns(self._names)
+        rows = self._completer.complete(given, instant_ms)
+        borders = np.unique(batch.borders).astype(np.int64)
+        if len(borders) < 2 or borders[0] != 0 or borders[-1] != rows.num_rows:
+            borders = np.array((0, rows.num_rows), np.int64)
+        return Append(self.stream_id, rows, borders)
+
+    def close(self) -> None:
+        """Free the prepared defaults."""
+        self._completer.close()
+        if self._session is not None:
+            self._session.close()
+
+
+class ViewRecorder:
+    """Recorder and output of a materialized view's query; `engine.running` says on which thread."""
+
+    def __init__(
+        self,
+        writer: StepWriter,
+        target: Target,
+        job: Callable[[StartRecord], Job],
+        on_end: Callable[[TailraceError | None], None],
+    ) -> None:
+        self._writer = writer
+        self._target = target
+        self._job = job
+        self._on_end = on_end
+        self._held: list[Batch] = []
+        self.done_before = -1  # steps up to this one are in the log already
+        self.stuck: StepRecord | None = None  # at what it failed, as the step that leaves it out
+        self._last = -1
+
+    def begun(self, record: StartRecord) -> None:
+        """The view's query was accepted."""
+        self._writer.begin(self._job(record))
+
+    def ready(self) -> bool:
+        """Whether the log keeps up."""
+        return not self._writer.full
+
+    def rows(self, batch: pa.RecordBatch | Batch) -> None:
+        """Rows of the step under way."""
+        if isinstance(batch, Batch):
+            self._held.append(batch)
+
+    def step(self, record: StepRecord) -> None:
+        """The step is done: its record and its rows go into one commit, once."""
+        held, self._held = self._held, []
+        self._last = record.number
+        if record.number <= self.done_before:
+            return
+        appends = tuple(self._target.append(batch, record.instant_ms) for batch in held)
+        self._writer.add(record, appends)
+
+    def failed(self, record: StepRecord) -> None:
+        """The step under way failed; it can be left out unless it is one that runs again."""
+        number = self._last + 1
+        if number > self.done_before:
+            to_sn = max(record.to_sn, record.from_sn + 1)
+            self.stuck = msgspec.structs.replace(
+                record, number=number, kind="skip", to_sn=to_sn, continues=False
+            )
+
+    def end(self, error: TailraceError | None) -> None:
+        """The view's query ended by itself or failed."""
+        self._on_end(error)
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._target.close()

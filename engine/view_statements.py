@@ -1,0 +1,199 @@
+"""Statements about materialized views, and the planning that running views ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+import pyarrow as pa
+
+from engine.catalog import Catalog
+from engine.ddl import Ddl
+from engine.errors import Code, NotFound, SqlError
+from engine.kept_answers import leaves_of, pack, unpack
+from engine.planning import Planning
+from engine.protocol import Alteration, Definition, QueryRequest
+from engine.replay import Resume
+from engine.runner import bounded_queries
+from engine.snapshots import nothing_before
+from engine.sql import durable
+from engine.sql.keyed import snapshot_query
+from engine.sql.logical import BoundedQuery, Scan, StreamingQuery
+from engine.sql.materialized import ViewPlan, with_settings
+from engine.sql.planner import Planned, Planner
+from engine.sql.settings import flag_setting
+from engine.views import Views
+
+Handler = Callable[[QueryRequest, Planned, Any], Awaitable[None]]
+
+
+class Answering(Protocol):
+    """Answers bounded queries (`engine.runner.Runner`)."""
+
+    async def answers(
+        self, plan: StreamingQuery, timeout_ms: int = 0
+    ) -> dict[BoundedQuery, pa.Table]:
+        """The rows of everything bounded that a streaming plan reads at its start."""
+        ...
+
+    async def bounded(self, plan: StreamingQuery) -> dict[BoundedQuery, pa.Table]:
+        """The same without the snapshots of keyed streams."""
+        ...
+
+    async def snapshot(
+        self, query: BoundedQuery, timeout_ms: int = 0, before_sn: int | None = None
+    ) -> pa.Table:
+        """The compacted rows of a keyed stream before an append."""
+        ...
+
+
+class KeptPlans:
+    """See `engine.views.Plans`."""
+
+    def __init__(self, planner: Planner, planning: Planning, answering: Answering) -> None:
+        self._planner = planner
+        self._planning = planning
+        self._answering = answering
+
+    async def plan(self, view: Definition) -> ViewPlan:
+        """The plan of a view as of now."""
+        return await self._planning.run(lambda _: self._planner.view_plan(view), view.query)
+
+    async def planned(self, sql: str) -> Planned:
+        """The plan of a kept query as of now."""
+        return await self._planning.run(self._planner.plan, sql)
+
+    async def answers(
+        self, plan: StreamingQuery, resume: Resume | None, packed: Sequence[bytes] = ()
+    ) -> dict[BoundedQuery, pa.Table]:
+        """The rows of the plan's bounded sources: as they are now, or, of a query that goes on,
+        as they were at its start. What the restored state has read already comes empty."""
+        if resume is None:
+            return await self._answering.answers(plan)
+        found = unpack(bounded_queries(plan), packed)
+        if found is None:
+            found = await self._answering.bounded(plan)
+        starts = iter(resume.start.sources)
+        state = resume.state
+        for at, leaf in enumerate(leaves_of(plan.root)):
+            if not isinstance(leaf, Scan):
+                continue
+            start, query = next(starts), snapshot_query(leaf)
+            if query is None:
+                continue
+            if state is not None and state.sources[at].past_done:
+                found[query] = nothing_before(leaf, start.accepted_sn)
+            else:
+                found[query] = await self._answering.snapshot(query, before_sn=start.accepted_sn)
+        return found
+
+    def packed(
+        self, plan: StreamingQuery, answers: Mapping[BoundedQuery, pa.Table]
+    ) -> tuple[bytes, ...]:
+        """The answers that a restart needs, if they are small."""
+        return tuple(pack(bounded_queries(plan), answers))
+
+
+class ViewStatements:
+    """CREATE MATERIALIZED VIEW, ALTER VIEW and SYSTEM; for the loop's thread."""
+
+    def __init__(self, catalog: Catalog, ddl: Ddl, views: Views, planner: Planner) -> None:
+        self._catalog = catalog
+        self._ddl = ddl
+        self._views = views
+        self._planner = planner
+        self.handlers: dict[type, Handler] = {
+            durable.CreateMaterializedView: self._create,
+            durable.ControlView: self._control,
+            durable.AlterView: self._alter,
+        }
+
+    async def _create(
+        self, request: QueryRequest, planned: Planned, statement: durable.CreateMaterializedView
+    ) -> None:
+        definition = planned.definition
+        assert definition is not None
+        if statement.if_not_exists and self._catalog.get(statement.name) is not None:
+            return
+        if statement.or_replace:
+            message = (
+                f"CREATE OR REPLACE does not fit materialized view {statement.name}: use ALTER "
+                "VIEW ... MODIFY QUERY, which keeps its rows"
+            )
+            raise SqlError(message, Code.NOT_IMPLEMENTED)
+        settings = dict(statement.query.args.get("settings") or {})
+        if flag_setting(settings, "pause_on_start", default=False):
+            options = {**definition.options, "paused": True}
+            definition = msgspec.structs.replace(definition, options=options)
+        made = await self._ddl.create(definition, request.caller)
+        try:
+            await self._views.created(made)
+        except BaseException:
+            await self._ddl.drop(made.name, force=True)
+            raise
+
+    def _view(self, name: str) -> Definition:
+        found = self._catalog.get(name)
+        if found is None or found.kind != "materialized_view":
+            raise NotFound(f"A materialized view named '{name[:120]}' does not exist.")
+        return found
+
+    async def _control(
+        self, request: QueryRequest, planned: Planned, statement: durable.ControlView
+    ) -> None:
+        view = self._view(statement.name)
+        status, message = self._views.status(view.id)
+        if statement.action == "pause":
+            if status == "Paused":
+                return
+            await self._put(view, {**view.options, "paused": True}, request)
+            await self._views.pause(view.id)
+            return
+        if statement.action == "recover" and status != "Error":
+            raise SqlError(
+                f"Materialized view {view.name} has not failed: SYSTEM RECOVER is for one that "
+                "has; SYSTEM RESUME starts one that is paused.",
+                Code.BAD_ARGUMENTS,
+            )
+        if statement.action == "resume" and status == "Error":
+            raise SqlError(
+                f"Materialized view {view.name} has failed ({message}): use SYSTEM RECOVER.",
+                Code.BAD_ARGUMENTS,
+            )
+        if status == "ExecutingPipeline":
+            return
+        options = {k: v for k, v in view.options.items() if k != "paused"}
+        await self._put(view, options, request)
+        await self._views.start(view.id)
+
+    async def _put(self, view: Definition, options: dict[str, Any], request: QueryRequest) -> None:
+        if options != view.options:
+            changed = msgspec.structs.replace(view, options=options)
+            await self._ddl.put(changed, request.caller)
+
+    async def _alter(
+        self, request: QueryRequest, planned: Planned, statement: durable.AlterView
+    ) -> None:
+        found = self._catalog.get(statement.name)
+        if found is not None and found.kind == "view" and statement.comment is None:
+            raise SqlError(
+                f"'{statement.name}' is a view: use CREATE OR REPLACE VIEW, or MODIFY COMMENT.",
+                Code.BAD_ARGUMENTS,
+            )
+        if statement.comment is not None:
+            change = Alteration(description=statement.comment)
+            await self._ddl.alter(statement.name, change, request.caller)
+            return
+        view = self._view(statement.name)
+        await self._ddl.put(self._altered(view, statement), request.caller)
+        if self._views.status(view.id)[0] != "Paused":
+            await self._views.start(view.id)
+
+    def _altered(self, view: Definition, statement: durable.AlterView) -> Definition:
+        if statement.query is not None:
+            return self._planner.altered_view(view, statement.query_text)
+        settings = {k: v for k, v in view.settings.items() if k not in statement.reset}
+        changed = with_settings(view, {**settings, **statement.settings})
+        self._planner.view_plan(changed)
+        return changed
