@@ -40,7 +40,7 @@ services: ## Find the servers that tests need, or install them, or say how
 test: $(READY) services ## Run the whole test suite
 	$(PYTEST) -n $(WORKERS) --dist loadfile tests
 
-test-full: $(READY) services ## Run the suite with the long forms (500 kills, every byte, more examples)
+test-full: $(READY) services ## Run the suite with the long forms (50 kills, every byte, more examples)
 	$(PYTEST) -n $(WORKERS) --dist loadfile --full tests
 
 bench: $(READY) ## Measure every claim of benchmarks/RESULTS.md
