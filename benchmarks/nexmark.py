@@ -7,8 +7,9 @@ rate and size give the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -176,11 +177,20 @@ def batches(parts: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBat
         rest = [whole.slice(used)] if used < whole.num_rows else []
 
 
-def write_csv(path: Path, events: int, shape: Shape | None = None) -> int:
-    """Write the bids as CSV with a head; returns how many rows."""
+PARTS: dict[str, Callable[[int, Shape | None], Iterator[pa.RecordBatch]]] = {
+    "bid": bids,
+    "person": persons,
+    "auction": auctions,
+}
+
+
+def write_csv(path: Path, stream: str, events: int, shape: Shape | None = None) -> int:
+    """Write the rows of a stream (a key of PARTS) as CSV with a head; returns how many."""
     count = 0
-    with pyarrow.csv.CSVWriter(path, BID_SCHEMA) as writer:
-        for batch in bids(events, shape):
+    parts = PARTS[stream](events, shape)
+    first = next(parts)
+    with pyarrow.csv.CSVWriter(path, first.schema) as writer:
+        for batch in chain((first,), parts):
             writer.write_batch(batch)
             count += batch.num_rows
     return count

@@ -1,4 +1,4 @@
-"""Runs one query of `peers.py` in Pathway over a CSV file; prints CPU seconds of the process.
+"""Runs one query of `peers.py` in Pathway over a CSV file of bids; prints its CPU seconds.
 
 For the environment of the peers, not ours: `python peer_pathway.py FILE QUERY`. Static mode, one
 thread, results to a sink that drops them.

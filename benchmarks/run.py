@@ -17,6 +17,8 @@ CLAIMS = {
     "group_commit": "Group commit over many streams",
     "engine_flow": "Queries per CPU-second",
     "stateful": "Queries with state",
+    "spill": "State four times the memory",
+    "checkpoints": "What checkpoints cost",
     "latency": "From ingest to frame",
     "many_queries": "Many queries over one stream",
     "bounded": "Bounded queries over history",

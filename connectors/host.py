@@ -14,8 +14,10 @@ from typing import Any
 import msgspec
 
 from connectors import control, properties, registry
+from connectors.call_service import CallService
 from connectors.metrics import SourceStats
 from connectors.preview import preview
+from connectors.remote_functions import RemoteFunctions
 from connectors.runner import Appender, SourceRunner, Surroundings
 from connectors.status import SourceStatus
 from engine.clock import SystemClock
@@ -176,14 +178,17 @@ class ControlServer:
             writer.write(control.frame((number, failure, result)))
 
 
-async def serve(socket: Path, run_dir: Path) -> None:
+async def serve(socket: Path, run_dir: Path, *, private: bool = False) -> None:
     """Serve until SIGTERM or SIGINT, then stop all sources. The socket appears when it is ready."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     engines = EngineConnections(run_dir)
-    host = ConnectorHost(Surroundings(engines.get, SystemClock()))
+    clock = SystemClock()
+    host = ConnectorHost(Surroundings(engines.get, clock))
+    functions = RemoteFunctions(clock, asyncio.sleep, private=private)
+    calls = CallService(run_dir, functions.call)
     await asyncio.to_thread(registry.sources)
     waiting = socket.with_suffix(".new")
     with contextlib.suppress(FileNotFoundError):
@@ -191,11 +196,14 @@ async def serve(socket: Path, run_dir: Path) -> None:
     server = await asyncio.start_unix_server(ControlServer(host).serve_client, str(waiting))
     waiting.chmod(0o600)
     waiting.rename(socket)  # a client never sees a socket that nobody listens on
+    calls.start()
     tune_gc()
     try:
         await stop.wait()
     finally:
         server.close()
+        await calls.close()
+        await functions.close()
         await host.close()
         await engines.close()
         with contextlib.suppress(FileNotFoundError):
@@ -209,10 +217,14 @@ def main() -> None:
     parser.add_argument(
         "--engine-dir", type=Path, required=True, help="folder of the sockets engine-WORKSPACE.sock"
     )
+    parser.add_argument(
+        "--private", action="store_true", help="addresses that are not public may be called"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the URLs of functions
     die_with_parent()
-    asyncio.run(serve(options.control, options.engine_dir))
+    asyncio.run(serve(options.control, options.engine_dir, private=options.private))
 
 
 if __name__ == "__main__":

@@ -93,6 +93,7 @@ STATEMENT_CLASSES: Final = (
     ("read", "read:query"),
     ("write", "write:event"),
     ("ddl", "write:stream"),
+    ("others", "write:query"),
 )
 
 

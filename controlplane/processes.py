@@ -75,6 +75,8 @@ class Processes:
             f"--control={self.control_socket}",
             f"--engine-dir={self._run_dir}",
         ]
+        if self._settings.allow_private_networks:
+            arguments.append("--private")
         gone, ready_file = self._connectors_gone, self.control_socket
         child = Child(CONNECTORS, arguments, self._clock, gone, ready_file=ready_file)
         self._children[CONNECTORS] = child

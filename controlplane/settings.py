@@ -166,11 +166,17 @@ ENGINE_DESCRIPTIONS: Final[dict[str, str]] = {
     "workers_queue_max": "Bounded queries that wait for a worker; one more gets code 202.",
     "worker_threads": "DuckDB threads inside one query worker.",
     "engine_memory_bytes": "Memory of an engine process above its idle size.",
+    "state_bytes_max": "State of one query, that on disk with it; beyond it the query fails with "
+    "code 241.",
+    "state_memory_bytes_max": "State of one query in memory; parts that were not touched lately "
+    "go to disk beyond it.",
     "seal_bytes": "Unsealed rows above which history is written; bounds memory and recovery.",
     "hot_bytes_max": "Rows in memory beyond which writers are told to wait (429).",
     "disk_free_stop_fraction": "Free part of the disk below which writes are refused (507); the "
     "larger of this and the next counts. They resume at twice that (a part above a third: "
     "halfway between it and 1).",
+    "allow_python_functions": "Users may create and run Python functions; see docs/udf.md for what "
+    "keeps them apart.",
     "disk_free_stop_bytes": "Free bytes below which writes are refused (507).",
 }
 

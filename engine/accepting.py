@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine.clock import Clock
 from engine.feeds import Storage
+from engine.flow_settings import FlowSettings
 from engine.operators.operator import Start
-from engine.physical import scans
 from engine.sql.logical import StreamingQuery
+from engine.sql.repeats import scans
 from engine.starting import Answers, source_starts
 from engine.steps import StartRecord
+
+# Of the bytes that a state may have in all, the part that may be in memory if it cannot leave it.
+STATE_MEMORY_PART: Final = 4
 
 
 def accept(
@@ -24,11 +30,14 @@ def accept(
     return StartRecord(query_id, instant_ms, clock.seed(), sources, rewinds and not emit_in_past)
 
 
-def start_of(record: StartRecord, state_bytes_max: int) -> Start:
+def start_of(record: StartRecord, settings: FlowSettings) -> Start:
     """What operators are told of the start."""
     return Start(
         record.instant_ms,
         record.seed,
         rewinds=record.rewinds,
-        state_bytes_max=state_bytes_max,
+        state_bytes_max=settings.state_bytes_max,
+        memory_bytes_max=max(
+            settings.state_memory_bytes_max, settings.state_bytes_max // STATE_MEMORY_PART
+        ),
     )

@@ -32,23 +32,26 @@ class StateDelta:
 class _Encoded(msgspec.Struct, frozen=True, array_like=True):
     full: bool
     values: bytes
-    tables: dict[str, bytes]
+    tables: dict[str, memoryview]
 
 
 def encode(delta: StateDelta) -> bytes:
     """Bytes that `decode` takes."""
-    tables: dict[str, bytes] = {}
+    tables: dict[str, memoryview] = {}
     for name, rows in delta.tables.items():
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, rows.schema) as writer:
             writer.write_batch(rows)
-        tables[name] = sink.getvalue().to_pybytes()
+        tables[name] = memoryview(sink.getvalue())
     values = msgspec.json.encode(dict(delta.values))
     return msgspec.msgpack.encode(_Encoded(delta.full, values, tables))
 
 
-def decode(data: bytes) -> StateDelta:
-    """Raises msgspec.DecodeError or pa.ArrowInvalid for bytes that are none."""
+def decode(data: bytes | memoryview) -> StateDelta:
+    """The rows share the memory of `data`.
+
+    Raises msgspec.DecodeError or pa.ArrowInvalid for bytes that are none.
+    """
     held = msgspec.msgpack.decode(data, type=_Encoded)
     tables: dict[str, pa.RecordBatch] = {}
     for name, payload in held.tables.items():

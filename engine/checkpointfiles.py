@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -88,10 +89,12 @@ def read_manifest(path: Path) -> Manifest:
     raise Damaged(f"{path.name} has another checksum")
 
 
-def write_file(fs: FileSystem, path: Path, parts: Iterable[tuple[int, StateDelta]]) -> FileEntry:
+def write_file(
+    fs: FileSystem, path: Path, parts: Iterable[tuple[int, StateDelta]], *, durable: bool = True
+) -> FileEntry:
     """A new file with these deltas of operators, piece by piece, durable but for its name.
 
-    May raise OSError; what was written then stays behind and is named by no manifest.
+    May raise OSError; nothing is left of the file then, if the disk lets go of it.
     """
     fs.remove(path)
     fd = fs.create(path)
@@ -101,7 +104,12 @@ def write_file(fs: FileSystem, path: Path, parts: Iterable[tuple[int, StateDelta
             write_all(fs, fd, piece, offset)
             crc = zlib.crc32(piece, crc)
             offset += len(piece)
-        fs.sync_data(fd)
+        if durable:
+            fs.sync_data(fd)
+    except OSError:
+        with contextlib.suppress(OSError):  # a full disk has no room for half a file
+            fs.remove(path)
+        raise
     finally:
         fs.close(fd)
     return FileEntry(path.name, offset, crc)
@@ -113,6 +121,23 @@ def _pieces(parts: Iterable[tuple[int, StateDelta]]) -> Iterator[bytes]:
         payload = encode(delta)
         yield _HEAD.pack(operator, len(payload))
         yield payload
+
+
+def read_unchecked(path: Path) -> StateDelta:
+    """The first delta of a file that is known to be whole, its rows in the mapped file.
+
+    Raises Damaged or OSError.
+    """
+    data = read_mapped(path)
+    if len(data) < len(_MAGIC) + _HEAD.size:
+        raise Damaged(f"{path.name} is torn")
+    at = len(_MAGIC)
+    _, length = _HEAD.unpack_from(data, at)
+    at += _HEAD.size
+    try:
+        return decode(data[at : at + length])
+    except (msgspec.DecodeError, pa.ArrowInvalid) as error:
+        raise Damaged(f"{path.name} has a delta that cannot be read") from error
 
 
 def read_file(folder: Path, entry: FileEntry) -> Iterator[tuple[int, StateDelta]]:

@@ -15,6 +15,7 @@ from engine.errors import Code, QueryFailed, TailraceError
 from engine.flow import Flow
 from engine.replay import GIVEN, Resume, resumed
 from engine.sql.settings import number_setting
+from engine.start_answers import AnswerFiles
 from engine.stepbook import Kept, StepBook
 from engine.stepwriter import StepWriter
 
@@ -24,10 +25,14 @@ INTERVAL_MS_MIN: Final = 100
 _LOOK_SECONDS: Final = 0.1
 # How long a checkpoint waits for its steps to be in the log.
 _SETTLE_SECONDS: Final = 30.0
+# Looks at a query that is to read what is about to be removed, about five seconds.
+_CATCH_UP_LOOKS: Final = 50
 # Checkpoints that wait for the reader to have their rows; beyond it they are let go.
 _HELD_MAX: Final = 8
 # Steps of one query that no checkpoint holds, about 30 MB; a checkpoint comes every few thousand.
 STEPS_MAX: Final = 200_000
+# Answers of outside calls among them; they are held in memory until three checkpoints are later.
+ANSWER_BYTES_MAX: Final = 256 << 20
 _log = logging.getLogger("tailrace.engine")
 
 
@@ -52,6 +57,7 @@ class _Watched:
     due: float
     step: int = -1  # of the last checkpoint that was collected
     full: bool = True  # what was collected before is lost, or nothing was
+    past_done: int = 0  # checkpoints that were written since the past is read
     held: deque[Checkpoint] = field(default_factory=deque[Checkpoint])
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -59,8 +65,17 @@ class _Watched:
 class Checkpointer:
     """`watch`, `stop` and `forget` may be called from any thread; the last two block."""
 
-    def __init__(self, store: CheckpointStore, flow: Flow, book: StepBook, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: CheckpointStore,
+        answers: AnswerFiles,
+        flow: Flow,
+        book: StepBook,
+        clock: Clock,
+    ) -> None:
         self.store = store
+        self.answers = answers
+        answers.sweep([job.id for kind in ("view", "subscription") for job in book.jobs(kind)])
         self._flow = flow
         self.book = book
         self._clock = clock
@@ -123,6 +138,7 @@ class Checkpointer:
         with self._lock:
             self._watched.pop(query_id, None)
             self._kept.pop(query_id, None)
+        self.answers.forget(query_id)
         try:
             self.store.forget(query_id)
         except OSError as error:
@@ -140,6 +156,22 @@ class Checkpointer:
                     _log.exception("no checkpoint of query %s could be taken", query_id)
                     watched.full = True
                     watched.due = now + watched.interval_ms / 1000
+
+    def before_removal(self, stream_id: str) -> None:
+        """Rows of a stream are about to be removed: checkpoint those who read it, which no later
+        recovery then reads again. Blocks until they have read what is there, or for a while."""
+        for query_id in sorted(self._flow.columns_read(stream_id)):
+            with self._lock:
+                watched = self._watched.get(query_id)
+            if watched is None:
+                continue
+            for _ in range(_CATCH_UP_LOOKS):
+                if not self._flow.behind(query_id) or self._closed.wait(_LOOK_SECONDS):
+                    break
+            try:
+                self.take(query_id, watched, collect=True)
+            except (OSError, TailraceError) as error:
+                _log.error("no checkpoint of query %s before rows go: %s", query_id, error)
 
     def take_now(self, query_id: str) -> None:
         """Take a checkpoint of a query, for tests and planned pauses."""
@@ -163,6 +195,12 @@ class Checkpointer:
             message = (
                 f"more than {STEPS_MAX} steps were done since the last checkpoint that could be "
                 "kept: the server's log says why."
+            )
+            watched.writer.refuse(QueryFailed(message, Code.MEMORY_LIMIT))
+        elif self.book.answer_bytes(query_id) > ANSWER_BYTES_MAX:
+            message = (
+                f"more than {ANSWER_BYTES_MAX >> 20} MiB of answers of outside functions came "
+                "since the last checkpoints: use a shorter checkpoint_interval."
             )
             watched.writer.refuse(QueryFailed(message, Code.MEMORY_LIMIT))
 
@@ -195,6 +233,10 @@ class Checkpointer:
                 watched.held.clear()
                 watched.full = True
                 return
+            past_done = all(source.past_done for source in found.sources)
+            watched.past_done += past_done
+            if watched.past_done == MANIFESTS_KEPT:
+                self.answers.past_done(query_id)
             self._trim(query_id, found.step)
 
     def _trim(self, query_id: str, step: int) -> None:

@@ -33,6 +33,7 @@ from engine.checkpointfiles import (
 )
 from engine.clock import Clock
 from engine.log.files import FileSystem
+from engine.spillspace import SPILLED, SPILLED_BELOW, SpillStore
 
 MANIFESTS_KEPT: Final = 3
 # A base is written anew when the changes after it are more than this part of it ...
@@ -129,6 +130,7 @@ class CheckpointStore:
         self._program = program
         self._duckdb = duckdb
         self._hashing = functools.cache(hashing)
+        self.spills: SpillStore | None = None  # of the files that states name; set by the owner
         self._lock = threading.Lock()
         self._chains: dict[str, _Chain] = {}  # a few hundred bytes a query, gone with `forget`
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -159,6 +161,8 @@ class CheckpointStore:
             raise BaseWanted(f"the state of the query '{query_id}' has no base on disk")
         made = _Chain(next_number=chain.next_number + 1)
         try:
+            if self.spills is not None:
+                self.spills.settle(query_id, checkpoint.notes.get(SPILLED, ()))
             made = self._write(query_id, chain, checkpoint)
         finally:
             self._keep(query_id, made)
@@ -217,6 +221,8 @@ class CheckpointStore:
         if folder.exists():
             shutil.rmtree(folder)
             self._fs.sync_folder(self._folder)
+        if self.spills is not None:
+            self.spills.forget(query_id)
 
     def queries(self) -> list[str]:
         """Ids of the queries of which there are checkpoints, sorted."""
@@ -290,13 +296,19 @@ class CheckpointStore:
                 self._fs.remove(folder / manifest_name(number))
             self._fs.hit("checkpoint.clean")
             named: set[str] = set()
+            spilled: set[str] = set()
+            below = 0
             for number in numbers[-MANIFESTS_KEPT:]:
                 with contextlib.suppress(Damaged):  # it can never be read: its files may go
                     manifest = read_manifest(folder / manifest_name(number))
                     named.update(each.name for each in (manifest.base, *manifest.changes))
+                    spilled.update(manifest.notes.get(SPILLED, ()))
+                    below = int(manifest.notes.get(SPILLED_BELOW, below))
             for path in sorted(folder.iterdir()):
                 if number_of(path.name, state_name) is not None and path.name not in named:
                     self._fs.remove(path)
+            if self.spills is not None and below:
+                self.spills.clean(query_id, spilled, below)
         except OSError as error:
             # The checkpoint is written; what stays behind is looked at after the next one.
             _log.warning("old checkpoints of %s stay for now: %s", query_id, error)

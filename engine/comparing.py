@@ -18,6 +18,13 @@ def sort_key(value: Any) -> Any:
     return (0, value)
 
 
+def first_key(value: Any) -> Any:
+    """What orders tuples by their first field alone, other values by themselves."""
+    if isinstance(value, dict):
+        value = next(iter(value.values()))
+    return sort_key(value)
+
+
 def hashable(value: Any) -> Any:
     """Something to look the value up by: itself, or the text of a list, tuple or map."""
     if isinstance(value, list | dict):

@@ -47,6 +47,11 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     worker_threads: Annotated[int, Meta(ge=1, le=64)] = 2
     # Memory of the engine process above its idle size (RLIMIT_AS).
     engine_memory_bytes: Annotated[int, Meta(ge=256 * MIB, le=1024 * GIB)] = 4096 * MIB
+    # State of one query, that on disk with it; beyond it that query alone fails (code 241).
+    state_bytes_max: Annotated[int, Meta(ge=MIB, le=1024 * GIB)] = 4 * GIB
+    # State of one query in memory: what was not touched lately goes to disk beyond it. A lower
+    # bound would write every batch.
+    state_memory_bytes_max: Annotated[int, Meta(ge=MIB, le=64 * GIB)] = 256 * MIB
     # Unsealed rows above which history is written; bounds memory of the hot tail and recovery.
     seal_bytes: Annotated[int, Meta(ge=MIB >> 4, le=64 * GIB)] = 64 * MIB
     # Hot rows beyond this stop writers (429): sealing does not keep up.
@@ -54,4 +59,6 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # Free room below which writes are refused (the larger of the two); they resume at twice that,
     # the part at most halfway between its mark and an empty disk.
     disk_free_stop_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.05
+    # Python functions run code of users in a process of their own (docs/udf.md says how apart).
+    allow_python_functions: bool = False
     disk_free_stop_bytes: Annotated[int, Meta(ge=0, le=1 << 60)] = 512 * MIB

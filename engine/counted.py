@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -72,12 +73,12 @@ class CountedColumn:
         self._element = arrow_type(counted.types[0])
         self._ranked: Ranked | None = None
         self._sequences: Sequences | None = None
-        if counted.ordered and partial.merge in ("first", "last", "concat"):
+        if counted.ordered and not partial.keep and partial.merge in ("first", "last", "concat"):
             self._sequences = Sequences()
             return
         order = _ORDERS.get(partial.merge, "arrival")
         if partial.keep:
-            order = "up" if partial.keep > 0 else "down"
+            order = f"{'up' if partial.keep > 0 else 'down'} by first field"
         self._ranked = Ranked([arrow_type(t) for t in counted.types], order)
 
     @property
@@ -115,6 +116,8 @@ class CountedColumn:
             return self._ordered(self._sequences, slots)
         ranked = self._ranked
         assert ranked is not None
+        if self.merge_kind == "distinct":
+            return Lane(ranked.living(slots))
         if self.merge_kind in ("concat", "union"):
             return self._gathered(ranked, slots)
         return self._lane(ranked.values(ranked.best(slots), 0))
@@ -133,17 +136,12 @@ class CountedColumn:
         return self._lane(pa.array([v[0] if v else None for v in found], self._kind))
 
     def _gathered(self, ranked: Ranked, slots: Int64s) -> Lane:
-        found: list[int] = []
-        sizes: list[int] = []
-        for slot in slots.tolist():
-            entries, counts = ranked.entries(slot, abs(self._keep))
-            if self.merge_kind == "concat":
-                entries = np.repeat(entries, counts).tolist()
-            found += entries
-            sizes.append(len(entries))
-        values = ranked.values(np.array(found, np.int64), 0).to_pylist()
-        ends = np.cumsum(sizes).tolist()
-        return _listed([values[end - size : end] for end, size in zip(ends, sizes, strict=True)])
+        index, entries, counts = ranked.entries(slots, abs(self._keep))
+        if self.merge_kind == "concat":
+            index, entries = np.repeat(index, counts), np.repeat(entries, counts)
+        values = ranked.values(entries, 0).to_pylist()
+        borders = np.searchsorted(index, np.arange(len(slots) + 1)).tolist()
+        return _listed([values[begin:end] for begin, end in pairwise(borders)])
 
     def array(self, lane: Lane) -> pa.Array:
         """Captured values as Arrow; NULL where there was none."""

@@ -18,7 +18,7 @@ from engine.errors import Code, NotFound, SqlError, StorageFull, TailraceError, 
 from engine.failures import failure_of
 from engine.log.records import Note, Outcome
 from engine.log.sequence import drop_note, truncate_note
-from engine.naming import NAME_RULE, SQL_NAME_RULE
+from engine.naming import NAME_RULE, SQL_NAME_RULE, is_servers
 from engine.protocol import Alteration, Caller, Definition
 from engine.sql.altering import with_changes
 from engine.sql.deleting import delete_sql
@@ -61,6 +61,10 @@ async def _nothing_leaves(definition: Definition) -> list[Note]:
     return []
 
 
+async def _nobody_reads(stream_id: str) -> None:
+    return
+
+
 def _unheard(task: asyncio.Future[Any]) -> None:
     """Log the failure of a change that nobody waits for any more."""
     if not task.cancelled() and (error := task.exception()) is not None:
@@ -89,6 +93,8 @@ class Ddl:
         self._dropped: list[Callable[[Definition], None]] = []
         # Asked before a drop, after its checks: what else goes into its commit.
         self.leaving: Callable[[Definition], Awaitable[list[Note]]] = _nothing_leaves
+        # Told before and after rows of a stream, by id, are removed.
+        self.removing: Callable[[str], Awaitable[None]] = _nobody_reads
 
     def on_change(self, callback: Callable[[Definition | None], None]) -> None:
         """Call `callback` on the loop after each durable change, with what was put, if anything."""
@@ -105,10 +111,17 @@ class Ddl:
 
     @whole
     async def create(
-        self, definition: Definition, caller: Caller, *, replace: bool = False
+        self,
+        definition: Definition,
+        caller: Caller,
+        *,
+        replace: bool = False,
+        servers: bool = False,
     ) -> Definition:
-        """Create, or with `replace` put a new query into a view, a new body into a function."""
-        check_name(definition.name)
+        """Create, or with `replace` put a new query into a view, a new body into a function.
+        `servers`: the server itself asks, for a name of its own."""
+        if not servers:
+            check_name(definition.name)
         async with self._lock:
             old = self._catalog.namesake(definition)
             if old is None or not replace or old.kind != definition.kind:
@@ -148,6 +161,8 @@ class Ddl:
         check_altered(settings or {}, name)
         async with self._lock:
             old = self._catalog.require(name)
+            if settings or columns:
+                check_not_servers(name, "alter")
             fields = {
                 field: value
                 for field in _ALTERABLE
@@ -194,6 +209,7 @@ class Ddl:
     async def rename(self, name: str, to: str, caller: Caller) -> Definition:
         """Give a stream another name; refused while a view or an owner uses the old one."""
         check_name(to)
+        check_not_servers(name, "rename")
         async with self._lock:
             old = self._catalog.require(name)
             self._catalog.check_free(to)
@@ -210,6 +226,7 @@ class Ddl:
         """Drop a definition; rows go after the change is durable."""
         async with self._lock:
             old = self._catalog.require(name)
+            check_not_servers(name, "drop")
             is_view = old.kind in ("view", "materialized_view")
             if kind and (kind == "view") != is_view:
                 raise NotFound(
@@ -249,7 +266,9 @@ class Ddl:
                     "STREAM is for streams.",
                     Code.NOT_IMPLEMENTED,
                 )
+            await self.removing(found.id)
             await self._store([truncate_note(found.id)])
+            await self.removing(found.id)
             return found
 
     @whole
@@ -259,11 +278,13 @@ class Ddl:
         async with self._lock:
             found = self._catalog.require(name)
             gone_sql = await asyncio.to_thread(delete_sql, found, where)
+            await self.removing(found.id)
             try:
                 await asyncio.to_thread(self._storage.delete_rows, found.id, gone_sql)
             except DuckError as error:
                 failure = failure_of(error)
                 raise UserError(failure.message, failure.code) from None
+            await self.removing(found.id)
             return found
 
     @whole
@@ -322,6 +343,15 @@ class Ddl:
 def _settle(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
     if not future.done():
         future.set_result(outcome)
+
+
+def check_not_servers(name: str, verb: str) -> None:
+    """Raise UserError 36 when a name is one of the server's."""
+    if is_servers(name):
+        raise UserError(
+            f"Cannot {verb} '{name}': it belongs to the server. Its rows can be read and deleted, "
+            "and its TTL be set; a dead-letter stream goes with what it belongs to."
+        )
 
 
 def check_name(name: str) -> None:

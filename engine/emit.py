@@ -42,7 +42,7 @@ _POLICIES = {
 def policy_of(emit: EmitSpec, *, windowed: bool) -> Policy:
     """The row for a SELECT's emit clause; SqlError 80 when the clause does not fit the query."""
     found = _POLICIES.get((windowed, emit.when, emit.which))
-    if found is None or (windowed and emit.how != "plain"):
+    if found is None or (found.send != "changed" and emit.how != "plain"):
         kind = "a window aggregate" if windowed else "a global aggregate"
         raise SqlError(f"This EMIT clause does not fit {kind}.", Code.INCORRECT_QUERY)
     return found

@@ -1,4 +1,4 @@
-"""The order in which the sources of a query with joins enter it."""
+"""The order in which the sources of a query enter it where they depend on each other."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from engine.batch import StreamSlice
 from engine.feeds import Feed, split_appends
 from engine.log.records import Commit, merge_slices
 from engine.sql import logical
+from engine.sql.repeats import units
 
 
 class Entering:
     """Feeds of a query whose result depends on which of its streams was written first.
 
-    `feeds`: from the last join of FROM to the first. Rows enter in the order of the log; a stream
-    that is scanned several times enters append by append, by one scan after the other.
+    `feeds`: from the last join of FROM to the first, of a union in the order of FROM. Rows enter in
+    the order of the log; a stream that is scanned several times enters append by append, by one
+    scan after the other.
     """
 
     def __init__(self, feeds: Sequence[Feed], root: logical.Node) -> None:
-        order = {leaf: at for at, leaf in enumerate(_leaves(root))}
+        places = units(root)
+        order = {unit.leaf: at for at, unit in enumerate(places)}
         self.feeds = sorted(feeds, key=lambda feed: order[feed.source])
         streams = [feed.stream_id for feed in feeds]
         self._streams = frozenset(streams)
-        self._repeated = frozenset(s for s in streams if streams.count(s) > 1)
+        scanned = [
+            unit.source.stream_id for unit in places if isinstance(unit.source, logical.Scan)
+        ]
+        self._repeated = frozenset(s for s in scanned if scanned.count(s) > 1)
 
     def parts(self, commits: Iterable[Commit]) -> Iterator[StreamSlice]:
         """What of the commits enters, in order; appends of a stream that follow each other in one
@@ -44,8 +50,10 @@ class Entering:
 
 
 def entering(feeds: Sequence[Feed], root: logical.Node) -> Entering | None:
-    """The order of a query with joins; None for one whose sources do not meet."""
-    return Entering(feeds, root) if _joins(root) else None
+    """The order of a query with joins, or that scans a stream several times; else None."""
+    streams = [feed.stream_id for feed in feeds]
+    meet = _joins(root) or len(set(streams)) < len(streams)
+    return Entering(feeds, root) if meet else None
 
 
 def _together(last: StreamSlice, part: StreamSlice) -> bool:
@@ -55,20 +63,3 @@ def _together(last: StreamSlice, part: StreamSlice) -> bool:
 
 def _joins(node: logical.Node) -> bool:
     return isinstance(node, logical.Join) or any(_joins(n) for n in logical.inputs_of(node))
-
-
-def _leaves(root: logical.Node) -> list[int]:
-    """Numbers of the leaves (in the order of FROM) as they enter."""
-    count = 0
-
-    def number(node: logical.Node) -> list[int]:
-        nonlocal count
-        if not logical.inputs_of(node):
-            count += 1
-            return [count - 1]
-        found = [number(each) for each in logical.inputs_of(node)]
-        if isinstance(node, logical.Join):
-            found.reverse()
-        return [leaf for each in found for leaf in each]
-
-    return number(root)

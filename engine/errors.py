@@ -35,9 +35,15 @@ class TailraceError(Exception):
 
 
 class UserError(TailraceError):
-    """The request is at fault; nothing of it was stored or changed."""
+    """The request is at fault; nothing of it was stored or changed.
+
+    `place`: where in the statement, '' = not known; it becomes the end of the message. `column`:
+    the column whose declaration is at fault.
+    """
 
     default_code = 36
+    place = ""
+    column = ""
 
 
 class SqlError(UserError):

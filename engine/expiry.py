@@ -58,6 +58,16 @@ class KeepFilter:
             for mask in self._masks(iter([batch])):
                 yield batch.filter(mask)
 
+    def last_gone(self, path: Path) -> int:
+        """The number of the last append of a file of which a row is not kept; -1 = none."""
+        columns = list(dict.fromkeys([*self._columns(read_schema(path)), TP_SN]))
+        last = -1
+        for batch in read_columns(path, columns, _BATCH_ROWS):
+            gone = batch.column(TP_SN).filter(pc.invert(self.mask(batch)))
+            if len(gone):
+                last = max(last, int(pc.max(gone).as_py()))
+        return last
+
     def mask(self, batch: pa.RecordBatch) -> pa.Array:
         """Which rows are kept, by booleans; InterruptException when that takes too long."""
         return next(self._masks(iter([batch])))

@@ -44,6 +44,11 @@ class View(Protocol):
         ...
 
     @property
+    def first_sn(self) -> int:
+        """The number of the first append that it may show."""
+        ...
+
+    @property
     def hot(self) -> tuple[StreamSlice, ...]:
         """What is not in history yet, in order."""
         ...
@@ -72,8 +77,8 @@ class Storage(Protocol):
         """Call with every commit from now on, in order, on the writer's thread."""
         ...
 
-    def view(self, stream_id: str) -> View:
-        """The durable rows of a stream."""
+    def view(self, stream_id: str, from_sn: int = 0) -> View:
+        """The durable rows of a stream from a number on."""
         ...
 
     def read(self, stream_id: str, from_sn: int = 0) -> Reader:
@@ -86,6 +91,10 @@ class Storage(Protocol):
 
     def keep_sql(self, stream_id: str) -> str:
         """The condition of rows that its TTL has not let go; '' without a TTL."""
+        ...
+
+    def removed_sn(self, stream_id: str) -> int:
+        """Above all appends of which rows were removed by TTL, DELETE or TRUNCATE."""
         ...
 
     def count_read(self, stream_id: str, rows: int, nbytes: int) -> None:
@@ -112,9 +121,12 @@ class Feed:
         self.chain = chain
         self.stream_id = chain.key.stream_id
         self.next_sn = start.first_sn
+        self.row = 0  # rows of that append which it has read: an append comes in parts
         self.accepted_sn = start.accepted_sn
+        self._removed_sn = start.removed_sn
         # What was appended while the query was being started is read like the past.
         self.live = False
+        self.short = False  # it took less than it was given: it reads the rest by itself
         self.inside = False  # the last append it read goes on: it must not stop here
         self._reader: Reader | None = None
         self._slice: StreamSlice | None = None
@@ -154,6 +166,9 @@ class Feed:
     def advance(self, chunk: Chunk) -> None:
         """A chunk of its rows went into the query."""
         if self._backfill is None:
+            more = chunk.continues and chunk.next_sn == self.next_sn
+            last = int(chunk.part.borders[-1] - chunk.part.borders[-2])
+            self.row = (self.row if more else 0) + last if chunk.continues else 0
             self.next_sn = chunk.next_sn
         else:
             self._backfill.taken(chunk.part.rows.num_rows)
@@ -192,16 +207,24 @@ class Feed:
     def _read_on(self, storage: Storage) -> StreamSlice | None:
         rest = self._slice and cut_slice(self._slice, self.next_sn)
         if rest is not None:
-            return rest
+            return self._unread(rest)
         if self._reader is None:
             self._reader = storage.read(self.stream_id, self.next_sn)
         for part in self._reader:
             self._slice = self.unexpired(cut_slice(part, self.next_sn))
             if self._slice is not None:
-                return self._slice
+                return self._unread(self._slice)
         self.next_sn = max(self.next_sn, self._reader.next_sn)  # the last may have expired
         self.stop_reading()
         return None
+
+    def _unread(self, part: StreamSlice) -> StreamSlice:
+        """Without the parts of its first append that were read before a restart."""
+        if self.row and part.sn[0] == self.next_sn:
+            rest = after_rows(part, self.row)
+            assert rest is not None, "an append that goes on has more rows"
+            return rest
+        return part
 
     def unexpired(self, part: StreamSlice | None) -> StreamSlice | None:
         """The slice without rows of the past that the TTL has let go, but not removed yet."""
@@ -219,8 +242,15 @@ class Feed:
 
     def go_on(self, next_sn: int) -> None:
         """Begin at an append, its past being read: the state before it was restored."""
-        self.next_sn = next_sn
+        self.next_sn, self.row = next_sn, 0
         self._backfill = None
+
+    def expired(self, storage: Storage) -> bool:
+        """Whether rows were removed since its query began that it has not read."""
+        removed, first = storage.removed_sn(self.stream_id), self.next_sn
+        if self._backfill is not None:
+            first = self.accepted_sn
+        return removed > max(first, self._removed_sn)
 
     def stop_reading(self) -> None:
         """Give back the reader's files."""
@@ -264,6 +294,21 @@ def filter_slice(part: StreamSlice, mask: pa.Array) -> StreamSlice | None:
         np.append(borders[left], rows.num_rows),
         part.sn[left],
         part.append_time_ms[left],
+    )
+
+
+def after_rows(part: StreamSlice, rows: int) -> StreamSlice | None:
+    """What follows the first rows of a slice; an append that was cut goes on in it."""
+    if rows == part.rows.num_rows:
+        return None
+    first = int(np.searchsorted(part.borders, rows, "right")) - 1
+    borders = np.maximum(part.borders[first:] - rows, 0)
+    return StreamSlice(
+        part.stream_id,
+        part.rows.slice(rows),
+        borders,
+        part.sn[first:],
+        part.append_time_ms[first:],
     )
 
 

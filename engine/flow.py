@@ -7,9 +7,12 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from engine.accepting import accept, start_of
 from engine.batch import StreamSlice
+from engine.calls import Caller
+from engine.captures import Captures
 from engine.charge import ChargeTable
 from engine.checkpoints import Checkpoint
 from engine.clock import Clock
@@ -27,7 +30,7 @@ from engine.lives import Lives
 from engine.log.records import Commit
 from engine.lookups import resolved
 from engine.protocol import Pipeline, QueryCounters
-from engine.replay import Keep, capture
+from engine.replay import Keep
 from engine.running import Output, Recovery, Running
 from engine.sharing import Chunk
 from engine.sql.logical import StreamingQuery
@@ -58,7 +61,7 @@ class Flow:
         self._storage = storage
         self._settings = settings or FlowSettings()
         self._session = session_factory()
-        self._lives = Lives(self._session, storage, clock, self._settings)
+        self._lives = Lives(self._session, storage, clock, self._settings, self.wake)
         self._charge = ChargeTable(self._settings.charge_path)
         self._ready = threading.Condition()
         self._commits: deque[Commit] = deque()
@@ -69,12 +72,12 @@ class Flow:
         self._instant_ms = 0
         self._rest_until = 0.0
         self._thread: threading.Thread | None = None
+        self._direct = threading.RLock()  # of calls while there is no thread
         self._closed = False
+        self._captures = Captures(self._lives, self._call, lambda: self._thread is not None)
         # Whether much waits for all readers together: results then come in small pieces.
         self.pressed: Callable[[], bool] = lambda: False
         self._subscription = storage.listen(self._committed)
-
-    # -- any thread ---------------------------------------------------------------------------
 
     def run(self) -> None:
         """Start the flow thread."""
@@ -105,7 +108,7 @@ class Flow:
         else:
             now = instant_ms, self._clock
             record = accept(self._storage, query_id, plan, answers or {}, now)
-        start = start_of(record, self._settings.state_bytes_max)
+        start = start_of(record, self._settings)
         if keep is not None and resume is None:
             keep.recorder.begun(record)
         starting = Starting(plan, start, record, output, answers or {}, tables, keep)
@@ -123,32 +126,14 @@ class Flow:
     def halt(self, query_id: str, *, full: bool = False) -> Checkpoint | None:
         """Stop a query and wait until nothing of it is under way; its state after its last step,
         if it can be had. Never raises: a flow that was closed has halted all."""
-        found: list[Checkpoint | None] = []
-
-        def end() -> None:
-            query = self._lives.running.get(query_id)
-            if query is not None:
-                kept = query.recorder is not None
-                found.append(capture(query, -1, full=full) if kept else None)
-                query.over = True
-                self._lives.forget(query)
-
         with contextlib.suppress(EngineUnavailable):
-            self._call(end)
-        return found[0] if found else None
+            return self._captures.halt(query_id, full=full)
+        return None
 
     def capture(self, query_id: str, since: int, *, full: bool) -> Checkpoint | None:
         """The state of a kept query after its last step, if that is above `since`; None when it
         cannot be had now. Blocks for a step; EngineUnavailable when the flow is closed."""
-        found: list[Checkpoint | None] = []
-
-        def look() -> None:
-            query = self._lives.running.get(query_id)
-            if query is not None and not query.over:
-                found.append(capture(query, since, full=full))
-
-        self._call(look)
-        return found[0] if found else None
+        return self._captures.capture(query_id, since, full=full)
 
     def end_readers(self, stream_id: str, error: TailraceError) -> None:
         """A stream is gone: end every query that reads it with `error`; does not wait for it."""
@@ -191,6 +176,14 @@ class Flow:
         readers = dict(self._lives.readers.get(stream_id, {}))
         return {query_id: query.columns_read(stream_id) for query_id, query in readers.items()}
 
+    def call_with(self, caller: Caller) -> None:
+        """Who carries outside calls from now on."""
+        self._lives.caller = caller
+
+    def behind(self, query_id: str) -> bool:
+        """Whether a running query does not read at the live end."""
+        return query_id in self._lives.behind
+
     @property
     def running(self) -> int:
         """How many queries run."""
@@ -226,14 +219,15 @@ class Flow:
 
     def _call(self, action: Callable[[], None]) -> None:
         """Run on the flow thread and wait; directly when there is none."""
-        if self._thread is None or threading.current_thread() is self._thread:
+        if threading.current_thread() is self._thread:
             return action()
+        if self._thread is None:
+            with self._direct:
+                return action()
         answer = self._calls.put(action)
         with self._ready:
             self._ready.notify()
         answer.result()
-
-    # -- flow thread: life of queries ---------------------------------------------------------
 
     def _start(self, starting: Starting) -> None:
         self._charge.begin(starting.record.query_id, self._clock.monotonic())
@@ -242,12 +236,16 @@ class Flow:
         finally:
             self._charge.clear()
         self._instant_ms = max(self._instant_ms, query.last_ms + 1)
-        if self._thread is None:
+        if self._thread is None and query.calls is None:
             self._catch_up(query, self._now())
 
-    # -- flow thread: steps -------------------------------------------------------------------
-
     def _loop(self) -> None:
+        try:
+            self._run_steps()
+        finally:
+            self._lives.abandon()  # on the thread that their steps are of
+
+    def _run_steps(self) -> None:
         while self._wait():
             began = self._clock.monotonic()
             try:
@@ -279,7 +277,7 @@ class Flow:
 
     def _idle_seconds(self) -> float | None:
         """How long there is nothing to do; None = until someone calls."""
-        if self._calls or self._stopping or self._lost:
+        if self._calls or self._stopping or self._lost or self._lives.answered():
             return 0.0
         if self._reads(self._instant_ms):
             return 0.0
@@ -294,13 +292,13 @@ class Flow:
 
     def next_timer_ms(self) -> int | None:
         """The instant of the next timer of any query that is not paused."""
-        due = [q.due_ms for q in self._lives.running.values() if not q.paused]
-        due += [q.play_due_ms() for q in self._lives.behind.values() if not q.paused]
+        due = [q.due_ms for q in self._lives.running.values() if q.may_run]
+        due += [q.play_due_ms() for q in self._lives.behind.values() if q.may_run]
         return min((d for d in due if d is not None), default=None)
 
     def _reads(self, instant_ms: int) -> bool:
         """Whether a query has something to read at once."""
-        return any(not q.paused and not q.waits(instant_ms) for q in self._lives.behind.values())
+        return any(q.may_run and not q.waits(instant_ms) for q in self._lives.behind.values())
 
     def _now(self) -> int:
         """The instant of the step; it never goes back."""
@@ -315,6 +313,8 @@ class Flow:
             self._pending_rows = 0
             lost, self._lost = self._lost, False
             self._stopping = False
+        for query in self._lives.answered():
+            self._do(query, query.resume)
         for part in coalesced(commits):
             bounds = self._settings.batch_rows_max, self._settings.batch_bytes_max
             for piece, continues in pieces(part, *bounds):
@@ -330,7 +330,7 @@ class Flow:
         self._timers(instant_ms)
         for query in [q for q in self._lives.running.values() if q.over]:
             self._lives.forget(query)
-        return self._reads(instant_ms)
+        return self._reads(instant_ms) or bool(self._lives.answered())
 
     def _all_behind(self) -> None:
         """Commits were let go: every scan looks at storage again."""
@@ -347,7 +347,7 @@ class Flow:
 
     def _live_in_order(self, query: Running, commits: list[Commit], instant_ms: int) -> None:
         """Give a query what of the commits it reads at the live end, in the order of the log."""
-        assert query.entering is not None, "it has joins"
+        assert query.entering is not None, "its sources depend on each other"
         bounds = self._settings.batch_rows_max, self._settings.batch_bytes_max
         for part in query.entering.parts(commits):
             for piece, continues in pieces(part, *bounds):
@@ -371,11 +371,15 @@ class Flow:
             found = feed.take(chunk)
             if found is not None:
                 self._run(query, feed, found)
-            elif not feed.live:
+                feed.live = not feed.short
+            if not feed.live:
                 self._lives.behind[query.id] = query
 
     def _may_run(self, query: Running) -> bool:
-        """Whether the reader keeps up; else the query is paused until it is woken."""
+        """Whether the reader keeps up, else the query is paused until it is woken; and no answer
+        of an outside call is waited for."""
+        if query.waiting:
+            return False
         if not query.paused:
             query.paused = True  # before the question: it may be woken before the answer is here
             if query.output.ready():
@@ -383,8 +387,11 @@ class Flow:
         return not query.paused
 
     def _run(self, query: Running, feed: Feed, chunk: Chunk) -> None:
+        self._do(query, partial(query.do, partial(query.feed, feed, chunk)))
+
+    def _do(self, query: Running, action: Callable[[], None]) -> None:
         self._charge.begin(query.id, self._clock.monotonic())
-        query.feed(feed, chunk)
+        action()
         self._charge.clear()
 
     def _catch_up(self, query: Running, instant_ms: int) -> None:
@@ -440,21 +447,22 @@ class Flow:
         backfill = past and not query.emit_in_past
         settings = self._settings
         bytes_max = settings.replay_bytes_max if query.hands_on else settings.batch_bytes_max
-        for piece, continues in pieces(part, settings.batch_rows_max, bytes_max):
+        rows_max = min(settings.batch_rows_max, query.rows_max)
+        for piece, continues in pieces(part, rows_max, bytes_max):
             if query.over or query.graph.leaves[feed.source].ended:
                 break
             if not feed.inside and not self._may_run(query):
                 return False
             chunk = Chunk(piece, instant_ms, backfill=backfill, continues=continues)
             self._run(query, feed, chunk)
+            if feed.short or min(settings.batch_rows_max, query.rows_max) != rows_max:
+                return False
         return True
 
     def _past_done(self, query: Running, feed: Feed, instant_ms: int) -> None:
         leaf = query.graph.leaves[feed.source]
         if not query.over and not leaf.ended and not leaf.past_done:
-            self._charge.begin(query.id, self._clock.monotonic())
-            query.backfilled(feed.source, instant_ms)
-            self._charge.clear()
+            self._do(query, partial(query.do, partial(query.backfilled, feed.source, instant_ms)))
 
     def _generate(self, instant_ms: int) -> None:
         """Rows of generators and bounded sources, one batch each per step."""
@@ -468,14 +476,14 @@ class Flow:
                     break
                 ended = query.graph.leaves[at].ended
                 if not ended:
-                    self._charge.begin(query.id, self._clock.monotonic())
-                    query.generate(at, instant_ms, self._settings.batch_rows_max)
+                    rows_max = self._settings.batch_rows_max
+                    make = partial(query.generate, at, instant_ms, rows_max)
+                    self._do(query, partial(query.do, make))
                 if generator.ended or ended:
-                    self._charge.begin(query.id, self._clock.monotonic())
-                    query.end_source(at, instant_ms)
+                    end = partial(query.end_source, at, instant_ms)
+                    self._do(query, partial(query.do, end))
                     query.generators.pop(at).close()
                     query.look_ahead()
-                self._charge.clear()
             if not query.behind:
                 self._lives.behind.pop(query.id, None)
 
@@ -489,6 +497,4 @@ class Flow:
                 continue
             if query.graph.due_ms() is None:
                 continue
-            self._charge.begin(query.id, self._clock.monotonic())
-            query.tick(instant_ms)
-            self._charge.clear()
+            self._do(query, partial(query.do, partial(query.tick, instant_ms)))

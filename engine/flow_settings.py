@@ -22,8 +22,11 @@ class FlowSettings:
     # A step is followed by a rest of its own length, up to this, so that rows gather into larger
     # batches when steps are dear; not when a full batch waits already.
     rest_ms_max: float = 50.0
-    # State of one query; beyond it the query fails with code 241.
-    state_bytes_max: int = 1 << 30
+    # State of one query, that on disk with it; beyond it the query fails with code 241.
+    state_bytes_max: int = 4 << 30
+    # State of one query in memory; what is beyond it goes to the folder, if there is one.
+    state_memory_bytes_max: int = 256 << 20
+    spill_folder: Path | None = None
     # Counters of ended queries that can still be asked for.
     ended_max: int = 4_096
     # The table that names the query at work (`engine.charge`); None = none is kept.

@@ -20,7 +20,10 @@ TICKS_MAX = 1_000
 
 @dataclass(slots=True)
 class Node:
-    """An operator with its place: `parent` is (node, port), None = the output of the query."""
+    """An operator with its place: `parent` is (node, port), None = the output of the query.
+
+    `more`: further places that get the same rows, each to the end before the next.
+    """
 
     operator: Operator
     parent: tuple[int, int] | None
@@ -30,6 +33,12 @@ class Node:
     finished: bool = False
     bytes: int = 0
     seconds: float = 0.0
+    more: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def places(self) -> tuple[tuple[int, int] | None, ...]:
+        """All that it gives its rows to."""
+        return (self.parent, *self.more)
 
 
 @dataclass(slots=True)
@@ -90,24 +99,36 @@ class Graph:
             made = node.operator.push(port, batch)
             node.seconds += self._timer() - began
             node.bytes += batch.rows.get_total_buffer_size()
-            out += self._rise(node.parent, made, instant_ms)
+            out += self._above(node, made, instant_ms)
             if node.operator.done and not node.finished:
                 out += self._finish(at, instant_ms)
         return out
+
+    def _above(self, node: Node, made: list[Batch], instant_ms: int) -> list[Batch]:
+        """Push what a node made into its places."""
+        if not node.more:
+            return self._rise(node.parent, made, instant_ms)
+        return [b for to in node.places for b in self._rise(to, made, instant_ms)]
 
     def _finish(self, at: int, instant_ms: int) -> list[Batch]:
         """The operator wants no more: what is below stops, what is above sees an end."""
         node = self.nodes[at]
         node.finished = True
         self._stop_below(at)
-        return self._end_at(node.parent, instant_ms)
+        return self._ended(node, instant_ms)
+
+    def _ended(self, node: Node, instant_ms: int) -> list[Batch]:
+        """The places of a node get no more rows."""
+        return [b for to in node.places for b in self._end_at(to, instant_ms)]
 
     def _stop_below(self, at: int) -> None:
         for leaf in self.leaves:
             if leaf.parent is not None and leaf.parent[0] == at:
                 leaf.ended = True
         for below, node in enumerate(self.nodes):
-            if node.parent is not None and node.parent[0] == at and not node.finished:
+            wanted = any(to is None or not self.nodes[to[0]].finished for to in node.places)
+            mine = any(to is not None and to[0] == at for to in node.places)
+            if mine and not wanted and not node.finished:
                 node.finished = True
                 self._stop_below(below)
 
@@ -127,12 +148,12 @@ class Graph:
         if node.finished:
             return []
         node.ended.add(port)
-        out = self._rise(node.parent, node.operator.end(port, instant_ms), instant_ms)
+        out = self._above(node, node.operator.end(port, instant_ms), instant_ms)
         if node.operator.done and not node.finished:
             return out + self._finish(at, instant_ms)
         if len(node.ended) == node.inputs and not node.finished:
             node.finished = True
-            out += self._end_at(node.parent, instant_ms)
+            out += self._ended(node, instant_ms)
         return out
 
     def backfilled(self, leaf: int, instant_ms: int) -> list[Batch]:
@@ -152,8 +173,10 @@ class Graph:
         node.backfilled.add(port)
         if len(node.backfilled) < node.inputs or node.finished:
             return []
-        out = self._rise(node.parent, node.operator.backfilled(port, instant_ms), instant_ms)
-        return out + self._backfilled_at(node.parent, instant_ms)
+        out = self._above(node, node.operator.backfilled(port, instant_ms), instant_ms)
+        for to in node.places:
+            out += self._backfilled_at(to, instant_ms)
+        return out
 
     def due_ms(self) -> int | None:
         """When the next timer is due."""
@@ -173,7 +196,7 @@ class Graph:
                 break
             at = min(waiting)[1]
             node = self.nodes[at]
-            out += self._rise(node.parent, node.operator.tick(instant_ms), instant_ms)
+            out += self._above(node, node.operator.tick(instant_ms), instant_ms)
         return out
 
     @property
@@ -208,8 +231,12 @@ class Graph:
             for at, node in enumerate(self.nodes)
         ]
         shown.append(PipelineNode(output, "Output", _status(self.ended)))
-        places = [leaf.parent for leaf in self.leaves] + [node.parent for node in self.nodes]
-        edges = tuple((at, output if p is None else first + p[0]) for at, p in enumerate(places))
+        places = [(leaf.parent,) for leaf in self.leaves] + [node.places for node in self.nodes]
+        edges = tuple(
+            (at, output if to is None else first + to[0])
+            for at, each in enumerate(places)
+            for to in each
+        )
         return Pipeline(tuple(shown), edges)
 
     # -- checkpoints ------------------------------------------------------------------------
@@ -218,7 +245,9 @@ class Graph:
     def shape(self) -> str:
         """Which operators stand where: a state fits a graph of the same shape alone."""
         places = [f"{leaf.name}>{leaf.parent}" for leaf in self.leaves]
-        places += [f"{n.operator.name}({n.operator.schema.names})>{n.parent}" for n in self.nodes]
+        for n in self.nodes:
+            to = f"{n.parent}" + "".join(f",{each}" for each in n.more)
+            places.append(f"{n.operator.name}({n.operator.schema.names})>{to}")
         return ";".join(places)
 
     @property

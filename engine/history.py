@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from engine.batch import StreamSlice
 from engine.log.files import FileSystem
 from engine.manifest import (
@@ -41,6 +43,7 @@ class StreamFiles:
     min_sn: int = 0
     files: list[FileEntry] = field(default_factory=list[FileEntry])
     degraded: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    removed_sn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,7 @@ class History:
     def _checked(self, stream_id: str, entry: StreamEntry) -> StreamFiles:
         """Files that are not there as they were written leave a degraded range."""
         found = StreamFiles(entry.next_sn, entry.min_sn, degraded=list(entry.degraded))
+        found.removed_sn = entry.removed_sn
         for file in entry.files:
             path = self.folder / stream_id / file.name
             if path.exists() and path.stat().st_size == file.bytes:
@@ -232,7 +236,7 @@ class History:
             for stream_id, next_sn in job.next_sn.items():
                 entry = streams.get(stream_id, StreamEntry(0))
                 named = (*entry.files, *files.get(stream_id, ()))
-                streams[stream_id] = StreamEntry(next_sn, entry.min_sn, named, entry.degraded)
+                streams[stream_id] = msgspec.structs.replace(entry, next_sn=next_sn, files=named)
             manifest = self._manifest(streams, job.position, job.instant_ms, state_file)
         write_manifest(self.folder, manifest, self._fs)
         with self._lock:
@@ -270,10 +274,17 @@ class History:
             self._generation += 1
             return self._generation
 
-    def replace(self, stream_id: str, old: list[FileEntry], new: FileEntry | None) -> bool:
+    def replace(
+        self,
+        stream_id: str,
+        old: list[FileEntry],
+        new: FileEntry | None,
+        removed_sn: int = 0,
+    ) -> bool:
         """Put one rewritten file in the place of neighbours; durable on return (blocks, OSError).
 
-        False, with the new file retired, when the old ones went meanwhile.
+        `removed_sn`: it lacks rows of appends below it. False, with the new file retired, when
+        the old ones went meanwhile.
         """
         with self._lock:
             found = self._streams.get(stream_id)
@@ -285,6 +296,7 @@ class History:
             found.files = [f for f in found.files if f not in old]
             if new is not None:
                 found.files.insert(at, new)
+            found.removed_sn = max(found.removed_sn, removed_sn)
             self._retire(stream_id, old)
         self.persist()
         return True
@@ -322,7 +334,9 @@ class History:
 
     def _entries(self) -> dict[str, StreamEntry]:
         return {
-            stream_id: StreamEntry(s.next_sn, s.min_sn, tuple(s.files), tuple(s.degraded))
+            stream_id: StreamEntry(
+                s.next_sn, s.min_sn, tuple(s.files), tuple(s.degraded), s.removed_sn
+            )
             for stream_id, s in self._streams.items()
         }
 

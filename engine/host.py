@@ -15,8 +15,10 @@ from typing import Any
 import msgspec
 
 from engine import wire
+from engine.calls import Request
 from engine.clock import SystemClock
 from engine.config import EngineSettings
+from engine.desk import Send
 from engine.errors import EngineUnavailable, TailraceError
 from engine.limits import die_with_parent, few_arenas, limit_address_space, tune_gc
 from engine.local import LocalEngine
@@ -41,6 +43,7 @@ class ClientConnection:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._credit: dict[int, _Credit] = {}
         self._queries: dict[int, RunningQuery] = {}
+        self._calls_to: Send | None = None
         self.wire = wire.FrameConnection(self._on_frame, self._on_close)
 
     def _on_frame(self, request: int, kind: int, meta: memoryview, payload: memoryview) -> None:
@@ -54,6 +57,9 @@ class ClientConnection:
                 self._engine.submit_ingest(
                     arguments, bytes(payload), partial(self._ingested, request)
                 )
+                return
+            if method == "answered":
+                self._engine.calls.answered(*arguments)
                 return
             if method == "counters":  # each reader asks once a second: a task would cost more
                 counters = self._engine.counters(arguments)
@@ -91,6 +97,8 @@ class ClientConnection:
                 await self._run(request, arguments)
             elif method == "watch":
                 await self._watch(request)
+            elif method == "serve_calls":
+                self._serve_calls(request)
             else:
                 result = await _METHODS[method](self._engine, arguments)
                 self.wire.send(request, wire.REPLY, wire.encode_meta(result))
@@ -124,7 +132,17 @@ class ClientConnection:
         async for snapshot in self._engine.watch():
             self.wire.send(request, wire.SNAPSHOT, wire.encode_meta(snapshot))
 
+    def _serve_calls(self, request: int) -> None:
+        def send(number: int, call: Request) -> None:
+            self.wire.send(request, wire.CALL, wire.encode_meta((number, call)))
+
+        self.wire.send(request, wire.REPLY, wire.encode_meta(None))
+        self._calls_to = send
+        self._engine.calls.attach(send)
+
     def _on_close(self, error: Exception | None) -> None:
+        if self._calls_to is not None:
+            self._engine.calls.detach(self._calls_to)
         for query in self._queries.values():
             stop = asyncio.ensure_future(query.cancel())
             stop.add_done_callback(lambda _: None)

@@ -10,13 +10,15 @@ import pyarrow as pa
 
 from engine.arrays import Bools, Int64s, enlarged
 from engine.keys import KeyColumn, key_column
+from engine.ordering import distinct, stable_order
+from engine.rowlists import NONE, RowLists
 from engine.slots import Hashes, SlotTable
 from engine.slotstate import Slotted
 from engine.state import StateSize
+from engine.stateparts import Fields, Parts
 
-NONE = -1
 # Columns of checkpoints beside those of the rows, whose names are c0, c1, ...
-_WEIGHT, _ARRIVAL, _OF_KEY = "weight", "arrival", "of_key"
+_WEIGHT, _ARRIVAL, _OF_KEY, _IDENTITY = "weight", "arrival", "of_key", "identity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,101 +61,16 @@ class KeyTable:
         found[~rows.known] = NONE
         return found
 
+    def put(self, hashes: Hashes, keys: Sequence[pa.Array]) -> tuple[Int64s, Bools]:
+        """The slot of each key, made if it is new, and which row made it."""
+        return self.table.assign(hashes, self._encoded(keys))
+
+    def take(self, slots: Int64s) -> list[pa.Array]:
+        """The columns of these keys."""
+        return [each.take(slots) for each in self._columns]
+
     def _encoded(self, keys: Sequence[pa.Array]) -> list[object]:
         return [c.encode(k) for c, k in zip(self._columns, keys, strict=True)]
-
-
-class Chains:
-    """The rows of each key as a list in order of arrival; keys and rows are slot numbers."""
-
-    def __init__(self) -> None:
-        self.head = np.zeros(0, np.int64)
-        self._tail = np.zeros(0, np.int64)
-        self._next = np.zeros(0, np.int64)
-        self._prev = np.zeros(0, np.int64)
-        self._gone = np.zeros(1, np.bool_)  # rows that are being taken out; all False between calls
-
-    def fit(self, keys: int, rows: int) -> None:
-        """Make room for key slots below `keys` and row slots below `rows`."""
-        if len(self.head) < keys:
-            self.head = longer(self.head, keys, NONE)
-            self._tail = longer(self._tail, keys, NONE)
-        if len(self._next) < rows:
-            self._next = longer(self._next, rows, NONE)
-            self._prev = longer(self._prev, rows, NONE)
-            self._gone = np.zeros(rows + 1, np.bool_)
-
-    def append(self, rows: Int64s, keys: Int64s) -> None:
-        """Put rows, which are in no list, at the ends of the lists of their keys, in order."""
-        if not len(rows):
-            return
-        order = np.argsort(keys, kind="stable")
-        row, key = rows[order], keys[order]
-        first = np.ones(len(row), np.bool_)
-        first[1:] = key[1:] != key[:-1]
-        last = np.append(first[1:], True)
-        self._next[row[:-1]] = row[1:]
-        self._prev[row[1:]] = row[:-1]
-        self._next[row[last]] = NONE
-        tails = self._tail[key[first]]
-        self._prev[row[first]] = tails
-        empty = tails == NONE
-        self.head[key[first][empty]] = row[first][empty]
-        self._next[tails[~empty]] = row[first][~empty]
-        self._tail[key[last]] = row[last]
-
-    def remove(self, rows: Int64s, keys: Int64s) -> None:
-        """Take rows out of the lists of their keys; each row once."""
-        if not len(rows):
-            return
-        gone = self._gone  # its last entry stands for NONE
-        gone[rows] = True
-        for links in (self._next, self._prev):
-            # Links of rows that go jump over others that go, twice as far each time.
-            moving = rows[gone[links[rows]]]
-            while len(moving):
-                links[moving] = links[links[moving]]
-                moving = moving[gone[links[moving]]]
-        after, before = self._next[rows], self._prev[rows]
-        inner = before != NONE
-        self._next[before[inner]] = after[inner]
-        self.head[keys[~inner]] = after[~inner]
-        inner = after != NONE
-        self._prev[after[inner]] = before[inner]
-        self._tail[keys[~inner]] = before[~inner]
-        gone[rows] = False
-
-    def walk(self, keys: Int64s) -> tuple[Int64s, Int64s]:
-        """All rows of these keys (-1 = none): (index into `keys`, row), ascending, in list order.
-
-        Takes as many rounds as the longest list has rows.
-        """
-        here = np.full(len(keys), NONE, np.int64)
-        known = np.flatnonzero(keys != NONE)
-        if len(self.head):
-            here[known] = self.head[keys[known]]
-        at = np.flatnonzero(here != NONE)
-        here = here[at]
-        indexes: list[Int64s] = []
-        rows: list[Int64s] = []
-        while len(at):
-            indexes.append(at)
-            rows.append(here)
-            here = self._next[here]
-            more = here != NONE
-            at, here = at[more], here[more]
-        if not rows:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        if len(rows) == 1:
-            return indexes[0], rows[0]
-        index = np.concatenate(indexes)
-        order = np.argsort(index, kind="stable")
-        return index[order], np.concatenate(rows)[order]
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of the links."""
-        return 2 * (self.head.nbytes + self._next.nbytes)
 
 
 class JoinRows:
@@ -167,16 +84,17 @@ class JoinRows:
         self.keys = keys
         self._counted = counted
         self._columns: list[KeyColumn] = [key_column(f.type) for f in schema]
-        self.table = SlotTable(self._columns if counted else ())
-        self.chains = Chains()
+        self.table = SlotTable(self._columns if counted else (), searched=counted)
+        self.chains = RowLists()
         self.weight = np.zeros(0, np.int64)
         self.arrival = np.zeros(0, np.int64)
         self.key = np.zeros(0, np.int64)
         self.total = np.zeros(0, np.int64)  # weight by key
-        self._arrived = 0
+        self.arrived = 0  # rows that came, those that are gone with them
         self._capacity = 0
         self._schema = schema
-        self.state = Slotted(self.table, self._save, self._load)
+        rows = Slotted(self.table, self._save, self._load)
+        self.state = Parts({"rows": rows, "own": Fields(self, "arrived")})
         self.fit()
 
     def fit(self) -> None:
@@ -200,8 +118,8 @@ class JoinRows:
         new, in order of arrival.
         """
         index = np.flatnonzero(keys != NONE) if kept is None else kept[keys[kept] != NONE]
-        base = self._arrived
-        self._arrived += len(keys)
+        base = self.arrived
+        self.arrived += len(keys)
         if not len(index):
             return index
         if self._counted:
@@ -228,7 +146,7 @@ class JoinRows:
         slots, _ = self.table.assign(rows.identity[index], encoded)
         self.fit()
         weights = np.ones(len(keys), np.int64) if rows.weights is None else rows.weights
-        order = np.argsort(slots, kind="stable")
+        order = stable_order(slots)
         slot, weight, at = slots[order], weights[index][order], index[order]
         first = np.ones(len(slot), np.bool_)
         first[1:] = slot[1:] != slot[:-1]
@@ -254,7 +172,7 @@ class JoinRows:
         np.add.at(self.total, old[stays], final[stays])
         birth = np.where(broken, last_zero + 1, starts)[reborn]
         arrived = at[birth]
-        by_arrival = np.argsort(arrived)
+        by_arrival = stable_order(arrived)
         fresh, born = each[reborn][by_arrival], arrived[by_arrival]
         self._link(fresh, keys[born], base + born)
         self.table.free(each[~now])
@@ -270,6 +188,32 @@ class JoinRows:
             for each in self._columns:
                 each.release(slots)
         self.table.free(slots)
+
+    def lifted(self, slots: Int64s) -> dict[str, pa.Array]:
+        """These rows whole, for `lower`; they stay as they are."""
+        columns = {
+            _WEIGHT: pa.array(self.weight[slots]),
+            _ARRIVAL: pa.array(self.arrival[slots]),
+            _IDENTITY: pa.array(self.table.hashes(slots)),
+        }
+        taken = enumerate(each.take(slots) for each in self._columns)
+        return columns | {f"c{at}": array for at, array in taken}
+
+    def lower(self, rows: pa.RecordBatch, keys: Int64s) -> Int64s:
+        """Put back rows, none of which is there, of keys that have no others."""
+        arrivals = rows.column(_ARRIVAL).to_numpy()
+        encoded = [c.encode(rows.column(f"c{at}")) for at, c in enumerate(self._columns)]
+        identity = rows.column(_IDENTITY).to_numpy()
+        slots, _ = self.table.assign(identity, encoded if self._counted else ())
+        self.fit()
+        every = np.arange(len(slots))
+        if not self._counted:
+            for each, values in zip(self._columns, encoded, strict=True):
+                each.store(slots, values, every)
+        self.weight[slots] = rows.column(_WEIGHT).to_numpy()
+        order = np.argsort(arrivals, kind="stable")
+        self._link(slots[order], keys[order], arrivals[order])
+        return slots[order]
 
     def take(self, slots: Int64s) -> list[pa.Array]:
         """The columns of these rows."""
@@ -316,19 +260,11 @@ class JoinRows:
         if len(keys) and len(self.total) <= int(keys.max()):
             self.total = enlarged(self.total, int(keys.max()) + 1)
         self._link(slots[order], keys[order], arrivals[order])
-        self._arrived = max(self._arrived, int(arrivals.max()) + 1 if len(arrivals) else 0)
 
 
 def free_keys(keys: KeyTable, touched: Int64s, *sides: JoinRows) -> None:
     """Forget those of these keys that no side has a row of."""
-    candidates = np.unique(touched[touched != NONE])
+    candidates = distinct(touched[touched != NONE])
     for side in sides:
-        candidates = candidates[side.chains.head[candidates] == NONE]
+        candidates = candidates[side.chains.empty(candidates)]
     keys.table.free(candidates)
-
-
-def longer(array: Int64s, size: int, fill: int) -> Int64s:
-    """The array with `fill` behind it, `size` long."""
-    made = np.full(size, fill, np.int64)
-    made[: len(array)] = array
-    return made

@@ -12,6 +12,7 @@ import pyarrow as pa
 from engine.arrays import Int64s, column, fixed_lane, numpy_type
 from engine.joinindex import NONE, JoinRows, KeyTable, SideRows
 from engine.operators.limit_by import ranks
+from engine.ordering import lex_order
 from engine.state import StateSize
 
 Values = npt.NDArray[Any]
@@ -52,7 +53,7 @@ class Versions:
         values, known = self._of(rows)
         index = np.flatnonzero(known & (keys != NONE))
         # Of each key only the largest of the batch can stay.
-        order = index[np.lexsort((index, values[index], keys[index]))]
+        order = index[lex_order((index, values[index], keys[index]))]
         kept = order[_from_end(keys[order]) < self._keep]
         arrival_order = np.sort(kept)
         slots = self.rows.add(rows, keys, arrival_order)
@@ -154,13 +155,24 @@ class Versions:
         """Put the rows in order again after a restore."""
         slots = self.rows.slots()
         slots = slots[np.argsort(self.rows.arrival[slots])]
-        self._arrived = int(self.rows.arrival[slots].max()) + 1 if len(slots) else 0
+        self._arrived = self.rows.arrived
+        self.come(slots)
+
+    def leave(self, keys: Int64s) -> None:
+        """These keys leave the memory."""
+        self._fit(np.zeros(0, np.int64))
+        self._count[keys] = 0
+
+    def come(self, slots: Int64s) -> None:
+        """These rows, in order of arrival, come back; of their keys nothing is here."""
+        if not len(slots):
+            return
         if self._value is None:
             values: Values = self.rows.arrival[slots]
         else:
             values, _ = comparable(self.rows.take(slots)[self._value])
         keys = self.rows.key[slots]
-        order = np.lexsort((np.arange(len(slots)), values, keys))
+        order = lex_order((np.arange(len(slots)), values, keys))
         self._insert(keys[order], values[order], slots[order])
 
     def held(self) -> StateSize:

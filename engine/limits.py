@@ -101,6 +101,16 @@ def tune_gc() -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
 
 
+def unshare(flags: int) -> bool:
+    """Leave name spaces of the system (unshare(2)); False where it does not allow that."""
+    if sys.platform != "linux":
+        return False
+    try:
+        return _libc().unshare(flags) == 0
+    except AttributeError:
+        return False
+
+
 def _statm(field: int) -> int:
     try:
         fields = Path("/proc/self/statm").read_text().split()

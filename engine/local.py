@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +20,14 @@ from engine.clock import Clock
 from engine.config import EngineSettings
 from engine.ddl import Ddl
 from engine.dependents import check_columns
+from engine.desk import CallDesk
 from engine.errors import (
     Code,
     EngineUnavailable,
     NotFound,
     Overloaded,
     TailraceError,
+    UserError,
 )
 from engine.flow import Flow
 from engine.flow_settings import FlowSettings
@@ -58,13 +61,17 @@ from engine.protocol import (
 from engine.query import SLOW_CONSUMER, Context, Notifier, Shared, StreamingResult, Waiting
 from engine.runner import Parts, Runner
 from engine.schema import StoredSchema
+from engine.spillspace import SpillStore
 from engine.sql.definitions import check_definition, keep_sql, stored_schema
 from engine.sql.format import format_sql
 from engine.sql.planner import Planned, Planner
+from engine.start_answers import AnswerFiles
 from engine.stepbook import NOTE_KIND as STEPS_KIND
 from engine.stepbook import StepBook
 from engine.storage import Storage, StorageParts, StorageSettings
 from engine.subscriptions import Subscriptions
+from engine.udf.definition import language_of
+from engine.udf.python_host import REFUSED, PythonHost
 from engine.view_statements import KeptPlans, ViewStatements
 from engine.views import Views
 from engine.workers import WorkerPool
@@ -99,8 +106,10 @@ class LocalEngine:
         self._planner = Planner(catalog.get, self._all, settings.sql_bytes_max, catalog.function)
         self._planning = Planning()
         self._pool = WorkerPool(settings, clock, storage.history_folder)
-        flow_settings = FlowSettings(charge_path=folder / "charge")
-        self._flow = Flow(clock, storage, duck.Session, flow_settings)
+        self._flow = Flow(clock, storage, duck.Session, flow_settings(folder, settings))
+        self.calls = CallDesk(PythonHost(allowed=settings.allow_python_functions))
+        self._flow.call_with(self.calls)
+        self._pool.call_with(self.calls.call)
         waiting = Waiting(settings.waiting_bytes_max)
         self._flow.pressed = waiting.full
         self._ingestor = Ingestor(
@@ -111,15 +120,9 @@ class LocalEngine:
             settings.ingest_pending_bytes_max,
         )
         self._ddl = Ddl(catalog, storage, clock, self._checked)
-        store = CheckpointStore(
-            folder / "checkpoints",
-            FileSystem(),
-            clock,
-            program=VERSION,
-            duckdb=duck.version,
-            hashing=hashing,
-        )
-        self._checkpoints = Checkpointer(store, self._flow, book, clock)
+        store = _checkpoint_store(folder, clock)
+        answers = AnswerFiles(folder / "answers", FileSystem())
+        self._checkpoints = Checkpointer(store, answers, self._flow, book, clock)
         self._views = Views(catalog, storage, self._flow, self._checkpoints, clock)
         parts = Parts(
             catalog=catalog,
@@ -132,14 +135,16 @@ class LocalEngine:
             settings=settings,
         )
         self._runner = Runner(parts, self.cancel)
-        plans = KeptPlans(self._planner, self._planning, self._runner)
+        plans = KeptPlans(self._planner, self._planning, self._runner, answers)
         self._views.plans = plans
         self._subscriptions = Subscriptions(parts, self._checkpoints, plans)
         self._runner.subscriptions = self._subscriptions
         self._views.on_tick = self._subscriptions.flush
         statements = ViewStatements(catalog, self._ddl, self._views, self._planner)
         self._runner.handlers |= statements.handlers
-        self._ddl.leaving = self._views.leaving
+        self._ddl.leaving = statements.leaving
+        self._ddl.removing = partial(asyncio.to_thread, self._checkpoints.before_removal)
+        self._views.dead_letters = statements.dead_letters
         self._queries: dict[str, StreamingResult | BoundedResult] = {}
         self._watchers: set[asyncio.Event] = set()
         self._closing = False
@@ -187,6 +192,7 @@ class LocalEngine:
     def _checked(self, definition: Definition) -> Definition:
         """Bind a definition; a view gets its columns, its text and what it reads."""
         if definition.kind == "function":
+            self._check_allowed(definition)
             return self._planner.function(definition)
         if definition.kind != "view":
             checked = check_definition(definition)
@@ -197,7 +203,7 @@ class LocalEngine:
                 check_columns(old, checked, self._all(), self._required, self._flow.columns_read)
             return checked
         view = self._planner.view(definition.name, definition.query, definition.description)
-        planned = self._planner.plan(view.query)
+        planned = self._planner.plan(view.query, of_view=True)
         options = {"reads": list(planned.uses), "functions": list(planned.functions)}
         return msgspec.structs.replace(
             definition,
@@ -207,8 +213,13 @@ class LocalEngine:
             options={**definition.options, **options},
         )
 
+    def _check_allowed(self, definition: Definition) -> None:
+        python = language_of(definition) == "python"
+        if python and not self._settings.allow_python_functions:
+            raise UserError(f"{REFUSED}.", Code.ACCESS_DENIED)
+
     def _required(self, sql: str) -> tuple[AnalyzedColumn, ...]:
-        return self._planner.plan(sql).analysis.required_columns
+        return self._planner.plan(sql, of_view=True).analysis.required_columns
 
     # -- rows in ----------------------------------------------------------------------------
 
@@ -366,7 +377,8 @@ class LocalEngine:
     def _with_damage(self, definition: Definition) -> Definition:
         if definition.kind == "materialized_view":
             status, message = self._views.status(definition.id)
-            options = {**definition.options, "status": status, "status_message": message}
+            shown = {"status": status, "status_message": message}
+            options = {**definition.options, **shown, **self._views.left_out(definition.id)}
             definition = msgspec.structs.replace(definition, options=options)
         ranges = self._storage.degraded(definition.id)
         return msgspec.structs.replace(definition, degraded=ranges) if ranges else definition
@@ -432,6 +444,7 @@ class LocalEngine:
         if self._session is not None:
             self._session.close()
         await asyncio.to_thread(self._flow.close)
+        await self.calls.close()
         await asyncio.to_thread(self._storage.close)
         self._planning.close()
         if self._lock is not None:
@@ -440,6 +453,32 @@ class LocalEngine:
 
 def _defaults_session() -> duck.Session:
     return duck.Session(seconds_max=DEFAULTS_SECONDS_MAX)
+
+
+def _checkpoint_store(folder: Path, clock: Clock) -> CheckpointStore:
+    """The checkpoints of a workspace, with the spilled state that they name."""
+    spills = SpillStore(folder / "spill", FileSystem())
+    store = CheckpointStore(
+        folder / "checkpoints",
+        FileSystem(),
+        clock,
+        program=VERSION,
+        duckdb=duck.version,
+        hashing=hashing,
+    )
+    store.spills = spills
+    spills.begin(store.queries())
+    return store
+
+
+def flow_settings(folder: Path, settings: EngineSettings) -> FlowSettings:
+    """The flow's part of the engine's settings."""
+    return FlowSettings(
+        charge_path=folder / "charge",
+        state_bytes_max=settings.state_bytes_max,
+        state_memory_bytes_max=settings.state_memory_bytes_max,
+        spill_folder=folder / "spill",
+    )
 
 
 def storage_settings(settings: EngineSettings) -> StorageSettings:

@@ -335,7 +335,7 @@ class Maintenance:
         path = self._history.path(stream_id, file)
         kept = keep.count(path)
         if kept == 0:
-            self._history.replace(stream_id, [file], None)
+            self._history.replace(stream_id, [file], None, file.last_sn + 1)
             return
         if file.rows - kept < max(1, file.rows * share_min):
             return
@@ -343,7 +343,7 @@ class Maintenance:
         written = self._write(stream_id, name, read_schema(path), keep.kept(path))
         self._fs.hit("expire.file")
         entry = _entry(name, file.first_sn, file.last_sn, written)
-        self._history.replace(stream_id, [file], entry)
+        self._history.replace(stream_id, [file], entry, keep.last_gone(path) + 1)
 
 
 def _entry(name: str, first_sn: int, last_sn: int, written: Written) -> FileEntry:

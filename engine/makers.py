@@ -9,12 +9,15 @@ import pyarrow as pa
 
 from engine.operators.aggregate import Aggregate
 from engine.operators.apply import Apply
+from engine.operators.collect import Collect
 from engine.operators.dedup import Dedup
 from engine.operators.distinct import Distinct
+from engine.operators.distinct_changes import DistinctChanges
 from engine.operators.join import make_join
 from engine.operators.key_session_aggregate import KeySessionAggregate
 from engine.operators.limit import Limit
 from engine.operators.limit_by import LimitBy
+from engine.operators.merge import Merge
 from engine.operators.operator import Context, Operator
 from engine.operators.rowify import Rowify
 from engine.operators.session_aggregate import SessionAggregate
@@ -51,6 +54,11 @@ def _aggregate(context: Context, node: logical.Aggregate, sources: list[pa.Schem
     return WindowAggregate(context, sources[0], node)
 
 
+def _distinct(context: Context, node: logical.Distinct, sources: list[pa.Schema]) -> Operator:
+    kind = DistinctChanges if logical.is_weighted(node) else Distinct
+    return kind(context, sources[0])
+
+
 def _union(context: Context, node: logical.Union, sources: list[pa.Schema]) -> Operator:
     return Union(pa.schema([arrow_field(c.name, c.type) for c in node.schema]))
 
@@ -63,9 +71,11 @@ MAKERS: Final[dict[type, Maker]] = {
     logical.Sort: lambda c, n, s: Sort(c, s[0], n.order),
     logical.LimitBy: lambda c, n, s: LimitBy(c, s[0], n),
     logical.Limit: lambda c, n, s: Limit(s[0], n.count, n.offset),
-    logical.Distinct: lambda c, n, s: Distinct(c, s[0]),
+    logical.Distinct: _distinct,
+    logical.Collect: lambda c, n, s: Collect(c, s[0], n),
     logical.Union: _union,
     logical.Upsert: lambda c, n, s: Upsert(c, s[0], n),
+    logical.Merge: lambda c, n, s: Merge(c, s[0], n),
     logical.Join: make_join,
     logical.Watched: lambda c, n, s: Watched(s[0], n),
     logical.Dedup: lambda c, n, s: Dedup(c, s[0], n),

@@ -32,12 +32,14 @@ class FileEntry(msgspec.Struct, frozen=True):
 
 
 class StreamEntry(msgspec.Struct, frozen=True):
-    """A stream in history. Rows below `min_sn` were truncated; `degraded`: unreadable numbers."""
+    """A stream in history. Rows below `min_sn` were truncated; `degraded`: unreadable numbers.
+    `removed_sn`: above all appends of which rows were removed by TTL or DELETE."""
 
     next_sn: int
     min_sn: int = 0
     files: tuple[FileEntry, ...] = ()
     degraded: tuple[tuple[int, int], ...] = ()
+    removed_sn: int = 0
 
 
 class Manifest(msgspec.Struct, frozen=True):

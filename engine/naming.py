@@ -9,3 +9,8 @@ from typing import Final
 NAME_RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}|_tp_metric_[A-Za-z0-9_]{1,64}")
 # In SQL a name may begin with a digit too, as the dialect's own tests have it.
 SQL_NAME_RULE: Final = re.compile(r"(?=[0-9_]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_]{0,63}")
+
+
+def is_servers(name: str) -> bool:
+    """Whether a name is one that only the server gives: `_dlq_...` and the like."""
+    return name.startswith("_") and not NAME_RULE.fullmatch(name)

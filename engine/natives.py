@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from engine import codings
 from engine.spacesaving import frequent
 from engine.zones import to_utc
 
@@ -259,6 +260,13 @@ NATIVES: Mapping[str, Native] = {
     "__decimal": _texts(_decimal, 3),
     "__decimal_calculated": _texts(_decimal_calculated, 4),
     "__ipv6": _texts(_ipv6, 1),
+    "__base58_encode": _texts(codings.base58_encode, 1),
+    "__base58_decode": _texts(codings.base58_decode, 1),
+    "__crc32": _texts(codings.crc32, 1),
+    "__md4": _texts(codings.md4, 1),
+    "__jump_hash": _texts(codings.jump_hash, 2),
+    "__ipv6_range": _texts(codings.ipv6_range, 2),
+    "__in_network": _texts(codings.in_network, 2),
     "__to_utc": Native(_to_utc, (_TIME, _TEXT), _TIME),
     "__sip_hash64": Native(sip_hash64, (_TEXT,), pa.uint64()),
     "__sip_hash128": Native(sip_hash128, (_TEXT,), _TEXT),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from engine.makers import MAKERS
 from engine.operators.operator import Context, Operator
 from engine.operators.project import Layer, Project
 from engine.sql import logical
+from engine.sql.repeats import repeated, units
 from engine.types import arrow_field
 
 
@@ -58,7 +59,7 @@ def build(
     `schema_of` prepares a leaf's chain and says what it gives. Raises what DuckDB refuses
     (`duck.Error`) and SqlError; what was made before is closed then.
     """
-    builder = _Builder(context, schema_of)
+    builder = _Builder(context, schema_of, plan.root)
     try:
         builder.add(plan.root, None, borders=borders)
     except BaseException:
@@ -66,14 +67,6 @@ def build(
             node.operator.close()
         raise
     return builder.finish(timer)
-
-
-def scans(node: logical.Node) -> Iterator[logical.Scan]:
-    """All scans of stored streams in a plan."""
-    if isinstance(node, logical.Scan):
-        yield node
-    for each in logical.inputs_of(node):
-        yield from scans(each)
 
 
 class _Place:
@@ -87,10 +80,16 @@ class _Place:
 
 
 class _Builder:
-    """Children are made first, since an operator needs the schema of its input."""
+    """Children are made first, since an operator needs the schema of its input.
 
-    def __init__(self, context: Context, schema_of: SchemaOf) -> None:
+    A repeated aggregate is made at its first place and gives its rows to all of them.
+    """
+
+    def __init__(self, context: Context, schema_of: SchemaOf, root: logical.Node) -> None:
         self._context = context
+        self._root = root
+        self._repeated = repeated(root)
+        self._shared: dict[logical.Node, tuple[int, list[_Place | None]]] = {}
         self._schema_of = schema_of
         self.made: list[Node] = []
         self._places: list[_Place | None] = []
@@ -99,6 +98,10 @@ class _Builder:
 
     def add(self, node: logical.Node, place: _Place | None, *, borders: bool) -> pa.Schema:
         """Make what gives the rows of a node to a place; `borders`: someone above asks for them."""
+        if self._repeated and isinstance(node, logical.Aggregate) and node in self._shared:
+            number, everywhere = self._shared[node]
+            everywhere.append(place)
+            return self.made[number].operator.schema
         chain = _chain(node, borders=borders)
         if chain is not None:
             schema = self._schema_of(chain)
@@ -117,6 +120,8 @@ class _Builder:
             to.number = len(self.made)
         self.made.append(Node(operator, None, len(inputs)))
         self._places.append(place)
+        if self._repeated and isinstance(node, logical.Aggregate) and node in self._repeated:
+            self._shared[node] = (len(self.made) - 1, [place])
         return operator.schema
 
     def _operator(self, node: logical.Node, sources: list[pa.Schema], *, borders: bool) -> Operator:
@@ -131,6 +136,12 @@ class _Builder:
         """Fill in the places."""
         for node, place in zip(self.made, self._places, strict=True):
             node.parent = None if place is None else (place.number, place.port)
+        entering = units(self._root) if self._shared else []
+        for shared, (number, everywhere) in self._shared.items():
+            order = [unit.occurrence for unit in entering if unit.shared == shared]
+            places = [p for at in order if (p := everywhere[at]) is not None]
+            first, *more = [(place.number, place.port) for place in places]
+            self.made[number].parent, self.made[number].more = first, tuple(more)
         leaves: list[Leaf] = []
         for leaf, place in self._leaves:
             leaf.parent = None if place is None else (place.number, place.port)
@@ -181,9 +192,11 @@ def _asks(node: logical.Node, *, borders: bool) -> bool:
             return node.window is not None or node.emit.when in ("append", "close")
         case logical.Sort() | logical.Dedup() | logical.Join() | logical.Watched():
             return True
-        case logical.Rowify():
+        case logical.Rowify() | logical.Collect():
             return False
         case logical.LimitBy():
             return borders or not node.per_query
+        case logical.Distinct():  # of a changelog it sends what each append changes
+            return borders or logical.is_weighted(node)
         case _:
             return borders

@@ -112,7 +112,8 @@ class QueryRequest(msgspec.Struct, frozen=True):
     """One statement to run. `batch_count`/`batch_ms`: batching policy, 0 = none.
 
     `bounded_only` refuses streaming SQL with code 48 (exec); `timeout_ms` 0 = the engine's own.
-    `allow` names the statement classes that the caller may run: "read", "write" (INSERT), "ddl".
+    `allow` names the statement classes that the caller may run: "read", "write" (INSERT), "ddl",
+    and "others": to go on with or end what another user subscribed to.
     """
 
     id: str
@@ -122,7 +123,7 @@ class QueryRequest(msgspec.Struct, frozen=True):
     batch_ms: int = 0
     bounded_only: bool = False
     timeout_ms: int = 0
-    allow: tuple[str, ...] = ("read", "write", "ddl")
+    allow: tuple[str, ...] = ("read", "write", "ddl", "others")
 
 
 class ResultColumn(msgspec.Struct, frozen=True):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from engine import wire
+from engine.calls import Answer, Request
 from engine.errors import EngineUnavailable
 from engine.protocol import (
     Alteration,
@@ -92,6 +93,7 @@ class RemoteEngine:
         # What running queries are told when the connection ends; the owner sets another before a
         # planned stop.
         self.farewell = QueryEnd("failed", 503, "engine restarted")
+        self._on_call: Callable[[int, Request], None] = _nobody
 
     @classmethod
     async def connect(cls, path: str) -> RemoteEngine:
@@ -123,6 +125,8 @@ class RemoteEngine:
             query = self._queries.pop(request, None)
             if query is not None:
                 query.push(wire.decode_end(meta))
+        elif kind == wire.CALL:
+            self._on_call(*wire.decode_call(meta))
         elif kind == wire.SNAPSHOT:
             watcher = self._watchers.get(request)
             if watcher is not None:
@@ -268,11 +272,27 @@ class RemoteEngine:
         """See Engine.info."""
         return await self.call("info")
 
+    async def serve_calls(self, begin: Callable[[int, Request], None]) -> None:
+        """Take the engine's outside calls from now on; `begin` must not block. Each is answered by
+        `answered` with its number."""
+        self._on_call = begin
+        await self.call("serve_calls")
+
+    def answered(self, number: int, answer: Answer) -> None:
+        """Answer a call; it is let go when the connection is lost, as the call comes again."""
+        if self._connection is not None:
+            meta = wire.encode_meta(("answered", (number, answer)))
+            self._connection.send(0, wire.REQUEST, meta)
+
     async def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             await self.closed.wait()
+
+
+def _nobody(number: int, request: Request) -> None:
+    """No calls were asked for."""
 
 
 class _Newest:

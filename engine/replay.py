@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
-
-import numpy as np
+from functools import partial
+from typing import Final, Literal
 
 from engine.batch import StreamSlice
 from engine.checkpoints import Checkpoint, SourcePosition, as_written
 from engine.clock import Clock
 from engine.errors import Code, QueryFailed
-from engine.feeds import Feed, Reader, Storage
+from engine.feeds import Feed, Reader, Storage, after_rows
 from engine.graph import StateUnfit
-from engine.log.records import cut_slice, merge_slices
+from engine.leaving import Leaving
+from engine.log.records import cut_slice, head_of, merge_slices
 from engine.running import Recorder, Running
 from engine.sharing import Chunk
+from engine.spillspace import spilled
 from engine.stepbook import Kept
 from engine.steps import StartRecord, StepRecord
 
@@ -25,6 +26,7 @@ _TURN_SECONDS: Final = 0.05
 _EMPTY_READS_MAX: Final = 100_000
 
 
+Seek = Literal["", "earliest", "latest"]
 # In the notes of a checkpoint: rows that all steps up to it gave out.
 GIVEN: Final = "given"
 
@@ -90,39 +92,46 @@ def capture(query: Running, since: int, *, full: bool) -> Checkpoint | None:
     """The state of a query after its last step; None when no step was done after `since`, or when
     it is between the parts of an append or in a past that cannot be begun anew. Flow thread."""
     step = query.journal.number - 1
-    if step <= since or query.recovery is not None or query.failed:
+    if step <= since or query.recovery is not None or query.failed or query.waiting:
         return None
     if any(feed.inside or feed.backfilling for feed in query.feeds):
         return None
-    places = dict.fromkeys(range(len(query.graph.leaves)), SourcePosition())
+    leaves = query.graph.leaves
+    places = {at: SourcePosition(past_done=leaf.ended) for at, leaf in enumerate(leaves)}
     for feed in query.feeds:
-        leaf = query.graph.leaves[feed.source]
+        leaf = leaves[feed.source]
         drawn = tuple(feed.chain.positions)
         places[feed.source] = SourcePosition(feed.next_sn, past_done=leaf.past_done, drawn=drawn)
     for at, generator in query.generators.items():
-        places[at] = SourcePosition(row=generator.made, drawn=tuple(generator.positions))
+        drawn = tuple(generator.positions)
+        places[at] = SourcePosition(row=generator.made, past_done=True, drawn=drawn)
     return Checkpoint(
         step,
         query.last_ms,
         tuple(places.values()),
         as_written(query.graph.changes(full=full)),
         full,
-        {GIVEN: query.journal.total},
+        {GIVEN: query.journal.total, **spilled(query.spill)},
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """A query whose steps are recorded; `resume`: it was there before."""
+    """A query whose steps are recorded; `resume`: it was there before; `leaving`: it leaves out
+    rows at which it fails. `seek`: where it goes on when rows were removed that it had not read,
+    with the earliest that is there, or with what comes; '' = it fails then."""
 
     recorder: Recorder
     resume: Resume | None = None
+    leaving: Leaving | None = None
+    seek: Seek = ""
 
 
 class Replay:
     """Runs recorded steps of one query; for the flow thread."""
 
-    def __init__(self, resume: Resume, clock: Clock) -> None:
+    def __init__(self, resume: Resume, clock: Clock, seek: Seek = "") -> None:
+        self._seek = seek
         self._steps = resume.steps
         self._clock = clock
         self._at = 0
@@ -135,15 +144,36 @@ class Replay:
             step = self._steps[self._at]
             self._at += 1
             try:
-                self._run(query, storage, step)
+                if query.calls is not None:
+                    query.calls.replay(step.answers)
+                query.do(partial(self._run, query, storage, step))
             except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
                 query.fail(error)
             if self._clock.monotonic() > until:
                 break
         done = self._at >= len(self._steps) or query.over
         if done:
+            if query.calls is not None:
+                query.calls.replay(None)
             self.close()
+            if not query.over:
+                self._go_on(query, storage)
         return done
+
+    def _go_on(self, query: Running, storage: Storage) -> None:
+        """All steps are done again; rows that were to be read next may be gone."""
+        for feed in query.feeds:
+            leaf = query.graph.leaves[feed.source]
+            if leaf.ended or not feed.expired(storage):
+                continue
+            if not self._seek:
+                query.fail(_expired(leaf.name.removeprefix("Read "), feed.next_sn))
+                return
+            with storage.view(feed.stream_id, feed.next_sn) as view:
+                to_sn = view.first_sn if self._seek == "earliest" else view.next_sn
+            at = feed.source, feed.next_sn, max(to_sn, feed.next_sn)
+            instant_ms = max(query.last_ms, self._clock.now_ms())
+            query.do(partial(query.skip, feed, StepRecord(0, instant_ms, "skip", *at)))
 
     def close(self) -> None:
         """Give back what was read ahead."""
@@ -161,7 +191,7 @@ class Replay:
                 chunk = Chunk(
                     part, step.instant_ms, backfill=step.backfill, continues=step.continues
                 )
-                query.feed(feed, chunk)
+                query.feed(feed, chunk, step.left_out)
             case "made":
                 query.generate(step.source, step.instant_ms, step.rows)
             case "past":
@@ -207,8 +237,8 @@ class _Past:
         left = step.rows
         while left:
             part = self._rest[0]
-            head = _head(part, min(left, part.rows.num_rows))
-            rest = _tail(part, head.rows.num_rows)
+            head = head_of(part, min(left, part.rows.num_rows))
+            rest = after_rows(part, head.rows.num_rows)
             taken.append(head)
             left -= head.rows.num_rows
             self._rest[:1] = [] if rest is None else [rest]
@@ -231,6 +261,15 @@ class _Past:
         self._reader.close()
 
 
+def _expired(name: str, next_sn: int) -> QueryFailed:
+    return QueryFailed(
+        f"offset expired: rows of {name} from append {next_sn} on were removed by TTL, DELETE or "
+        "TRUNCATE before the query had read them; say where it goes on: with the earliest row "
+        "that is there, or with what comes.",
+        Code.RESOURCE_NOT_FOUND,
+    )
+
+
 def _moved_on(feed: Feed, step: StepRecord) -> QueryFailed:
     return QueryFailed(
         f"offset expired: rows {step.from_sn} to {step.to_sn} of a stream that the query had read "
@@ -244,37 +283,7 @@ def _played(feed: Feed, storage: Storage, step: StepRecord) -> StreamSlice:
     for _ in range(_EMPTY_READS_MAX):
         part = feed.read(storage, step.instant_ms)
         if part is not None and part.rows.num_rows >= step.rows:
-            return _head(part, step.rows)
+            return head_of(part, step.rows)
         if part is not None or not feed.backfilling:
             break
     raise _moved_on(feed, step)
-
-
-def _head(part: StreamSlice, rows: int) -> StreamSlice:
-    """The first rows of a slice; its last append may be cut."""
-    if rows == part.rows.num_rows:
-        return part
-    appends = int(np.searchsorted(part.borders, rows, "left"))
-    borders = np.append(part.borders[:appends], rows)
-    return StreamSlice(
-        part.stream_id,
-        part.rows.slice(0, rows),
-        borders,
-        part.sn[:appends],
-        part.append_time_ms[:appends],
-    )
-
-
-def _tail(part: StreamSlice, rows: int) -> StreamSlice | None:
-    """What follows the first rows of a slice; an append that was cut goes on in it."""
-    if rows == part.rows.num_rows:
-        return None
-    first = int(np.searchsorted(part.borders, rows, "right")) - 1
-    borders = np.maximum(part.borders[first:] - rows, 0)
-    return StreamSlice(
-        part.stream_id,
-        part.rows.slice(rows),
-        borders,
-        part.sn[first:],
-        part.append_time_ms[first:],
-    )

@@ -34,6 +34,7 @@ from engine.sql import durable
 from engine.sql import statements as st
 from engine.sql.definitions import stored_columns
 from engine.sql.logical import BoundedQuery, BoundedScan, Node, StreamingQuery, TableScan, inputs_of
+from engine.sql.places import of_statement
 from engine.sql.planner import Planned
 from engine.sql.settings import number_setting
 from engine.storage import Storage
@@ -80,7 +81,7 @@ class Kept(Protocol):
         """Go on with one under its own id."""
         ...
 
-    async def unsubscribe(self, query_id: str) -> None:
+    async def unsubscribe(self, request: QueryRequest, query_id: str) -> None:
         """Forget one."""
         ...
 
@@ -126,7 +127,7 @@ class Runner:
                 self._check_unbounded(request)
                 return await self.subscriptions.recover(request, planned.statement.query_id)
             case durable.Unsubscribe():
-                await self.subscriptions.unsubscribe(planned.statement.query_id)
+                await self.subscriptions.unsubscribe(request, planned.statement.query_id)
                 return StaticResult(QueryOpened(request.id, "ddl", (), planned.analysis))
             case _:
                 pass
@@ -134,7 +135,12 @@ class Runner:
             return await self._stream(request, planned)
         if planned.kind == "bounded":
             return self._bounded(request, planned)
-        await self.handlers[type(planned.statement)](request, planned, planned.statement)
+        handler = self.handlers[type(planned.statement)]
+        if planned.kind == "insert":
+            await handler(request, planned, planned.statement)
+        else:
+            with of_statement(planned.statement):
+                await handler(request, planned, planned.statement)
         return StaticResult(QueryOpened(request.id, "ddl", (), planned.analysis))
 
     # -- SELECT, SHOW, DESCRIBE, EXPLAIN ------------------------------------------------------

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import pyarrow as pa
 
 from engine.batch import Batch
+from engine.calls import Calls
 from engine.clock import Clock
+from engine.duck import Error
 from engine.entering import Entering
 from engine.errors import QueryFailed, TailraceError
 from engine.failures import failure_of
 from engine.feeds import Feed, Storage
 from engine.graph import Graph
+from engine.leaving import Leaving, bad_rows, first_rows, of_a_row, without
 from engine.operators.bounded import BoundedRows
 from engine.operators.random_stream import RandomRows
 from engine.protocol import Pipeline, QueryCounters
 from engine.sharing import Chunk
-from engine.steps import Journal, StartRecord, StepKind, StepRecord
+from engine.spillspace import SpillSpace
+from engine.steps import Journal, StartRecord, StepKind, StepRecord, with_left_out
+
+_NO_BOUND: Final = 1 << 30
 
 
 class Output(Protocol):
@@ -108,6 +114,12 @@ class Running:
     # Keeps the steps of a query that can be recovered; then it takes the rows, not `output`.
     recorder: Recorder | None = None
     recovery: Recovery | None = None
+    # Of a kept query that leaves out rows at which it fails.
+    leaving: Leaving | None = None
+    # Of a query that calls functions outside of the engine: its steps run by `do` alone.
+    calls: Calls | None = None
+    # Where its state lies that does not fit into memory.
+    spill: SpillSpace | None = None
     # Told of what was read: (stream id, rows, bytes); for the stream's rates.
     on_read: Callable[[str, int, int], None] = _nothing
 
@@ -152,6 +164,33 @@ class Running:
         return min(known) if known and len(known) == len(due) and not bounded else None
 
     @property
+    def waiting(self) -> bool:
+        """Whether a step waits for the answer of an outside call: nothing else may run."""
+        return self.calls is not None and self.calls.waiting
+
+    @property
+    def may_run(self) -> bool:
+        """Whether it waits neither for its reader nor for an answer."""
+        return not self.paused and not self.waiting
+
+    def resume(self) -> None:
+        """The answer is in: go on with the step that waits for it."""
+        if self.calls is not None:
+            self.calls.resume()
+
+    def do(self, action: Callable[[], None]) -> None:
+        """Run a step: `begin`, `feed` and the like. It may be done later than this returns."""
+        if self.calls is None:
+            action()
+        else:
+            self.calls.run(action)
+
+    @property
+    def rows_max(self) -> int:
+        """Rows of a step at most, while it searches for rows at which it fails."""
+        return self.leaving.rows_max if self.leaving is not None else _NO_BOUND
+
+    @property
     def id(self) -> str:
         """The query's id."""
         return self.record.query_id
@@ -165,25 +204,54 @@ class Running:
         except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
             self.fail(error)
 
-    def feed(self, feed: Feed, chunk: Chunk) -> None:
-        """Run a chunk through one feed. Ends the query when the step fails."""
+    def feed(self, feed: Feed, chunk: Chunk, left_out: tuple[int, ...] = ()) -> None:
+        """Run a chunk through one feed. Ends the query when the step fails. `left_out`: rows of
+        it that the step did not take when it ran first."""
         began = self.clock.monotonic()
+        record, feed.short = _read(feed.source, chunk), False
         try:
-            batch = feed.chain.run(chunk)
+            batch, chunk, left_out = self._made(feed, chunk, left_out)
+            record = _read(feed.source, chunk)
             feed.inside = chunk.continues
             self._count(feed, chunk)
+            feed.advance(chunk)  # before a step that may stop in the middle
             if self.graph.nodes or self.recorder is not None:
-                self.journal.now(_read(feed.source, chunk))
+                self.journal.now(record if not left_out else with_left_out(record, left_out))
                 self._send(self.graph.push(feed.source, batch))
                 self.after(chunk.instant_ms)
             elif batch.num_rows:
                 self._send([batch])
-            feed.advance(chunk)
         except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
             if self.recorder is not None:
-                self.recorder.failed(_read(feed.source, chunk))
+                self.recorder.failed(record)
             self.fail(error)
-        self.work.seconds += self.clock.monotonic() - began
+        self._worked(began)
+
+    def _made(
+        self, feed: Feed, chunk: Chunk, left_out: tuple[int, ...]
+    ) -> tuple[Batch, Chunk, tuple[int, ...]]:
+        """What the filters and projections of a scan make of a chunk, or of its first rows when
+        bad ones are dear to find; those rows, and the numbers of those that are left out."""
+        leaving = self.leaving if self.recovery is None else None
+        if leaving is None:
+            batch = feed.chain.run(without(chunk, left_out) if left_out else chunk)
+            return batch, chunk, left_out
+        drawn = list(feed.chain.positions)
+        why = leaving.omitted(chunk, feed.source)
+        try:
+            if not why:
+                return feed.chain.run(chunk), chunk, ()
+        except (Error, pa.ArrowException) as error:
+            if not of_a_row(failure_of(error).code):
+                raise
+            timer = self.clock.monotonic if self.calls is None else None
+            why, rows = bad_rows(chunk, feed.chain.run, timer)
+            feed.short = rows < chunk.part.rows.num_rows
+            chunk = first_rows(chunk, rows)
+        feed.chain.positions = drawn
+        leaving.left_out(chunk.part, why, feed.row)
+        left_out = tuple(sorted(why))
+        return feed.chain.run(without(chunk, left_out)), chunk, left_out
 
     def _count(self, feed: Feed, chunk: Chunk) -> None:
         work, leaf = self.work, self.graph.leaves[feed.source]
@@ -208,7 +276,12 @@ class Running:
                 self.after(batch.instant_ms)
         except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
             self.fail(error)
-        self.work.seconds += self.clock.monotonic() - began
+        self._worked(began)
+
+    def _worked(self, began: float) -> None:
+        """A step ends that began then; waiting for answers is no work."""
+        waited = self.calls.waited() if self.calls is not None else 0.0
+        self.work.seconds += max(0.0, self.clock.monotonic() - began - waited)
 
     def end_source(self, source: int, instant_ms: int) -> None:
         """A generator or a bounded source has no more rows."""
@@ -248,9 +321,10 @@ class Running:
 
     def after(self, instant_ms: int) -> None:
         """A step is over."""
+        answers = self.calls.taken() if self.calls is not None else ()
         if self.recorder is not None:
             self.last_ms = instant_ms
-            self.recorder.step(self.journal.done(instant_ms))
+            self.recorder.step(self.journal.done(instant_ms, answers))
         if self.over:
             return
         if self.graph.ended:

@@ -11,13 +11,15 @@ from engine.types import DataType
 class StoredColumn:
     """A stored column. `default_sql`: DuckDB SQL over the stream's other columns, '' = the type's
     zero value (NULL for nullable). `materialized`: always computed, never given by a writer.
-    `stored`: its name in stored rows, '' = the same."""
+    `stored`: its name in stored rows, '' = the same. `gaps`: what a writer leaves out is stored as
+    NULL and found by the reader."""
 
     name: str
     type: DataType
     default_sql: str = ""
     materialized: bool = False
     stored: str = ""
+    gaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,13 @@ class SlotChanges:
 
 
 class SlotTable:
-    """Slots of keys; of a table without key columns the hash is the key."""
+    """Slots of keys; of a table without key columns the hash is the key.
 
-    def __init__(self, columns: Sequence[KeyColumn] = ()) -> None:
+    `searched`: else all keys differ and nobody looks for one, so that it has no buckets.
+    """
+
+    def __init__(self, columns: Sequence[KeyColumn] = (), *, searched: bool = True) -> None:
+        self._searched = searched
         self._columns = tuple(columns)
         self._hash = np.zeros(_SLOTS_MIN, np.uint64)
         self._bucket_of = np.zeros(_SLOTS_MIN, np.int32)
@@ -85,6 +89,8 @@ class SlotTable:
         """
         count = len(hashes)
         self._reserve(count)
+        if not self._searched:
+            return self._add(hashes, keys), np.ones(count, np.bool_)
         slots = np.full(count, -1, np.int64)
         made = np.zeros(count, np.bool_)
         mask = len(self._buckets) - 1
@@ -106,6 +112,17 @@ class SlotTable:
             if not len(active):
                 return slots, made
             found = self._buckets[at[active]]
+
+    def _add(self, hashes: Hashes, keys: Sequence[Encoded]) -> Slots:
+        """Slots of new keys."""
+        taken = self._take(len(hashes))
+        self._bucket_of[taken] = 0
+        self._hash[taken] = hashes
+        rows = np.arange(len(hashes))
+        for each, encoded in zip(self._columns, keys, strict=True):
+            each.store(taken, encoded, rows)
+        self.touch(taken)
+        return taken
 
     def find(self, hashes: Hashes, keys: Sequence[Encoded] = ()) -> Slots:
         """The slot of each row's key; -1 where there is none."""
@@ -133,7 +150,10 @@ class SlotTable:
         # A freed mark is a negative index: it reads some slot's hash, and is then ruled out.
         same = (self._hash[found] == hashes[rows]) & (found >= 0)
         matching = np.flatnonzero(same)
-        held, asking = found[matching].astype(np.int64), rows[matching]
+        if len(matching) < len(rows):
+            held, asking = found[matching].astype(np.int64), rows[matching]
+        else:
+            held, asking = found.astype(np.int64), rows
         equal = np.ones(len(matching), np.bool_)
         for each, encoded in zip(self._columns, keys, strict=True):
             equal &= each.equal(held, encoded, asking)
@@ -185,7 +205,8 @@ class SlotTable:
         """Forget these keys; their slots will be given to others. Each slot once."""
         if not len(slots):
             return
-        self._buckets[self._bucket_of[slots]] = _FREED
+        if self._searched:
+            self._buckets[self._bucket_of[slots]] = _FREED
         self._bucket_of[slots] = -1
         if self._dirty is not None:
             self._dirty[slots] = False
@@ -198,6 +219,14 @@ class SlotTable:
     def slots(self) -> Slots:
         """All slots in use, by number."""
         return np.flatnonzero(self._bucket_of[: self._top] >= 0)
+
+    def holds(self, slots: Slots) -> Bools:
+        """Which of these slots are in use."""
+        return self._bucket_of[slots] >= 0
+
+    def hashes(self, slots: Slots) -> Hashes:
+        """The hashes that these slots were assigned with."""
+        return self._hash[slots]
 
     # -- checkpoints ------------------------------------------------------------------------
 
@@ -242,6 +271,8 @@ class SlotTable:
         self._bucket_of[:top] = -1
         self._bucket_of[slots] = 0
         self._dirty = np.zeros(self.capacity, np.bool_)
+        if not self._searched:
+            return
         needed = max(len(slots), _SLOTS_MIN) * 2 * _LOAD
         self._rebuild(1 << (needed - 1).bit_length())
 
@@ -250,7 +281,7 @@ class SlotTable:
         needed = self._top + max(0, more - self._free_count)
         if needed > self.capacity:
             self._grow_slots(1 << (needed - 1).bit_length())
-        if (self._used + more) * _LOAD > len(self._buckets):
+        if self._searched and (self._used + more) * _LOAD > len(self._buckets):
             needed = max(self.live + more, _SLOTS_MIN) * 2 * _LOAD
             self._rebuild(1 << (needed - 1).bit_length())
 

@@ -11,9 +11,10 @@ from engine.arrays import record_batch
 from engine.backfill import Backfill
 from engine.batch import TP_APPEND_TIME, TP_SN, StreamSlice
 from engine.errors import Code, SqlError
-from engine.physical import scans, stored_schema
+from engine.physical import stored_schema
 from engine.sql.keyed import snapshot_query
 from engine.sql.logical import BoundedQuery, Scan, StreamingQuery
+from engine.sql.repeats import scans
 
 # Where the position of a snapshot stands in the metadata of its table.
 _NEXT_SN = b"next_sn"

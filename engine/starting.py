@@ -15,13 +15,14 @@ from engine.feeds import Feed, Storage, backfill_of, past_filter
 from engine.operators.bounded import BoundedRows
 from engine.operators.operator import Context, Start
 from engine.operators.random_stream import RandomRows
-from engine.physical import Chain, scans
+from engine.physical import Chain
 from engine.replay import Keep
 from engine.running import Output
 from engine.sharing import Chains, SharedChain
 from engine.snapshots import past_of, position_of, snapshot_of
 from engine.sql.logical import BoundedQuery, BoundedScan, RandomScan, Scan, StreamingQuery
 from engine.sql.plan_parts import Seek
+from engine.sql.repeats import scans
 from engine.steps import SourceStart, StartRecord
 
 Answers = Mapping[BoundedQuery, pa.Table]
@@ -109,7 +110,8 @@ def source_starts(
             found.append(_source_start(storage, scan, instant_ms))
         else:
             accepted = position_of(snapshot)
-            found.append(SourceStart(0 if snapshot.num_rows else accepted, accepted))
+            first = 0 if snapshot.num_rows else accepted
+            found.append(SourceStart(first, accepted, accepted))
     return tuple(found)
 
 
@@ -140,7 +142,8 @@ def _source_start(storage: Storage, scan: Scan, instant_ms: int) -> SourceStart:
         accepted = view.next_sn
         logged = int(view.hot[0].sn[0]) if view.hot else accepted
     first = _first_sn(storage, scan, accepted, instant_ms)
-    return SourceStart(max(first, logged) if scan.past.logged_only else first, accepted)
+    first = max(first, logged) if scan.past.logged_only else first
+    return SourceStart(first, accepted, storage.removed_sn(scan.stream_id))
 
 
 def _first_sn(storage: Storage, scan: Scan, accepted: int, instant_ms: int) -> int:

@@ -26,7 +26,7 @@ from engine.arrays import (
     text_number_array,
     text_number_lane,
 )
-from engine.comparing import hashable, sort_key
+from engine.comparing import first_key, hashable
 from engine.counted import Companion, CountedColumn, Lists
 from engine.listlog import Items, ListLog
 from engine.sql.plan_parts import Partial
@@ -36,19 +36,23 @@ from engine.udf.column import UserColumn
 
 Values = npt.NDArray[Any]
 
+_SETS = ("union", "distinct")
+_GATHERED = ("concat", *_SETS)
 _OBJECT_BYTES = 96  # a small Python object with its place in a column, as measured
 _ITEM_BYTES = 56  # one more item of a list or set
 
 
 @dataclass(frozen=True, slots=True)
 class StateSize:
-    """What an operator holds."""
+    """What an operator holds. `disk`: how many of the bytes lie in files."""
 
     rows: int = 0
     bytes: int = 0
+    disk: int = 0
 
     def __add__(self, other: StateSize) -> StateSize:
-        return StateSize(self.rows + other.rows, self.bytes + other.bytes)
+        disk = self.disk + other.disk
+        return StateSize(self.rows + other.rows, self.bytes + other.bytes, disk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,16 @@ class Column:
     def __init__(self, partial: Partial) -> None:
         self.merge_kind = partial.merge
         self._kind = arrow_type(partial.type)
-        self._form = _form_of(partial, self._kind)
+        self._held = arrow_type(partial.items) if partial.items else self._kind
+        self._form = _OBJECT if partial.items else _form_of(partial, self._kind)
         fixed = self._form is _FIXED
         self.values: Values = np.zeros(0, numpy_type(self._kind) if fixed else np.dtype(object))
         self.there: Bools = np.zeros(0, np.bool_)
         self._wide = not fixed
         self._items = 0
         self._keep = partial.keep
-        grows = partial.merge == "union" or (partial.merge == "concat" and not partial.keep)
-        self.log = ListLog(self, self._kind) if grows else None
+        grows = partial.merge in _SETS or (partial.merge == "concat" and not partial.keep)
+        self.log = ListLog(self, self._held) if grows else None
 
     def lane(self, array: pa.Array) -> Lane:
         """A batch's partials in the form that `merge` takes."""
@@ -105,7 +110,7 @@ class Column:
 
     def clear(self, slots: Int64s) -> None:
         """No value in these slots."""
-        if self.merge_kind in ("concat", "union"):
+        if self.merge_kind in _GATHERED:
             self._items -= sum(len(v) for v in self.values[slots] if v)
         if self.log is not None:
             self.log.cleared(slots)
@@ -149,7 +154,7 @@ class Column:
 
     def gather(self, slots: Int64s, lane: Lane) -> None:
         """Lists one behind the other, or sets in order of first arrival."""
-        union = self.merge_kind == "union"
+        union = self.merge_kind in _SETS
         numbers: list[int] = slots.tolist()
         if self.log is not None:
             self.log.grew(numbers)
@@ -157,6 +162,8 @@ class Column:
             given = lane.values[at]
             if given is None:
                 continue
+            if isinstance(given, dict):  # a set of this column, or of one like it
+                given = list(given.values())
             held: Any = self.values[slot] if self.there[slot] else None
             before = len(held) if held else 0
             if union:
@@ -167,7 +174,7 @@ class Column:
                 held = held or []
                 held.extend(given)
                 if self._keep and len(held) >= 2 * abs(self._keep):
-                    held.sort(key=sort_key, reverse=self._keep < 0)
+                    held.sort(key=first_key, reverse=self._keep < 0)
                     del held[abs(self._keep) :]
             self.values[slot] = held
             self.there[slot] = True
@@ -183,6 +190,10 @@ class Column:
             values[:] = [
                 list(v.values()) if t else None for v, t in zip(values, there, strict=True)
             ]
+        elif self.merge_kind == "distinct":
+            pairs = zip(values, there, strict=True)
+            sizes = (len(v) if t else 0 for v, t in pairs)
+            return Lane(np.fromiter(sizes, np.int64, len(slots)), there)
         return Lane(values, there)
 
     def array(self, lane: Lane) -> pa.Array:
@@ -190,10 +201,15 @@ class Column:
         valid = lane.valid
         if valid is not None and valid.all():
             valid = None
-        return self._form.array(Lane(lane.values, valid), self._kind)
+        form = _FIXED if self.merge_kind == "distinct" else self._form
+        return form.array(Lane(lane.values, valid), self._kind)
 
     def saved(self, slots: Int64s) -> pa.Array:
         """What `load` takes: Arrow without loss, NULL where there is no value."""
+        if self.merge_kind in _SETS:
+            held = [self.items(slot) for slot in slots.tolist()]
+            lists = [None if v is None else [*v.values()] for v in held if not isinstance(v, list)]
+            return pa.array(lists, self._held)
         lane = self.capture(slots)
         if self._form is not _DECIMAL:
             return self.array(lane)
@@ -203,12 +219,16 @@ class Column:
 
     def load(self, slots: Int64s, saved: pa.Array) -> None:
         """Put saved values back into slots that hold none."""
-        lane = (text_number_lane if self._form is _DECIMAL else self._form.lane)(saved)
+        lane = self.saved_lane(saved)
         there = np.ones(len(slots), np.bool_) if lane.valid is None else lane.valid
         values = lane.values
         self._items += sum(len(v) for v in values if v) if self.merge_kind == "concat" else 0
         self.values[slots[there]] = values[there]
         self.there[slots] = there
+
+    def saved_lane(self, saved: pa.Array) -> Lane:
+        """Saved values in the form that merges take."""
+        return (text_number_lane if self._form is _DECIMAL else self._form.lane)(saved)
 
     def items(self, slot: int) -> Items:
         """The list or set of a slot, None if there is none."""
@@ -220,7 +240,7 @@ class Column:
 
     def fill(self, slot: int, items: list[Any]) -> None:
         """Put a list or set back into a slot that holds none."""
-        union = self.merge_kind == "union"
+        union = self.merge_kind in _SETS
         self.values[slot] = {hashable(item): item for item in items} if union else items
         self.there[slot] = True
         self._items += len(items)
@@ -326,7 +346,7 @@ class Accumulators:
     def _merge_plain(self, each: Column, slots: Int64s, lane: Lane, where: Bools | None) -> None:
         if each.merge_kind == "add":
             each.add(slots, lane)
-        elif each.merge_kind in ("concat", "union"):
+        elif each.merge_kind in _GATHERED:
             each.gather(slots, lane)
         else:
             each.put(slots, lane, each.improves(slots, lane) if where is None else where)
@@ -347,6 +367,38 @@ class Accumulators:
         """Put back what `saved` gave; room was made before, the slots hold nothing."""
         for name, each in self._with_slots():
             each.load(slots, rows.column(name))
+
+    # -- on disk (`engine.spill`) -----------------------------------------------------------
+
+    @property
+    def spills(self) -> bool:
+        """Whether slots can be taken out and put back."""
+        columns = self.columns
+        if any(isinstance(c, UserColumn) and not c.recoverable for c in columns):
+            return False
+        return not any(isinstance(c, CountedColumn) and c.ranked is not None for c in columns)
+
+    @property
+    def folds(self) -> bool:
+        """Whether what was taken out can be merged with what came later into the same group."""
+        return all(isinstance(c, Column) for c in self.columns)
+
+    def lifted(self, slots: Int64s) -> dict[str, pa.Array]:
+        """These slots whole, as columns p0, p1, ...; they stay as they are."""
+        return {f"p{at}": each.saved(slots) for at, each in enumerate(self.columns)}
+
+    def lower(self, slots: Int64s, rows: pa.RecordBatch) -> None:
+        """Merge what `lifted` gave; if these do not fold, into slots that hold nothing."""
+        arrays = [rows.column(f"p{at}") for at in range(len(self.columns))]
+        if self.folds:
+            pairs = zip(self.columns, arrays, strict=True)
+            self.merge(slots, [c.saved_lane(a) for c, a in pairs if isinstance(c, Column)])
+            return
+        for each, array in zip(self.columns, arrays, strict=True):
+            if isinstance(each, Column) and each.merge_kind in _GATHERED:
+                each.gather(slots, each.saved_lane(array))
+            else:
+                each.load(slots, array)
 
     def fresh(self) -> Accumulators:
         """Empty accumulators of the same shape."""

@@ -13,6 +13,7 @@ import msgspec
 
 from engine.log.records import Commit, Note
 from engine.protocol import Caller
+from engine.start_answers import KeptAnswers
 from engine.steps import StartRecord, StepRecord
 
 NOTE_KIND = "steps"
@@ -21,9 +22,9 @@ NOTE_KIND = "steps"
 class Job(msgspec.Struct, frozen=True):
     """A query whose steps are kept: a materialized view or a SUBSCRIBE.
 
-    `sql`: of a subscription the SELECT; a view's is in its definition. `answers`: the rows of its
-    bounded sources and subqueries as Arrow streams, in the order of `runner.bounded_queries`.
-    `epoch`: of a view, which of its queries this is.
+    `sql`: of a subscription the SELECT; a view's is in its definition. `once`: what it read once
+    at its start, bounded sources and sets in the order of `runner.bounded_queries`, snapshots in
+    that of `snapshots.snapshots_of`. `epoch`: of a view, which of its queries this is.
     """
 
     id: str
@@ -32,7 +33,7 @@ class Job(msgspec.Struct, frozen=True):
     sql: str = ""
     caller: Caller = Caller()
     created_ms: int = 0
-    answers: tuple[bytes, ...] = ()
+    once: KeptAnswers = KeptAnswers()
     epoch: int = 0
 
 
@@ -50,7 +51,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 class Kept(msgspec.Struct):
     """What is known of a job. `steps` in order, those before the oldest checkpoint left out.
 
-    `given`: rows given out by all steps so far, `delivered`: rows that its reader has.
+    `given`: rows given out by all steps so far, `left_out`: rows that these did not take,
+    `delivered`: rows that its reader has.
     """
 
     job: Job
@@ -58,6 +60,7 @@ class Kept(msgspec.Struct):
     next_number: int = 0
     given: int = 0
     delivered: int = 0
+    left_out: int = 0
 
 
 class _State(msgspec.Struct):
@@ -106,6 +109,7 @@ class StepBook:
                 kept.steps.append(step)
                 kept.next_number = step.number + 1
                 kept.given += step.given
+                kept.left_out += len(step.left_out)
         kept.delivered = max(kept.delivered, entry.delivered)
 
     def snapshot(self) -> bytes:
@@ -124,11 +128,24 @@ class StepBook:
         with self._lock:
             return [k.job for k in self._state.jobs.values() if k.job.kind == kind]
 
+    def left_out(self, job_id: str) -> int:
+        """How many rows the steps of a job did not take."""
+        with self._lock:
+            kept = self._state.jobs.get(job_id)
+            return 0 if kept is None else kept.left_out
+
     def count(self, job_id: str) -> int:
         """How many steps are held of a job."""
         with self._lock:
             kept = self._state.jobs.get(job_id)
             return 0 if kept is None else len(kept.steps)
+
+    def answer_bytes(self, job_id: str) -> int:
+        """Bytes of answers of outside calls that are held of a job."""
+        with self._lock:
+            kept = self._state.jobs.get(job_id)
+            steps = [] if kept is None else kept.steps
+            return sum(len(answer.body) for step in steps for answer in step.answers)
 
     def trim(self, job_id: str, number: int) -> None:
         """Steps below a number are in every checkpoint that is kept."""

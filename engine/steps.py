@@ -6,9 +6,11 @@ from typing import Literal
 
 import msgspec
 
+from engine.calls import Answer
+
 # begin: before the first row. rows: appends of a stream. made: rows of a generator or a bounded
 # source. past: the past of a source is read. end: a source has no more rows. tick: timers.
-# skip: appends at which the query failed were left out (recovery_policy best_effort).
+# skip: appends that are not there any more are passed by, as somebody decided.
 StepKind = Literal["begin", "rows", "made", "past", "end", "tick", "skip"]
 
 
@@ -16,11 +18,13 @@ class SourceStart(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where one scan of a query begins.
 
     `first_sn`: the first append it reads. `accepted_sn`: the next append of the stream when the
-    query was accepted; what lies before is the past, which is read as back-fill.
+    query was accepted; what lies before is the past, which is read as back-fill. `removed_sn`:
+    `Storage.removed_sn` at that time.
     """
 
     first_sn: int
     accepted_sn: int
+    removed_sn: int = 0
 
 
 class StartRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -38,7 +42,9 @@ class StepRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `source` is the number of the graph's leaf. Of "rows": appends `from_sn` <= sn < `to_sn` (an
     append that `continues` in a later step is not passed by `to_sn`), `rows` of them as they were
-    read. Of "made": so many `rows` were made. `given`: rows that the query gave out.
+    read. Of "made": so many `rows` were made. `given`: rows that the query gave out. `answers`: of
+    its outside calls, in their order. `left_out`: numbers of the rows at which the query failed
+    and that it did not take.
     """
 
     number: int
@@ -51,6 +57,13 @@ class StepRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     backfill: bool = False
     continues: bool = False
     given: int = 0
+    answers: tuple[Answer, ...] = ()
+    left_out: tuple[int, ...] = ()
+
+
+def with_left_out(record: StepRecord, rows: tuple[int, ...]) -> StepRecord:
+    """A step that did not take some of its rows."""
+    return msgspec.structs.replace(record, left_out=rows)
 
 
 class Journal:
@@ -72,10 +85,14 @@ class Journal:
         """The query gave out rows."""
         self._given += rows
 
-    def done(self, instant_ms: int) -> StepRecord:
+    def done(self, instant_ms: int, answers: tuple[Answer, ...] = ()) -> StepRecord:
         """The step is over."""
         record = msgspec.structs.replace(
-            self._what, number=self.number, instant_ms=instant_ms, given=self._given
+            self._what,
+            number=self.number,
+            instant_ms=instant_ms,
+            given=self._given,
+            answers=answers,
         )
         self.total += self._given
         self._given = 0

@@ -15,7 +15,7 @@ from engine.steps import StepRecord
 
 # Steps that gave nothing out wait for one that does, but no more of them than this.
 QUIET_MAX: Final = 256
-# Rows that wait for the log; beyond it the query pauses.
+# Rows and answers of outside calls that wait for the log; beyond it the query pauses.
 WAITING_BYTES_MAX: Final = 16 << 20
 WAITING_STEPS_MAX: Final = 4_096
 # Rows of one submission.
@@ -57,6 +57,7 @@ class StepWriter:
         self._under_way: list[_Item] = []
         self._error: TailraceError | None = None
         self._stuck = False
+        self._waits: list[tuple[int, Callable[[object], None]]] = []
         self.wake: Callable[[], None] = _nothing
         self.written = -1  # the last step that is durable
 
@@ -76,7 +77,7 @@ class StepWriter:
 
     def add(self, step: StepRecord, appends: tuple[Append, ...] = ()) -> None:
         """A step is done; what it appended goes into the same commit."""
-        nbytes = sum(a.nbytes for a in appends)
+        nbytes = sum(a.nbytes for a in appends) + sum(len(a.body) for a in step.answers)
         self._put(_Item(step, appends=appends, nbytes=nbytes))
         if appends or step.given or len(self._waiting) >= QUIET_MAX:
             self.flush()
@@ -90,6 +91,14 @@ class StepWriter:
         with self._lock:
             self._waiting.append(item)
             self._bytes += item.nbytes
+
+    def when_written(self, number: int, done: Callable[[object], None]) -> None:
+        """Call it when a step is durable, or when it will never be; from any thread."""
+        with self._lock:
+            if self._error is None and self.written < number:
+                self._waits.append((number, done))
+                return
+        done(None)
 
     def flush(self) -> None:
         """Write what waits as soon as the submission under way is durable."""
@@ -137,6 +146,10 @@ class StepWriter:
                 self.written = max([self.written, *numbers])
                 again = bool(self._waiting)
             self._idle.notify_all()
+            due = [w for w in self._waits if self._error is not None or w[0] <= self.written]
+            self._waits = [w for w in self._waits if w not in due]
+        for _, done in due:
+            done(None)
         if isinstance(outcome, TailraceError):
             if self._error is not None:
                 self._failed(self._error)
@@ -150,6 +163,9 @@ class StepWriter:
         with self._lock:
             first, self._error = self._error is None, self._error or error
             self._idle.notify_all()
+            due, self._waits = self._waits, []
+        for _, done in due:
+            done(None)
         if first:
             self._failed(error)
 

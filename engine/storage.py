@@ -252,6 +252,12 @@ class Storage:
                 return found
         return view.next_sn
 
+    def removed_sn(self, stream_id: str) -> int:
+        """Above all appends of which rows were removed by TTL, DELETE or TRUNCATE."""
+        with self._lock:
+            found = self._history.of(stream_id)
+            return max(found.min_sn, found.removed_sn)
+
     def next_sn(self, stream_id: str) -> int:
         """The number that the next append of a stream gets."""
         return self._log.next_sn(stream_id)
@@ -259,8 +265,6 @@ class Storage:
     def commits(self, from_position: int) -> Iterable[Commit]:
         """Commits of the past with their notes; the caller holds a pin. Blocks on the disk."""
         return self._log.commits(from_position)
-
-    # -- measuring
 
     def stats(self, stream_id: str, history_days: int = 0) -> StreamStats:
         """Rows, bytes, event times and rates of a stream. May take some milliseconds."""
@@ -337,8 +341,6 @@ class Storage:
             "history_compactions": self._maintenance.compactions,
             "history_errors": self._maintenance.errors,
         }
-
-    # -- pins
 
     def pin(self, owner: str, pin: Pin) -> None:
         """Keep the commits from a position on for an owner; replaces its earlier pin."""
@@ -436,8 +438,6 @@ class Storage:
         """`keep_sql` of every stream that has a TTL."""
         with self._lock:
             return dict(self._keep_sql)
-
-    # -- the fold over commits
 
     def _apply(self, commit: Commit) -> None:
         """A durable commit: at the start on the opening thread, then on the writer's."""

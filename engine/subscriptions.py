@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
 import msgspec
+import pyarrow as pa
 
 from engine.batch import Batch
+from engine.calls import in_step, until
 from engine.checkpointing import Checkpointer, interval_ms
 from engine.clock import Clock
 from engine.encode import JsonEncoder
-from engine.errors import Code, NotFound, Overloaded, TailraceError, UserError
+from engine.errors import Code, NotFound, Overloaded, SqlError, TailraceError, UserError
 from engine.flow import Flow
 from engine.protocol import QueryOpened, QueryRequest
 from engine.query import Context, StreamingResult
@@ -46,6 +48,7 @@ class ReaderRecorder:
         self.done_before = -1  # steps up to this one are in the log already
         self.given = 0  # rows that all steps so far gave out
         self.delivered = 0  # rows that the reader has from before
+        self._held: list[pa.RecordBatch] = []
 
     def begun(self, record: StartRecord) -> None:
         """The query was accepted."""
@@ -56,15 +59,27 @@ class ReaderRecorder:
         """Rows of the step under way."""
         before, self.given = self.given, self.given + batch.num_rows
         has = min(max(self.delivered - before, 0), batch.num_rows)
-        self._result.rows(batch.rows.slice(has) if has else batch.rows)
+        self._held.append(batch.rows.slice(has) if has else batch.rows)
+        if not in_step():  # no answer of an outside call can be in it
+            self._give()
+
+    def _give(self) -> None:
+        held, self._held = self._held, []
+        for rows in held:
+            self._result.rows(rows)
 
     def failed(self, record: StepRecord) -> None:
         """The reader is told by the query's end."""
 
     def step(self, record: StepRecord) -> None:
-        """The step is done."""
+        """The step is done. Rows that answers of outside calls went into go out when these are
+        recorded: a replay gives the same ones."""
         if record.number > self.done_before:
             self._writer.add(record)
+            if record.answers:
+                self._writer.flush()
+                until(partial(self._writer.when_written, record.number))
+        self._give()
 
 
 @dataclass(slots=True)
@@ -74,6 +89,7 @@ class _Live:
     result: StreamingResult
     writer: StepWriter
     recorder: ReaderRecorder
+    owner: str
     base: int = 0
     delivered: int = 0
     running: bool = True
@@ -120,6 +136,7 @@ class Subscriptions:
         self._book = checkpoints.book
         self._plans = plans
         self._live: dict[str, _Live] = {}
+        self._changing: set[str] = set()  # ids that a statement recovers or forgets
         self._expiry_due = 0.0
         self._expiring: asyncio.Task[None] | None = None
 
@@ -141,29 +158,60 @@ class Subscriptions:
         return await self._run(request, planned, job, resume=False)
 
     async def recover(self, request: QueryRequest, query_id: str) -> StreamingResult:
-        """Go on with a query under its own id. UserError 36 while it runs, 2003 if it is unknown
-        or its rows are gone."""
+        """Go on with a query under its own id. SqlError 497 for another's, UserError 36 while it
+        runs, 2003 if it is unknown or its rows are gone."""
+        self._check_owner(request, query_id)
         live = self._live.get(query_id)
-        if live is not None and live.running:
+        if query_id in self._changing or (live is not None and live.running):
             raise UserError(
                 f"The query '{query_id[:80]}' runs: cancel it before RECOVER FROM.",
                 Code.BAD_ARGUMENTS,
             )
-        await self._rest(query_id)
-        kept = self._book.get(query_id)
-        if kept is None or kept.job.kind != "subscription":
-            raise unknown(query_id)
-        planned = await self._plans.planned(kept.job.sql)
-        return await self._run(request, planned, kept.job, resume=True)
+        with self._changed(query_id):
+            await self._rest(query_id)
+            kept = self._book.get(query_id)
+            if kept is None or kept.job.kind != "subscription":
+                raise unknown(query_id)
+            planned = await self._plans.planned(kept.job.sql)
+            return await self._run(request, planned, kept.job, resume=True)
 
-    async def unsubscribe(self, query_id: str) -> None:
-        """Forget a query's state; it is stopped if it runs. NotFound 2003 if it is unknown."""
-        await self._rest(query_id, stop=True)
-        kept = self._book.get(query_id)
-        if kept is None or kept.job.kind != "subscription":
-            raise unknown(query_id)
-        self._live.pop(query_id, None)
-        await self._forget(query_id)
+    @contextlib.contextmanager
+    def _changed(self, query_id: str) -> Generator[None]:
+        """Nobody else recovers or forgets the query meanwhile."""
+        self._changing.add(query_id)
+        try:
+            yield
+        finally:
+            self._changing.discard(query_id)
+
+    def _check_owner(self, request: QueryRequest, query_id: str) -> None:
+        """Refuse who neither subscribed nor may act for others; an unknown id is told later."""
+        live, kept = self._live.get(query_id), self._book.get(query_id)
+        owners = [live.owner] if live is not None else [kept.job.caller.id] if kept else []
+        if not owners or owners[0] == request.caller.id or "others" in request.allow:
+            return
+        raise SqlError(
+            f"The subscription '{query_id[:80]}' belongs to another user: only who subscribed, "
+            "or an administrator, recovers or unsubscribes it.",
+            Code.ACCESS_DENIED,
+        )
+
+    async def unsubscribe(self, request: QueryRequest, query_id: str) -> None:
+        """Forget a query's state; it is stopped if it runs. NotFound 2003 if it is unknown,
+        SqlError 497 when it is another's."""
+        self._check_owner(request, query_id)
+        if query_id in self._changing:
+            raise UserError(
+                f"The query '{query_id[:80]}' is being recovered or forgotten: try again.",
+                Code.BAD_ARGUMENTS,
+            )
+        with self._changed(query_id):
+            await self._rest(query_id, stop=True)
+            kept = self._book.get(query_id)
+            if kept is None or kept.job.kind != "subscription":
+                raise unknown(query_id)
+            self._live.pop(query_id, None)
+            await self._forget(query_id)
 
     async def _forget(self, query_id: str) -> None:
         await asyncio.to_thread(self._checkpoints.forget, query_id)
@@ -209,7 +257,7 @@ class Subscriptions:
 
         writer = StepWriter(job.id, self._storage.submit, failed)
         recorder = ReaderRecorder(writer, result)
-        live = _Live(result, writer, recorder)
+        live = _Live(result, writer, recorder, job.caller.id)
         keep = Keep(recorder)
         restored = -1
         every = interval_ms(planned.streaming.settings)
@@ -222,11 +270,11 @@ class Subscriptions:
             if resume_from is not None and resume_from.state is not None:
                 restored = resume_from.state.step
                 recorder.given = int(resume_from.state.notes[GIVEN])
-        packed = kept.job.answers if kept is not None else ()
-        answers = await self._plans.answers(planned.streaming, keep.resume, packed)
+        kept_job = kept.job if kept is not None else None
+        answers = await self._plans.answers(planned.streaming, keep.resume, kept_job)
         if kept is None:
-            packed = self._plans.packed(planned.streaming, answers)
-            recorder.new_job = msgspec.structs.replace(job, answers=packed)
+            once = await self._plans.keep(job.id, planned.streaming, answers)
+            recorder.new_job = msgspec.structs.replace(job, once=once)
         self._live[job.id] = live
         now = self._clock.now_ms()
         starting = asyncio.ensure_future(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -13,6 +12,7 @@ from engine import duck
 from engine.batch import Batch
 from engine.errors import TailraceError
 from engine.ingest.complete import Completer
+from engine.leaving import Leaving
 from engine.log.records import Append
 from engine.schema import StoredSchema
 from engine.stepbook import Job
@@ -72,14 +72,16 @@ class ViewRecorder:
         target: Target,
         job: Callable[[StartRecord], Job],
         on_end: Callable[[TailraceError | None], None],
+        leaving: Leaving | None = None,
     ) -> None:
+        self._leaving = leaving
         self._writer = writer
         self._target = target
         self._job = job
         self._on_end = on_end
         self._held: list[Batch] = []
         self.done_before = -1  # steps up to this one are in the log already
-        self.stuck: StepRecord | None = None  # at what it failed, as the step that leaves it out
+        self.stuck: StepRecord | None = None  # the step that failed, unless it ran again
         self._last = -1
 
     def begun(self, record: StartRecord) -> None:
@@ -102,16 +104,15 @@ class ViewRecorder:
         if record.number <= self.done_before:
             return
         appends = tuple(self._target.append(batch, record.instant_ms) for batch in held)
+        if self._leaving is not None:
+            appends += self._leaving.appends(record.instant_ms)
+            self._leaving.passed(record)
         self._writer.add(record, appends)
 
     def failed(self, record: StepRecord) -> None:
-        """The step under way failed; it can be left out unless it is one that runs again."""
-        number = self._last + 1
-        if number > self.done_before:
-            to_sn = max(record.to_sn, record.from_sn + 1)
-            self.stuck = msgspec.structs.replace(
-                record, number=number, kind="skip", to_sn=to_sn, continues=False
-            )
+        """The step under way failed; its rows can be left out unless it is one that runs again."""
+        if self._last + 1 > self.done_before:
+            self.stuck = record
 
     def end(self, error: TailraceError | None) -> None:
         """The view's query ended by itself or failed."""
@@ -120,3 +121,5 @@ class ViewRecorder:
     def close(self) -> None:
         """Nothing more comes."""
         self._target.close()
+        if self._leaving is not None:
+            self._leaving.close()

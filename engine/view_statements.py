@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 import pyarrow as pa
 
-from engine.catalog import Catalog
+from engine.catalog import NOTE_KIND, Catalog, Change, encode_change
 from engine.ddl import Ddl
-from engine.errors import Code, NotFound, SqlError
-from engine.kept_answers import leaves_of, pack, unpack
+from engine.deadletters import OWNER, stream_of
+from engine.errors import Code, NotFound, QueryFailed, SqlError
+from engine.log.records import Note
+from engine.log.sequence import drop_note
 from engine.planning import Planning
 from engine.protocol import Alteration, Definition, QueryRequest
 from engine.replay import Resume
 from engine.runner import bounded_queries
-from engine.snapshots import nothing_before
+from engine.snapshots import nothing_before, snapshots_of
 from engine.sql import durable
 from engine.sql.keyed import snapshot_query
 from engine.sql.logical import BoundedQuery, Scan, StreamingQuery
 from engine.sql.materialized import ViewPlan, with_settings
 from engine.sql.planner import Planned, Planner
+from engine.sql.repeats import leaves_of
 from engine.sql.settings import flag_setting
+from engine.start_answers import AnswerFiles, KeptAnswers
+from engine.stepbook import Job
 from engine.views import Views
 
 Handler = Callable[[QueryRequest, Planned, Any], Awaitable[None]]
@@ -41,17 +47,14 @@ class Answering(Protocol):
         """The same without the snapshots of keyed streams."""
         ...
 
-    async def snapshot(
-        self, query: BoundedQuery, timeout_ms: int = 0, before_sn: int | None = None
-    ) -> pa.Table:
-        """The compacted rows of a keyed stream before an append."""
-        ...
-
 
 class KeptPlans:
     """See `engine.views.Plans`."""
 
-    def __init__(self, planner: Planner, planning: Planning, answering: Answering) -> None:
+    def __init__(
+        self, planner: Planner, planning: Planning, answering: Answering, files: AnswerFiles
+    ) -> None:
+        self._files = files
         self._planner = planner
         self._planning = planning
         self._answering = answering
@@ -65,34 +68,53 @@ class KeptPlans:
         return await self._planning.run(self._planner.plan, sql)
 
     async def answers(
-        self, plan: StreamingQuery, resume: Resume | None, packed: Sequence[bytes] = ()
+        self, plan: StreamingQuery, resume: Resume | None, job: Job | None
     ) -> dict[BoundedQuery, pa.Table]:
         """The rows of the plan's bounded sources: as they are now, or, of a query that goes on,
         as they were at its start. What the restored state has read already comes empty."""
-        if resume is None:
+        if resume is None or job is None:
             return await self._answering.answers(plan)
-        found = unpack(bounded_queries(plan), packed)
-        if found is None:
+        queries, positioned = bounded_queries(plan), snapshots_of(plan)
+        once = await asyncio.to_thread(self._files.once, job.id, job.once, len(queries))
+        if once is None:  # another query than the one that began
             found = await self._answering.bounded(plan)
-        starts = iter(resume.start.sources)
-        state = resume.state
+        else:
+            found = dict(zip(queries, once, strict=True))
+        read_before = self._read_before(plan, resume)
+        past: list[pa.Table] | None = None
+        if not all(query in read_before for query in positioned):
+            past = await asyncio.to_thread(self._files.past, job.id, job.once, len(positioned))
+        for at, query in enumerate(positioned):
+            if query in read_before:
+                found[query] = read_before[query]
+            elif past is not None:
+                found[query] = past[at]
+            else:
+                raise QueryFailed(
+                    "the rows with which the query began are not kept any more; start it anew.",
+                    Code.RESOURCE_NOT_FOUND,
+                )
+        return found
+
+    def _read_before(self, plan: StreamingQuery, resume: Resume) -> dict[BoundedQuery, pa.Table]:
+        """Empty snapshots of the scans whose past was read before the checkpoint."""
+        found: dict[BoundedQuery, pa.Table] = {}
+        starts, state = iter(resume.start.sources), resume.state
         for at, leaf in enumerate(leaves_of(plan.root)):
             if not isinstance(leaf, Scan):
                 continue
             start, query = next(starts), snapshot_query(leaf)
-            if query is None:
-                continue
-            if state is not None and state.sources[at].past_done:
+            if query is not None and state is not None and state.sources[at].past_done:
                 found[query] = nothing_before(leaf, start.accepted_sn)
-            else:
-                found[query] = await self._answering.snapshot(query, before_sn=start.accepted_sn)
         return found
 
-    def packed(
-        self, plan: StreamingQuery, answers: Mapping[BoundedQuery, pa.Table]
-    ) -> tuple[bytes, ...]:
-        """The answers that a restart needs, if they are small."""
-        return tuple(pack(bounded_queries(plan), answers))
+    async def keep(
+        self, query_id: str, plan: StreamingQuery, answers: Mapping[BoundedQuery, pa.Table]
+    ) -> KeptAnswers:
+        """Keep the answers of a new query for its restarts; durable on return."""
+        once = [answers[query] for query in bounded_queries(plan)]
+        past = [answers[query] for query in snapshots_of(plan)]
+        return await asyncio.to_thread(self._files.keep, query_id, once, past)
 
 
 class ViewStatements:
@@ -133,6 +155,29 @@ class ViewStatements:
             await self._ddl.drop(made.name, force=True)
             raise
 
+    async def dead_letters(self, view: Definition) -> Definition:
+        """The dead-letter stream of a view, created if it is not there."""
+        found = self.dead_letters_of(view.id)
+        if found is None:
+            found = await self._ddl.create(stream_of(view), view.created_by, servers=True)
+        return found
+
+    def dead_letters_of(self, view_id: str) -> Definition | None:
+        """The dead-letter stream of a view, if there is one."""
+        for each in self._catalog.definitions().definitions:
+            if each.options.get(OWNER) == view_id:
+                return each
+        return None
+
+    async def leaving(self, definition: Definition) -> list[Note]:
+        """A definition is about to go: what goes into the commit of its drop."""
+        notes = await self._views.leaving(definition)
+        letters = self.dead_letters_of(definition.id)
+        if definition.kind == "materialized_view" and letters is not None:
+            change = Change("drop", id=letters.id)
+            notes += [Note(NOTE_KIND, encode_change(change)), drop_note(letters.id)]
+        return notes
+
     def _view(self, name: str) -> Definition:
         found = self._catalog.get(name)
         if found is None or found.kind != "materialized_view":
@@ -165,7 +210,7 @@ class ViewStatements:
             return
         options = {k: v for k, v in view.options.items() if k != "paused"}
         await self._put(view, options, request)
-        await self._views.start(view.id)
+        await self._views.start(view.id, statement.seek_to)
 
     async def _put(self, view: Definition, options: dict[str, Any], request: QueryRequest) -> None:
         if options != view.options:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import pyarrow as pa
 
@@ -15,16 +15,21 @@ from engine import duck
 from engine.catalog import Catalog
 from engine.checkpointing import Checkpointer, interval_ms
 from engine.clock import Clock
-from engine.errors import TailraceError
+from engine.deadletters import NAMES, DeadLetters
+from engine.errors import NotFound, StorageFull, TailraceError
 from engine.flow import Flow
+from engine.leaving import Leaving
 from engine.log.records import Note
 from engine.protocol import Definition
-from engine.replay import Keep, Resume
+from engine.replay import Keep, Resume, Seek
 from engine.sql.definitions import stored_schema
 from engine.sql.logical import BoundedQuery, StreamingQuery
 from engine.sql.materialized import EPOCH, ViewPlan
+from engine.sql.repeats import scans
+from engine.sql.settings import flag_setting
+from engine.start_answers import KeptAnswers
 from engine.stepbook import Entry, Job, note_of
-from engine.steps import StartRecord, StepRecord
+from engine.steps import StartRecord
 from engine.stepwriter import StepWriter
 from engine.storage import Storage
 from engine.targets import Target, ViewRecorder
@@ -35,6 +40,10 @@ _log = logging.getLogger("tailrace.engine")
 FLUSH_SECONDS: Final = 0.5
 # How long a statement waits for the log to take the last steps of a view.
 SETTLE_SECONDS: Final = 10.0
+
+# Bytes of a dead-letter stream at which its view stops, and how often that is looked at.
+LETTERS_BYTES_MAX: Final = 1 << 30
+LETTERS_LOOK_SECONDS: Final = 10.0
 
 Status = Literal["ExecutingPipeline", "Paused", "Error"]
 
@@ -47,15 +56,15 @@ class Plans(Protocol):
         ...
 
     async def answers(
-        self, plan: StreamingQuery, resume: Resume | None, packed: Sequence[bytes] = ()
+        self, plan: StreamingQuery, resume: Resume | None, job: Job | None
     ) -> dict[BoundedQuery, pa.Table]:
         """The rows of the plan's bounded sources, now or as they were when it began."""
         ...
 
-    def packed(
-        self, plan: StreamingQuery, answers: Mapping[BoundedQuery, pa.Table]
-    ) -> tuple[bytes, ...]:
-        """The answers that a restart needs, if they are small."""
+    async def keep(
+        self, query_id: str, plan: StreamingQuery, answers: Mapping[BoundedQuery, pa.Table]
+    ) -> KeptAnswers:
+        """Keep the answers for restarts of a query that begins."""
         ...
 
 
@@ -69,7 +78,8 @@ class _Running:
     writer: StepWriter | None = None
     recorder: ViewRecorder | None = None
     target: Definition | None = None
-    best_effort: bool = False
+    leaving: Leaving | None = None  # what it knows of rows at which it fails, if it leaves out
+    letters: Definition | None = None  # its dead-letter stream
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -95,6 +105,7 @@ class Views:
         self._ticking: asyncio.Task[None] | None = None
         self._restarting: set[asyncio.Task[None]] = set()  # one a view at most waits its turn
         self.plans: Plans
+        self.dead_letters: Callable[[Definition], Awaitable[Definition]]
         self.on_tick: Callable[[], None] = _nothing
 
     # -- life ---------------------------------------------------------------------------------
@@ -117,10 +128,37 @@ class Views:
             self._fail(view, error)
 
     async def _tick(self) -> None:
+        look_at = self._clock.monotonic()
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             self.flush()
             self.on_tick()
+            if self._clock.monotonic() >= look_at:
+                look_at = self._clock.monotonic() + LETTERS_LOOK_SECONDS
+                await self.check_letters()
+
+    async def check_letters(self) -> None:
+        """Stop a view whose dead-letter stream is full; nothing of that is ever dropped."""
+        for view in list(self._views.values()):
+            letters = view.letters
+            if letters is None or view.writer is None:
+                continue
+            try:
+                stats = await asyncio.to_thread(self._storage.stats, letters.id)
+            except TailraceError:  # it is being dropped, and its view with it
+                continue
+            held = max(stats.historical_data_bytes, stats.streaming_data_bytes)
+            if held <= LETTERS_BYTES_MAX:
+                continue
+            async with view.changing:
+                if self._views.get(view.definition.id) is not view:
+                    continue
+                await self._stop(view)
+                message = (
+                    f"its dead-letter stream {letters.name} holds {held >> 20} MiB, as much as it "
+                    "may: look at its rows, DELETE them, then SYSTEM RECOVER the view."
+                )
+                self._fail(view, StorageFull(message))
 
     def flush(self) -> None:
         """Write steps that gave nothing out, and try again what the log refused."""
@@ -148,6 +186,7 @@ class Views:
             await self._start(view)
         except BaseException:
             self._views.pop(definition.id, None)
+            await asyncio.to_thread(self._checkpoints.forget, definition.id)
             raise
 
     async def pause(self, view_id: str) -> None:
@@ -157,13 +196,14 @@ class Views:
             await self._stop(view)
             view.status, view.message = "Paused", ""
 
-    async def start(self, view_id: str) -> None:
-        """Start a view that is paused or in error where it was; raises why it cannot run."""
+    async def start(self, view_id: str, seek: Seek = "") -> None:
+        """Start a view that is paused or in error where it was; raises why it cannot run. `seek`:
+        where it goes on if rows were removed that it had not read."""
         view = self._views[view_id]
         async with view.changing:
             await self._stop(view)
             try:
-                await self._start(view)
+                await self._start(view, seek)
             except TailraceError as error:
                 self._fail(view, error)
                 raise
@@ -210,23 +250,29 @@ class Views:
 
     # -- one view -----------------------------------------------------------------------------
 
-    async def _start(self, view: _Running) -> None:
+    async def _start(self, view: _Running, seek: Seek = "") -> None:
         definition = view.definition
         planned = await self.plans.plan(definition)
+        await self._leave_out(view, planned)
         kept = self._book.get(definition.id)
         epoch = int(definition.options.get(EPOCH, 0))
         if kept is not None and kept.job.epoch != epoch:
             await asyncio.to_thread(self._checkpoints.forget, definition.id)
             kept = None
         resume = await asyncio.to_thread(self._checkpoints.resume, kept)
-        packed = kept.job.answers if kept is not None else ()
-        answers = await self.plans.answers(planned.plan, resume, packed)
-        recorder = self._recorder(view, planned, self.plans.packed(planned.plan, answers))
-        keep = Keep(recorder, resume)
+        job = kept.job if kept is not None else None
+        answers = await self.plans.answers(planned.plan, resume, job)
+        if job is None:
+            once = await self.plans.keep(definition.id, planned.plan, answers)
+        else:
+            once = job.once
+        recorder = self._recorder(view, planned, once)
+        keep = Keep(recorder, resume, view.leaving, seek)
         assert view.writer is not None
         if kept is not None:
             recorder.done_before = view.writer.written = kept.next_number - 1
         now = self._clock.now_ms()
+        view.status, view.message = "ExecutingPipeline", ""  # it may fail before `start` is back
         try:
             await asyncio.to_thread(
                 self._flow.start, definition.id, planned.plan, recorder, now, answers, keep
@@ -235,21 +281,23 @@ class Views:
             view.writer = view.recorder = None
             recorder.close()
             raise
-        view.status, view.message = "ExecutingPipeline", ""
         restored = resume.state.step if resume is not None and resume.state is not None else -1
         every = interval_ms(planned.plan.settings)
         self._checkpoints.watch(definition.id, view.writer, every, restored=restored)
+        if self._views.get(definition.id) is not view:  # it was dropped meanwhile
+            await self._stop(view)
+            await asyncio.to_thread(self._checkpoints.forget, definition.id)
+            raise NotFound(f"Materialized view '{definition.name}' was dropped.")
         await self._settle(view)
 
-    def _recorder(
-        self, view: _Running, planned: ViewPlan, answers: tuple[bytes, ...]
-    ) -> ViewRecorder:
+    def _recorder(self, view: _Running, planned: ViewPlan, once: KeptAnswers) -> ViewRecorder:
         definition, target = view.definition, planned.target
         view.target = target
-        view.best_effort = planned.plan.settings.get("recovery_policy") == "best_effort"
+        if view.leaving is not None:
+            view.leaving.letters = self._letters(view, planned)
 
         def failed(error: TailraceError | None) -> None:
-            self._loop.call_soon_threadsafe(self._ended, view, error)
+            self._loop.call_soon_threadsafe(self._ended, view, writer, error)
 
         writer = StepWriter(definition.id, self._storage.submit, failed)
         writer.wake = lambda: self._flow.wake(definition.id)
@@ -259,13 +307,29 @@ class Views:
         def job(record: StartRecord) -> Job:
             epoch = int(definition.options.get(EPOCH, 0))
             created_ms = record.instant_ms
-            return Job(
-                definition.id, "view", record, created_ms=created_ms, answers=answers, epoch=epoch
-            )
+            return Job(definition.id, "view", record, created_ms=created_ms, once=once, epoch=epoch)
 
         view.writer = writer
-        view.recorder = ViewRecorder(writer, rows, job, failed)
+        view.recorder = ViewRecorder(writer, rows, job, failed, view.leaving)
         return view.recorder
+
+    def _letters(self, view: _Running, planned: ViewPlan) -> DeadLetters | None:
+        if view.letters is None:
+            return None
+        names = {scan.stream_id: scan.stream_name for scan in scans(planned.plan.root)}
+        schema = stored_schema(view.letters)
+        target = Target(view.letters.id, schema, NAMES, duck.Session, self._clock.seed())
+        return DeadLetters(target, names)
+
+    async def _leave_out(self, view: _Running, planned: ViewPlan) -> None:
+        """What the view's settings say of rows at which it fails."""
+        settings = planned.plan.settings
+        wanted = flag_setting(settings, "enable_dlq", default=False)
+        if not wanted and settings.get("recovery_policy") != "best_effort":
+            view.leaving = view.letters = None
+            return
+        view.letters = await self.dead_letters(view.definition) if wanted else None
+        view.leaving = view.leaving or Leaving(view.definition.name)
 
     async def _settle(self, view: _Running) -> None:
         if view.writer is not None:
@@ -278,29 +342,33 @@ class Views:
             view.recorder.close()
         view.writer = view.recorder = None
 
-    def _ended(self, view: _Running, error: TailraceError | None) -> None:
+    def _ended(self, view: _Running, writer: StepWriter, error: TailraceError | None) -> None:
         """The query ended by itself (LIMIT) or failed; on the loop."""
         if error is None or self._views.get(view.definition.id) is not view:
             return
+        if view.writer is not writer:  # it was paused or started again before this was told
+            return
         stuck = view.recorder.stuck if view.recorder is not None else None
-        if view.best_effort and stuck is not None:
-            self._spawn(self._leave_out(view, stuck, error))
+        leaving, why = view.leaving, (error.message, error.code)
+        if leaving is not None and stuck is not None and leaving.failed(stuck, *why):
+            self._spawn(self._restart(view))
         else:
             self._fail(view, error)
-
-    async def _leave_out(self, view: _Running, stuck: StepRecord, error: TailraceError) -> None:
-        """Go on without the rows at which a view failed; that they are left out is recorded."""
-        name, writer = view.definition.name, view.writer
-        _log.error("materialized view %s leaves out %d rows: %s", name, stuck.rows, error.message)
-        if writer is not None:
-            writer.add(stuck)
-            await self._settle(view)
-        await self._restart(view)
 
     def _fail(self, view: _Running, error: TailraceError) -> None:
         view.status, view.message = "Error", error.message
         self._flow.stop(view.definition.id)
         _log.error("materialized view %s failed: %s", view.definition.name, error.message)
+
+    def left_out(self, view_id: str) -> dict[str, Any]:
+        """How many rows a view left out, and where they are; nothing for one that takes all."""
+        view = self._views.get(view_id)
+        if view is None or view.leaving is None:
+            return {}
+        found: dict[str, Any] = {"left_out_rows": self._book.left_out(view_id)}
+        if view.letters is not None:
+            found["dead_letter_stream"] = view.letters.name
+        return found
 
     def status(self, view_id: str) -> tuple[Status, str]:
         """What a view does now, and why it does not run."""

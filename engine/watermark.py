@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.ordering import lex_order, stable_order
 from engine.stateparts import Arrays, Fields, Parts, Saved
 
 Int64s = npt.NDArray[np.int64]
@@ -145,7 +146,7 @@ class Watermarks(Saved):
         self._waiting = continues
         if not len(times):
             return np.zeros(0, np.bool_), NO_MOVES
-        order = np.lexsort((appends, substreams))
+        order = lex_order((appends, substreams))
         sub, append, time = substreams[order], appends[order], times[order]
         first = np.ones(len(times), np.bool_)  # of a run of one (substream, append)
         first[1:] = (sub[1:] != sub[:-1]) | (append[1:] != append[:-1])
@@ -196,7 +197,7 @@ class Watermarks(Saved):
         ahead = marks > self._mark[substreams]
         at = substreams[ahead]
         self._mark[at] = marks[ahead]
-        order = np.argsort(at, kind="stable")
+        order = stable_order(at)
         return Moves(np.zeros(len(at), np.int64), at[order], marks[ahead][order])
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.calls import Answer, Request
 from engine.errors import BY_NAME, TailraceError
 from engine.protocol import (
     Alteration,
@@ -41,6 +42,7 @@ END: Final = 5
 SNAPSHOT: Final = 6
 CREDIT: Final = 7
 CANCEL: Final = 8
+CALL: Final = 9  # an outside call for the connector process: (number, Request)
 
 # A body is at most 64 MiB inflated (control-plane limit); a frame above this is a broken peer.
 FRAME_BYTES_MAX: Final = 128 << 20
@@ -69,6 +71,8 @@ REQUESTS: Final[dict[str, Any]] = {
     "definitions": None,
     "watch": None,
     "info": None,
+    "serve_calls": None,
+    "answered": tuple[int, Answer],
 }
 REPLIES: Final[dict[str, Any]] = {
     "ingest": IngestAck,
@@ -89,6 +93,7 @@ REPLIES: Final[dict[str, Any]] = {
     "definitions": Snapshot,
     "watch": None,
     "info": EngineInfo,
+    "serve_calls": None,
 }
 
 encode_meta = msgspec.msgpack.Encoder().encode
@@ -98,6 +103,7 @@ reply_decoders: Final = {
 decode_end: Final = msgspec.msgpack.Decoder(QueryEnd).decode
 decode_snapshot: Final = msgspec.msgpack.Decoder(Snapshot).decode
 decode_rows: Final = msgspec.msgpack.Decoder(tuple[int, int]).decode
+decode_call: Final = msgspec.msgpack.Decoder(tuple[int, Request]).decode
 decode_int: Final = msgspec.msgpack.Decoder(int).decode
 _decode_method = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw]).decode
 _decode_error = msgspec.msgpack.Decoder(tuple[str, int, str, str]).decode

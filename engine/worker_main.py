@@ -21,6 +21,7 @@ import msgspec
 import pyarrow as pa
 
 from engine import limits, worker_wire
+from engine.calls import Answer, Request
 from engine.clock import SystemClock
 from engine.duck import Session
 from engine.encode import JsonEncoder, event_time_ms
@@ -50,6 +51,8 @@ _BUFFER_SHARE = 0.7
 # One frame of rows; what a reader's queue is filled with at a time.
 _CHUNK_BYTES = 512 << 10
 _RECEIVE_BYTES = 1 << 16
+# How often a call that waits for its answer looks for an interrupt.
+_INTERRUPT_SECONDS = 0.05
 # What may stay allocated after a job before it is given back by force (which takes 9 ms).
 _KEPT_BYTES_MAX = 32 << 20
 _DETAIL_CHARS_MAX = 8_000
@@ -66,6 +69,9 @@ class Channel:
         self._socket = connection
         self._jobs: queue.SimpleQueue[tuple[WireJob, int]] = queue.SimpleQueue()
         self._lock = threading.Lock()
+        self._sending = threading.Lock()
+        self._answers: dict[int, queue.SimpleQueue[Answer]] = {}
+        self._calls = 0
         self._session: Session | None = None
         self.interrupted = False
         threading.Thread(target=self._read, daemon=True, name="channel").start()
@@ -81,8 +87,28 @@ class Channel:
 
     def send(self, kind: int, *parts: bytes | memoryview) -> None:
         """Send a frame; waits while the pool does not read (this is the back-pressure)."""
-        for part in worker_wire.frame(kind, *parts):
-            self._socket.sendall(part)
+        with self._sending:
+            for part in worker_wire.frame(kind, *parts):
+                self._socket.sendall(part)
+
+    def ask(self, request: Request) -> Answer:
+        """Have the engine make an outside call; waits for its answer. Any thread of the job."""
+        waiting: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        with self._lock:
+            self._calls += 1
+            number = self._calls
+            self._answers[number] = waiting
+        try:
+            self.send(worker_wire.CALL, msgspec.msgpack.encode((number, request)))
+            while True:
+                try:
+                    return waiting.get(timeout=_INTERRUPT_SECONDS)
+                except queue.Empty:
+                    if self.interrupted:
+                        raise QueryFailed("The query was cancelled.", Code.CANCELLED) from None
+        finally:
+            with self._lock:
+                del self._answers[number]
 
     def _read(self) -> None:
         buffer = bytearray()
@@ -109,6 +135,12 @@ class Channel:
             job = msgspec.msgpack.decode(body, type=WireJob)
             self.interrupted = False
             self._jobs.put((job, descriptors.pop(0) if job.hot_bytes else -1))
+        elif kind == worker_wire.ANSWER:
+            number, answer = worker_wire.decode_answer(body)
+            with self._lock:
+                waiting = self._answers.get(number)
+            if waiting is not None:
+                waiting.put(answer)
         elif kind == worker_wire.INTERRUPT:
             with self._lock:
                 self.interrupted = True
@@ -177,7 +209,7 @@ class Worker:
             self._check(job.sql)
             for number, table in enumerate(job.tables):
                 self._define(number, table, hot)
-            functions = _functions(self._session, job) if job.functions else None
+            functions = _functions(self._session, job, self._channel) if job.functions else None
             rows = self._run(job)
         except Exception as error:  # noqa: BLE001 - whatever a statement raises is its failure
             failed = functions.failure if functions is not None else None
@@ -257,11 +289,11 @@ class Worker:
                 yield batch
 
 
-def _functions(session: Session, job: WireJob) -> WorkerFunctions:
+def _functions(session: Session, job: WireJob, channel: Channel) -> WorkerFunctions:
     """The user functions of a job, callable in its statement."""
     from engine.udf.worker import WorkerFunctions  # few jobs have any
 
-    found = WorkerFunctions(session, job.instant_ms, job.seed)
+    found = WorkerFunctions(session, job.instant_ms, job.seed, channel.ask)
     for function in job.functions:
         found.register(function)
     return found

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from engine import worker_wire
 from engine.batch import StreamSlice
+from engine.calls import Answer, Request, refused
 from engine.config import EngineSettings
 from engine.errors import Code, EngineUnavailable, QueryFailed
 from engine.failures import MEMORY_MESSAGE
@@ -48,6 +49,9 @@ _ENVIRONMENT: Final = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "OPENBLAS_NUM_THREADS": "1",
 }
+
+
+Call = Callable[[Request], Awaitable[Answer]]
 
 
 class WorkerProcess:
@@ -130,8 +134,8 @@ class WorkerProcess:
             pass
         self.ready = msgspec.msgpack.decode(frame.body, type=WorkerReady)
 
-    async def begin(self, job: BoundedJob) -> Execution:
-        """Send a job; its rows are read from the execution."""
+    async def begin(self, job: BoundedJob, call: Call | None = None) -> Execution:
+        """Send a job; its rows are read from the execution. `call` makes its outside calls."""
         self.jobs += 1
         # Copying hot rows into shared memory takes up to tens of milliseconds: not on the loop.
         loop = asyncio.get_running_loop()
@@ -141,7 +145,7 @@ class WorkerProcess:
         except asyncio.CancelledError:
             packing.add_done_callback(_unpack)  # the thread goes on and opens a descriptor
             raise
-        execution = Execution(self, job)
+        execution = Execution(self, job, call)
         try:
             if memory >= 0:
                 # The first byte of the frame carries the descriptor; the worker is idle, so the
@@ -156,6 +160,13 @@ class WorkerProcess:
             if memory >= 0:
                 os.close(memory)
         return execution
+
+    def answer(self, number: int, answer: Answer) -> None:
+        """Answer an outside call of the running job."""
+        if not self._writer.is_closing():
+            body = msgspec.msgpack.encode((number, answer))
+            for part in worker_wire.frame(worker_wire.ANSWER, body):
+                self._writer.write(part)
 
     def interrupt(self) -> None:
         """Ask the worker to stop its job."""
@@ -194,8 +205,10 @@ class _Stoppable(Protocol):
 class Execution:
     """One job on one worker, from its start to the moment the worker is free again."""
 
-    def __init__(self, worker: WorkerProcess, job: BoundedJob) -> None:
+    def __init__(self, worker: WorkerProcess, job: BoundedJob, call: Call | None) -> None:
         self._worker = worker
+        self._call = call
+        self._calls: set[asyncio.Task[None]] = set()  # one a thread of the job at most
         self._limit_ms = job.time_ms_max
         self._ended = False
         self._schema: pa.Schema | None = None
@@ -222,6 +235,11 @@ class Execution:
         if frame.kind == worker_wire.SCHEMA:
             self._schema = pa.ipc.read_schema(pa.py_buffer(frame.body))
             return None
+        if frame.kind == worker_wire.CALL:
+            task = asyncio.get_running_loop().create_task(self._answered(frame.body))
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+            return None
         if frame.kind == worker_wire.BATCH:
             return pa.ipc.read_record_batch(pa.py_buffer(frame.body), self._schema)
         self._ended = True
@@ -234,6 +252,15 @@ class Execution:
         if failed.detail:
             log.error("a bounded query failed inside its worker: %s", failed.detail)
         raise QueryFailed(failed.message, failed.code)
+
+    async def _answered(self, body: bytes) -> None:
+        number, request = worker_wire.decode_call(body)
+        if self._call is None:
+            answer = refused(request, "nobody carries calls out of the engine here")
+        else:
+            answer = await self._call(request)
+        if not self._ended:
+            self._worker.answer(number, answer)
 
     def _on_time_limit(self) -> None:
         seconds = self._limit_ms / 1000
@@ -249,6 +276,8 @@ class Execution:
 
     async def settle(self) -> bool:
         """Bring the worker to wait for its next job; stops the running one. False: it is dead."""
+        for task in list(self._calls):
+            task.cancel()
         if not self._ended and self._worker.reason is None:
             self._interrupt(QueryFailed("The query was cancelled.", Code.CANCELLED))
         try:

@@ -12,11 +12,14 @@ from typing import Literal
 
 import msgspec
 
+from engine.calls import TIMEOUT_MS_DEFAULT, Answer, Remote, Request
+
 HEAD = struct.Struct("<IB")
 
 # Pool to worker.
 JOB = 1  # WireJob; with one descriptor beside it when a table has hot rows
 INTERRUPT = 2  # stop the running job, no body
+ANSWER = 9  # (number, calls.Answer) of an outside call
 # Worker to pool.
 READY = 3  # WorkerReady: waits for a job
 ROWS = 4  # WireRows head, then the JSON text
@@ -24,6 +27,7 @@ SCHEMA = 5  # Arrow IPC schema message; first of an Arrow result
 BATCH = 6  # Arrow IPC record batch message
 DONE = 7  # JobDone
 FAIL = 8  # JobFailed
+CALL = 10  # (number, calls.Request): an outside call of the running job
 
 # A chunk of result beyond this ends the query (code 241): one row may be large, not endless.
 FRAME_BYTES_MAX = 64 << 20
@@ -62,6 +66,8 @@ class JobFunction(msgspec.Struct, frozen=True, array_like=True):
     returns: str
     source: str
     aggregate: bool
+    remote: Remote | None = None
+    timeout_ms: int = TIMEOUT_MS_DEFAULT
 
 
 class WireJob(msgspec.Struct, frozen=True, array_like=True):
@@ -111,6 +117,10 @@ class WorkerOptions(msgspec.Struct, frozen=True):
     memory_bytes: int
     threads: int
     folder: str
+
+
+decode_call = msgspec.msgpack.Decoder(tuple[int, Request]).decode
+decode_answer = msgspec.msgpack.Decoder(tuple[int, Answer]).decode
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from engine.clock import Clock
 from engine.config import EngineSettings
 from engine.errors import Code, EngineUnavailable, Overloaded, QueryFailed
 from engine.jobs import BoundedJob, WorkerItem
-from engine.worker_process import Execution, WorkerProcess
+from engine.worker_process import Call, Execution, WorkerProcess
 
 # A job that runs this long gets a warm spare beside it: shorter ones would only pay for its start.
 SPARE_AFTER_SECONDS: Final = 0.25
@@ -48,7 +48,12 @@ class WorkerPool:
         self._waiting: deque[asyncio.Future[WorkerProcess]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._call: Call | None = None
         self.killed = 0
+
+    def call_with(self, call: Call) -> None:
+        """Who carries the outside calls of jobs from now on."""
+        self._call = call
 
     @property
     def running(self) -> int:
@@ -80,7 +85,7 @@ class WorkerPool:
         execution: Execution | None = None
         spare = asyncio.get_running_loop().call_later(SPARE_AFTER_SECONDS, self._top_up)
         try:
-            execution = await worker.begin(job)
+            execution = await worker.begin(job, self._call)
             async with contextlib.aclosing(execution.items()) as items:
                 async for item in items:
                     yield item

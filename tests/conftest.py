@@ -1,11 +1,16 @@
-"""Settings of the whole suite: the long forms, hypothesis, and where the suite runs."""
+"""Settings of the whole suite: the long forms, hypothesis, the order, and where the suite runs."""
 
 from __future__ import annotations
 
 import os
+import tempfile
+import uuid
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.journeys.conformance import Background, present
 
 settings.register_profile("default", deadline=None, max_examples=50)
 # The gate must not depend on luck: the same examples each time.
@@ -14,6 +19,11 @@ settings.register_profile(
     "full", deadline=None, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow]
 )
 
+JOURNEYS = "tests/journeys/"
+# It waits for what ran beside all others, so it comes after them.
+LAST = f"{JOURNEYS}test_conformance.py"
+COMPILED = Path(__file__).parents[1] / ".pytest_cache" / "compiled"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--full`: the long forms."""
@@ -21,19 +31,64 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose how many examples hypothesis makes."""
+    """Choose how many examples hypothesis makes; name the run of the conformance suite."""
     gate = os.environ.get("CI") == "true"
     settings.load_profile("full" if config.getoption("--full") else "gate" if gate else "default")
+    run = _worker(config).get("testrunuid") or uuid.uuid4().hex
+    folder = Path(tempfile.gettempdir()) / f"tailrace-conformance-{run}"
+    config.stash[Background.KEY] = Background(folder)
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        # Tests start some hundred processes: each would compile the whole program anew.
+        os.environ["PYTHONPYCACHEPREFIX"] = str(COMPILED)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long forms out unless asked for."""
+    """Leave the long forms out unless asked for; put the files into an order."""
+    items[:] = _spread(items)
     if config.getoption("--full"):
         return
     skip = pytest.mark.skip(reason="long form; run make test-full")
     for item in items:
         if "full" in item.keywords:
             item.add_marker(skip)
+
+
+def _spread(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Files that mostly wait (journeys) evenly among those that mostly compute, long ones first."""
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    waiting = [name for name in files if name.startswith(JOURNEYS) and name != LAST]
+    working = [name for name in files if not name.startswith(JOURNEYS)]
+    working.sort(key=lambda name: -len(files[name]))
+    place = {name: at / len(some) for some in (waiting, working) for at, name in enumerate(some)}
+    order = sorted(files, key=lambda name: place.get(name, 1))
+    return [item for name in order for item in files[name]]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin the conformance suite, in one of the processes, if its test is to be run."""
+    config = session.config
+    first = _worker(config).get("workerid", "gw0") == "gw0" and not _distributes(config)
+    asked = any(item.nodeid.startswith(LAST) for item in session.items)
+    if first and asked and present() and not config.getoption("collectonly"):
+        config.stash[Background.KEY].begin()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """End the run of the conformance suite; others may wait for it still."""
+    broken = bool(session.shouldstop or session.shouldfail) or exitstatus > 1
+    session.config.stash[Background.KEY].end(now=broken)
+
+
+def _worker(config: pytest.Config) -> dict[str, str]:
+    """What pytest-xdist told this process; nothing in any other process."""
+    return getattr(config, "workerinput", {})
+
+
+def _distributes(config: pytest.Config) -> bool:
+    """Whether other processes run the tests of this one."""
+    return bool(config.getoption("numprocesses", None)) and not _worker(config)
 
 
 @pytest.fixture(scope="session")

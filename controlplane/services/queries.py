@@ -30,6 +30,7 @@ from engine.protocol import (
     QueryRequest,
     ResultColumn,
 )
+from engine.udf.remote_options import masked
 
 log = logging.getLogger("tailrace.queries")
 
@@ -157,7 +158,7 @@ class QueryService:
         return live
 
     def _record(self, principal: Principal, new: NewQuery) -> QueryRecord:
-        record = QueryRecord(self._clock.uuid4(), new.sql, principal, self._clock.now_ms())
+        record = QueryRecord(self._clock.uuid4(), masked(new.sql), principal, self._clock.now_ms())
         record.name = new.name
         record.description = new.description
         record.tags = new.tags

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from controlplane.auth import Principal
@@ -9,6 +11,7 @@ from controlplane.services.engines import Engines
 from controlplane.services.names import check_name
 from engine.errors import Code, NotFound
 from engine.protocol import Definition
+from engine.udf.remote_options import MASK
 
 
 class UdfService:
@@ -24,8 +27,8 @@ class UdfService:
 
     async def replace(self, principal: Principal, definition: Definition) -> Definition:
         """Put another text into a function; running queries go on with the one they have."""
-        await self.get(principal, definition.name)
-        options = {**definition.options, "or_replace": True}
+        old = await self.get(principal, definition.name)
+        options = {**_with_key(definition, old), "or_replace": True}
         return await self._put(principal, msgspec.structs.replace(definition, options=options))
 
     async def list(self, principal: Principal) -> list[Definition]:
@@ -57,3 +60,12 @@ class UdfService:
         made = await engine.create(definition, principal.caller)
         await workspace.refresh()
         return made
+
+
+def _with_key(definition: Definition, old: Definition) -> dict[str, Any]:
+    """The options, where a key that is still masked stays the stored one of the same address."""
+    remote, stored = definition.options.get("remote") or {}, old.options.get("remote") or {}
+    same = remote.get("url") == stored.get("url")
+    if remote.get("auth_key") != MASK or not same or not stored.get("auth_key"):
+        return definition.options
+    return {**definition.options, "remote": {**remote, "auth_key": stored["auth_key"]}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.errors import Code, SqlError
 from engine.functions.aggregation import (
     FILTER,
@@ -19,6 +21,7 @@ from engine.functions.aggregation import (
 from engine.functions.build import Doc, doc, given, wrapped
 from engine.functions.math import wrap64
 from engine.functions.ordering import is_keyed, key_type, order_key
+from engine.functions.sums import PARTS, float_sum, float_total, integer_sum
 from engine.functions.table import Aggregate, Arg, BoundAggregate
 from engine.functions.wide import folded
 from engine.types import (
@@ -57,9 +60,9 @@ def _count_distinct(args: tuple[Arg, ...]) -> BoundAggregate:
         t = DataType("tuple", tuple(a.type for a in args))
         arg = Arg(f"struct_pack({fields})", t)
     native = f"count(DISTINCT {arg.sql}){FILTER}"
-    return composed(
-        (distinct_values(arg),), lambda p: f"coalesce(len({p[0]}), 0)", UINT64, native=native
-    )
+    values = distinct_values(arg)
+    partial = replace(values, type=INT64, merge="distinct", items=values.type)
+    return composed((partial,), lambda p: f"coalesce({p[0]}, 0)", UINT64, native=native)
 
 
 def sum_type(t: DataType) -> DataType:
@@ -91,8 +94,24 @@ def _sum(args: tuple[Arg, ...]) -> BoundAggregate:
         )
     if result.is_integer:
         return _added(arg, wrap64(f"sum({arg.sql}){FILTER}", result), total)
-    number = arg.sql if result.is_decimal else f"CAST({arg.sql} AS DOUBLE)"
-    return _added(arg, f"sum({number}){FILTER}", total)
+    if result.is_decimal:
+        return _added(arg, f"sum({arg.sql}){FILTER}", total)
+    number = f"CAST({arg.sql} AS DOUBLE)"
+    return replace(
+        _added(arg, f"sum({number}){FILTER}", total), weighted=_exact_sum(arg, number, total)
+    )
+
+
+def _exact_sum(arg: Arg, number: str, total: DataType) -> BoundAggregate:
+    """The sum of floats from which values can be taken back without a trace."""
+    parts = float_sum(number)
+    if not total.is_nullable:
+        return composed(parts, float_total, total)
+    return composed(
+        (*parts, Partial(f"count({arg.sql}){FILTER}", INT64, "add")),
+        lambda p: f"CASE WHEN {p[-1]} > 0 THEN {float_total(p[:-1])} END",
+        total,
+    )
 
 
 def _added(arg: Arg, sql: str, total: DataType) -> BoundAggregate:
@@ -126,20 +145,27 @@ def _folded_sum(values: str, t: DataType) -> str:
 
 
 def _avg(args: tuple[Arg, ...]) -> BoundAggregate:
+    """Over appends one sum per batch; over changelogs an exact one, as values are taken back."""
     arg = args[0]
+    t = like(FLOAT64, args)
+    count = Partial(f"count({arg.sql}){FILTER}", INT64, "add")
     exact = arg.type.inner == BOOL or (arg.type.is_integer and not arg.type.is_wide_integer)
     number = arg.sql if exact else f"CAST({arg.sql} AS DOUBLE)"
-    t = like(FLOAT64, args)
-    parts = (
-        Partial(f"sum({number}){FILTER}", FLOAT64, "add"),
-        Partial(f"count({arg.sql}){FILTER}", INT64, "add"),
-    )
+    if exact:
+        parts, template = integer_sum(arg)
+    else:
+        parts, template = float_sum(number), ""
+
+    def mean(total: str, counted: str) -> str:
+        found = f"{total} / nullif({counted}, 0)"
+        return found if t.is_nullable else or_nan(found)
 
     def final(p: tuple[str, ...]) -> str:
-        mean = f"{p[0]} / nullif({p[1]}, 0)"
-        return mean if t.is_nullable else or_nan(mean)
+        return mean(template.format(*p) if template else float_total(p[:-1]), p[-1])
 
-    return composed(parts, final, t)
+    plain = (Partial(f"sum({number}){FILTER}", FLOAT64, "add"), count)
+    whole = composed(plain, lambda p: mean(p[0], p[1]), t)
+    return replace(whole, weighted=composed((*parts, count), final, t))
 
 
 def _avg_distinct(args: tuple[Arg, ...]) -> BoundAggregate:
@@ -154,11 +180,15 @@ def _avg_distinct(args: tuple[Arg, ...]) -> BoundAggregate:
 
 def _avg_weighted(args: tuple[Arg, ...]) -> BoundAggregate:
     x, w = (f"CAST({a.sql} AS DOUBLE)" for a in args)
-    parts = (
-        Partial(f"sum({x} * {w}){FILTER}", FLOAT64, "add"),
-        Partial(f"sum(CASE WHEN {x} IS NOT NULL THEN {w} END){FILTER}", FLOAT64, "add"),
-    )
-    return composed(parts, lambda p: or_nan(f"{p[0]} / {p[1]}"), FLOAT64)
+    terms = (f"({x} * {w})", f"(CASE WHEN {x} IS NOT NULL THEN {w} END)")
+
+    def final(p: tuple[str, ...]) -> str:
+        return or_nan(f"{float_total(p[:PARTS])} / {float_total(p[PARTS:])}")
+
+    parts = tuple(part for term in terms for part in float_sum(term))
+    plain = tuple(Partial(f"sum{term}{FILTER}", FLOAT64, "add") for term in terms)
+    whole = composed(plain, lambda p: or_nan(f"{p[0]} / {p[1]}"), FLOAT64)
+    return replace(whole, weighted=composed(parts, final, FLOAT64))
 
 
 def _extreme(function: str, args: tuple[Arg, ...]) -> BoundAggregate:

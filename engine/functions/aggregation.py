@@ -33,11 +33,14 @@ class Partial:
     by: int = -1
     keep: int = 0
     each: str = ""  # what a single row gives; all but sums have it
+    items: DataType | None = None  # of "distinct": the type of its lists
 
     def template(self) -> PartialTemplate:
         """The partial, cast to exactly its type."""
-        sql = f"CAST({self.sql} AS {duckdb_type(self.type)})"
-        return PartialTemplate(sql, self.type, self.merge, self.by, self.keep, self.each)
+        sql = f"CAST({self.sql} AS {duckdb_type(self.items or self.type)})"
+        return PartialTemplate(
+            sql, self.type, self.merge, self.by, self.keep, self.each, self.items
+        )
 
 
 def composed(

@@ -383,6 +383,16 @@ def bounded(count: str, unit_bytes: str = "1", most: int = VALUE_BYTES_MAX) -> s
     return f"CASE WHEN {too_many} THEN CAST({refusal} AS BIGINT) ELSE greatest(0, {n}) END"
 
 
+def no_longer(text: str, most: int, words: str, measure: str = "strlen") -> str:
+    """SQL of the text itself; a longer one ends the query with code 69.
+
+    A guard around the whole call would not do: DuckDB computes what is constant in both branches of
+    a CASE while it plans, where nothing bounds it.
+    """
+    refusal = f"CAST(error({literal('code 69: ' + words)}) AS VARCHAR)"
+    return f"(CASE WHEN {measure}({wrapped(text)}) > {most} THEN {refusal} ELSE {text} END)"
+
+
 def up_to(measure: str, most: int, words: str, sql: str) -> str:
     """SQL that is computed only where `measure` (its SQL) is at most `most`; else code 69."""
     return f"CASE WHEN {measure} > {most} THEN error({literal('code 69: ' + words)}) ELSE {sql} END"

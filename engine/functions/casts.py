@@ -34,6 +34,7 @@ def cast_sql(arg: Arg, t: DataType) -> Bound:
     NULL stays NULL: the type becomes nullable when the argument is. Raises SqlError 53 when no
     conversion between the types exists.
     """
+    arg = _member_number(arg, t)
     result = nullable(t) if arg.type.is_nullable and not t.is_nullable else t
     if arg.type.inner == t.inner:
         return Bound(f"CAST({arg.sql} AS {duckdb_type(t)})", result)
@@ -55,6 +56,16 @@ def cast_sql(arg: Arg, t: DataType) -> Bound:
     return Bound(f"coalesce({attempt}, CAST({guard} AS {duckdb_type(t)}))", result)
 
 
+def _member_number(arg: Arg, t: DataType) -> Arg:
+    """Where a number is wanted of an enum: the number of the member."""
+    if not (arg.type.is_enum and _target(t) in ("integer", "float", "decimal")):
+        return arg
+    cases = " ".join(f"WHEN {literal(n)} THEN {v}" for n, v in arg.type.members.items())
+    number = DataType("int8" if arg.type.inner.name == "enum8" else "int16")
+    sql = f"CAST(CASE CAST({arg.sql} AS VARCHAR) {cases} END AS {duckdb_type(number)})"
+    return Arg(sql, nullable(number) if arg.type.is_nullable else number)
+
+
 def _is_empty(t: DataType) -> bool:
     """Whether it is the type of [] or {}, whose elements have no type."""
     inner = t.inner
@@ -63,11 +74,13 @@ def _is_empty(t: DataType) -> bool:
 
 def or_null(arg: Arg, t: DataType) -> Bound:
     """NULL where the text cannot be parsed."""
+    arg = _member_number(arg, t)
     return Bound(try_sql(arg, t), nullable(t))
 
 
 def or_zero(arg: Arg, t: DataType) -> Bound:
     """The zero of the type where the text cannot be parsed."""
+    arg = _member_number(arg, t)
     return Bound(f"coalesce({try_sql(arg, t)}, {zero_sql(t)})", t)
 
 

@@ -86,6 +86,24 @@ def _simple(t: DataType) -> tuple[Scalar, ...]:
     return tuple(entries)
 
 
+def _with_default(t: DataType) -> Scalar:
+    """The fourth form of a conversion: another value, or zero, where a text cannot be parsed."""
+    name = f"to_{t.name}_or_default"
+
+    def render(args: tuple[Arg, ...]) -> Bound:
+        if not given(args, 1):
+            return or_zero(args[0], t)
+        other = cast_sql(args[1], t)
+        found = nullable(t) if other.type.is_nullable else t
+        return Bound(f"coalesce({or_null(args[0], t).sql}, {other.sql})", found)
+
+    text, value = _SAMPLES.get(t.name, ("'12'", '"12"' if t.is_wide_integer else "12"))
+    about = doc(f"As {t.name}; the second argument, else zero, if it cannot be parsed.",
+                (f"{name}('x', {text})", value))  # fmt: skip
+    aliases = tuple(f"{alias}_or_default" for alias in _ALIASES.get(t.name, ()))
+    return special(name, "any any?", render, about, aliases)
+
+
 def _decimal(digits: int, suffix: str, form: _Form, words: str) -> Scalar:
     name = f"to_decimal{digits or ''}{suffix}"
     precision = {32: 9, 64: 18, 128: 38, 256: 76}.get(digits, 38)
@@ -203,6 +221,7 @@ _TYPES = tuple(DataType(n) for n in (*_NUMBERS, "float32", "float64", "uuid", "i
 
 SCALARS: tuple[Scalar, ...] = (
     *(entry for t in (*_TYPES, BOOL, DATE, DATE32) for entry in _simple(t)),
+    *(_with_default(t) for t in (*_TYPES, BOOL, DATE, DATE32)),
     *(_decimal(digits, *form) for digits in (0, 32, 64, 128, 256) for form in _FORMS),
     *(_datetime(*form) for form in _FORMS),
     *(

@@ -28,9 +28,9 @@ from engine.functions.build import (
     up_to,
     wrapped,
 )
-from engine.functions.ordering import sorted_list
+from engine.functions.ordering import is_keyed, key_type, order_key, sorted_list
 from engine.functions.render import text_sql
-from engine.functions.table import Aggregate, Arg, BoundAggregate
+from engine.functions.table import ROW, Aggregate, Arg, BoundAggregate
 from engine.types import (
     FLOAT64,
     STRING,
@@ -201,29 +201,61 @@ def _running_sum(args: tuple[Arg, ...]) -> BoundAggregate:
 
 
 def _best(name: str, args: tuple[Arg, ...]) -> BoundAggregate:
-    """min_k(x, k[, columns]): values, or tuples of the value and the columns, best first."""
-    function, order = ("min", "ASC") if name == "min_k" else ("max", "DESC")
+    """min_k(x, k[, columns]): values, or tuples of the value and the columns, best first.
+
+    Of equal values those that arrived first come first: that shows only beside other columns.
+    """
+    up = name == "min_k"
     k = k_of(name, 1, args, 1)
-    columns = (args[0], *args[2:])
-    if len(columns) == 1:
-        t = args[0].type.inner
-        each = args[0].sql
-    else:
-        t = tuple_of(tuple(a.type for a in columns))
-        fields = ", ".join(
-            f'"{i}" := CAST({a.sql} AS {duckdb_type(a.type)})' for i, a in enumerate(columns, 1)
+    columns, keep = (args[0], *args[2:]), k if up else -k
+    value = args[0]
+    if len(columns) == 1 and not is_keyed(value.type):
+        t, each = value.type.inner, value.sql
+        sql = f"{'min' if up else 'max'}({each}, {k}){FILTER}"
+        partial = Partial(sql, array(t), "concat", keep=keep, each=each)
+        order = "ASC" if up else "DESC"
+        return composed(
+            (partial,),
+            lambda p: f"coalesce(list_slice(list_sort({p[0]}, '{order}'), 1, {k}), {empty(t)})",
+            array(t),
         )
-        row = f"struct_pack({fields})"
-        if args[0].type.is_nullable:
-            row = f"CASE WHEN {wrapped(args[0].sql)} IS NOT NULL THEN {row} END"
-        each = row
-    sql = f"{function}({each}, {k}){FILTER}"
-    partial = Partial(sql, array(t), "concat", keep=k if order == "ASC" else -k, each=each)
+    ordered = Arg(order_key(value.sql, value.type), key_type(value.type))
+    t = value.type.inner if len(columns) == 1 else tuple_of(tuple(a.type for a in columns))
+    held = tuple_of((ordered.type.inner, *(a.type for a in columns)))
+    each = _row((ordered, *columns))
+    if value.type.is_nullable:
+        each = f"CASE WHEN {wrapped(value.sql)} IS NOT NULL THEN {each} END"
+    place = ROW if up else f"-{ROW}"
+    rank = f"struct_pack(k := {ordered.sql}, n := {place})"
+    sql = f"{'arg_min' if up else 'arg_max'}({each}, {rank}, {k}){FILTER}"
+    partial = Partial(sql, array(held), "concat", keep=keep, each=each)
+    shown = range(2, len(columns) + 2)
     return composed(
         (partial,),
-        lambda p: f"coalesce(list_slice(list_sort({p[0]}, '{order}'), 1, {k}), {empty(t)})",
+        lambda p: _ranked(p[0], k, shown, t, up=up),
         array(t),
+        mergeable=len(columns) == 1,
     )
+
+
+def _row(columns: tuple[Arg, ...]) -> str:
+    fields = ", ".join(
+        f'"{i}" := CAST({a.sql} AS {duckdb_type(a.type)})' for i, a in enumerate(columns, 1)
+    )
+    return f"struct_pack({fields})"
+
+
+def _ranked(rows: str, k: int, shown: range, t: DataType, *, up: bool) -> str:
+    """The k best of rows by their first field, of equals the first; of each the fields `shown`."""
+    place, order = ("__i", "ASC") if up else ("-__i", "DESC")
+    pairs = f'lambda __r, __i: struct_pack(k := __r."1", n := {place}, r := __r)'
+    best = f"list_slice(list_sort(list_transform({rows}, {pairs}), '{order}'), 1, {k})"
+    if len(shown) == 1:
+        value = f'__p.r."{shown[0]}"'
+    else:
+        fields = ", ".join(f'"{i}" := __p.r."{at}"' for i, at in enumerate(shown, 1))
+        value = f"struct_pack({fields})"
+    return f"coalesce(list_transform({best}, lambda __p: {value}), {empty(t)})"
 
 
 def frequent(values: str, k: int, counts: bool, t: DataType) -> str:

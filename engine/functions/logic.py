@@ -58,6 +58,16 @@ def _multi_if(args: tuple[Arg, ...]) -> Bound:
     return Bound(typed(f"CASE {cases} ELSE {in_type(args[-1], t)} END", t), t)
 
 
+def _by_value(args: tuple[Arg, ...]) -> Bound:
+    """A value, then values to compare it with and results in turn, last the default."""
+    if len(args) % 2:
+        message = "case_with_expression takes a value, values and results in turn, then a default"
+        raise SqlError(message, Code.NUMBER_OF_ARGUMENTS)
+    tests = (compare("=", args[0], other) for other in args[1:-1:2])
+    pairs = zip(tests, args[2:-1:2], strict=True)
+    return _multi_if((*(part for pair in pairs for part in pair), args[-1]))
+
+
 def _coalesce(args: tuple[Arg, ...]) -> Bound:
     t = common(args)
     if any(not a.type.is_nullable for a in args):
@@ -139,6 +149,15 @@ _CONDITIONS = (
             ("multi_if(1 > 2, 'a', 2 > 1, 'b', 'c')", '"b"'),
         ),
         ("case_when",),
+    ),
+    special(
+        "case_with_expression",
+        "any any any any+",
+        _by_value,
+        doc(
+            "The result that stands behind the value equal to the first argument, else the last.",
+            ("case_with_expression(2, 1, 'a', 2, 'b', 'c')", '"b"'),
+        ),
     ),
     special(
         "coalesce",

@@ -6,7 +6,7 @@ from functools import reduce
 
 from engine.errors import Code, SqlError
 from engine.functions.arrays import list_sum
-from engine.functions.build import bad_type, doc, fn, literal, special, typed
+from engine.functions.build import bad_type, doc, fn, given, literal, special, typed
 from engine.functions.comparing import held_in
 from engine.functions.logic import common, in_type
 from engine.functions.render import struct_sql
@@ -91,6 +91,8 @@ def tuple_element(args: tuple[Arg, ...]) -> Bound:
     at = names.index(key) if isinstance(key, str) and key in names else None
     if isinstance(key, int) and not isinstance(key, bool) and 1 <= key <= len(names):
         at = key - 1
+    if at is None and given(args, 2):
+        return Bound(args[2].sql, args[2].type)
     if at is None:
         message = f"{t} has no element {key!r}; elements are {', '.join(names)}"
         raise SqlError(message, Code.BAD_ARGUMENTS)
@@ -202,9 +204,13 @@ SCALARS: tuple[Scalar, ...] = (
     ),
     special(
         "tuple_element",
-        "tuple any",
+        "tuple any any?",
         tuple_element,
-        doc("An element by index or name.", ("tuple_element((1, 'a'), 2)", '"a"')),
+        doc(
+            "An element by index or name; the third argument where there is none.",
+            ("tuple_element((1, 'a'), 2)", '"a"'),
+            ("tuple_element((1, 'a'), 3, 'none')", '"none"'),
+        ),
         ("untuple_element",),
     ),
     special(

@@ -38,11 +38,14 @@ def _range(text: str, bits: str) -> str:
     return f'struct_pack("1" := {ipv4_text(low)}, "2" := {ipv4_text(f"{low} + {size} - 1")})'
 
 
-_IN_RANGE = (
-    f"coalesce(({ipv4_number('$1')}) // CAST(power(2, 32 - TRY_CAST(split_part($2, '/', 2) AS "
-    f"INTEGER)) AS UBIGINT) = ({ipv4_number(chr(36) + '3')}) // CAST(power(2, 32 - "
-    "TRY_CAST(split_part($2, '/', 2) AS INTEGER)) AS UBIGINT), false)"
-).replace("$3", "split_part($2, '/', 1)")
+def _range6(text: str, bits: str) -> str:
+    found = f"__ipv6_range({text}, CAST({bits} AS VARCHAR))"
+    missing = f"CASE WHEN {wrapped(text)} IS NOT NULL THEN {failure(text, IPV6)} END"
+    both = f"string_split(coalesce({found}, CAST({missing} AS VARCHAR)), ' ')"
+    low, high = (f"list_extract(__r, {at})" for at in (1, 2))
+    body = f'struct_pack("1" := {low}, "2" := {high})'
+    return f"list_transform([{both}], lambda __r: {body})[1]"
+
 
 SCALARS: tuple[Scalar, ...] = (
     fn(
@@ -158,11 +161,26 @@ SCALARS: tuple[Scalar, ...] = (
     fn(
         "is_ip_address_in_range",
         "text text",
-        _IN_RANGE,
+        lambda a: f"coalesce(__in_network({a[0].sql}, {a[1].sql}) = '1', false)",
         BOOL,
         doc(
-            "Whether an IPv4 address lies in a network.",
+            "Whether an address lies in a network of its own kind, IPv4 or IPv6.",
             ("is_ip_address_in_range('10.1.2.3', '10.0.0.0/8')", "true"),
+            ("is_ip_address_in_range('ffff::1', 'ffff::/16')", "true"),
+            ("is_ip_address_in_range('127.0.0.1', 'ffff::/16')", "false"),
+        ),
+    ),
+    fn(
+        "ipv6_cidr_to_range",
+        "text bigint",
+        lambda a: _range6(a[0].sql, a[1].sql),
+        tuple_of((IPV6, IPV6)),
+        doc(
+            "First and last address of an IPv6 network.",
+            (
+                "ipv6_cidr_to_range(to_ipv6('2001:db8::85a3:0:0:ac1f:8001'), 32)",
+                '["2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"]',
+            ),
         ),
     ),
 )

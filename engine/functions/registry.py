@@ -10,6 +10,7 @@ from typing import TypeVar
 from engine.functions import (
     aggregates,
     arrays,
+    codings,
     convert,
     finance,
     gathering,
@@ -34,6 +35,7 @@ from engine.functions import (
     times,
     urls,
     variates,
+    vectors,
     xxhash,
 )
 from engine.functions.table import Aggregate, Scalar
@@ -44,7 +46,7 @@ Entry = TypeVar("Entry", Scalar, Aggregate)
 SCALAR_FAMILIES: dict[str, tuple[Scalar, ...]] = {
     "Mathematics": math.SCALARS,
     "Conditions and comparisons": logic.SCALARS,
-    "Text": text.SCALARS,
+    "Text": (*text.SCALARS, *codings.SCALARS),
     "Searching in text": (*search.SCALARS, *patterns.SCALARS),
     "Type conversion": convert.SCALARS,
     "Parts and starts of times": times.SCALARS,
@@ -52,6 +54,7 @@ SCALAR_FAMILIES: dict[str, tuple[Scalar, ...]] = {
     "Now, formats and parsing": time_text.SCALARS,
     "JSON": json.SCALARS,
     "Arrays": (*arrays.SCALARS, *runs.SCALARS),
+    "Vectors": vectors.SCALARS,
     "Lambdas": lambdas.SCALARS,
     "Maps and tuples": maps.SCALARS,
     "Hashes": (*hashes.SCALARS, *xxhash.SCALARS),

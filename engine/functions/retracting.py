@@ -55,9 +55,6 @@ def _difference(template: PartialTemplate, condition: str) -> str:
     if t.is_wide_integer:  # a text
         more, less = (f"coalesce(CAST({side} AS BIGNUM), 0::BIGNUM)" for side in (more, less))
         return f"CAST({more} - {less} AS VARCHAR)"
-    if t.is_wide_integer:
-        more, less = f"CAST({more} AS BIGNUM)", f"CAST({less} AS BIGNUM)"
-        return f"coalesce({more}, 0::BIGNUM) - coalesce({less}, 0::BIGNUM)"
     return f"coalesce({more}, 0) - coalesce({less}, 0)"
 
 
@@ -79,5 +76,7 @@ def _listed(group: Sequence[PartialTemplate], condition: str, *, ordered: bool) 
 
 def _value_type(template: PartialTemplate) -> DataType:
     """Type of one value of a partial."""
+    if template.items is not None:
+        return template.items.args[0]
     gathers = template.merge in ("concat", "union")
     return template.type.inner.args[0] if gathers else template.type.inner

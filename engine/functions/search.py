@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.functions.build import VALUE_BYTES_MAX, doc, fn, given, up_to, wrapped
+from engine.functions.build import VALUE_BYTES_MAX, doc, fill, fn, given, no_longer, wrapped
 from engine.functions.table import Arg, Scalar
 from engine.types import BOOL, FLOAT64, STRING, UINT64, array
 
@@ -96,6 +96,14 @@ def _all_groups(args: tuple[Arg, ...]) -> str:
     indices = f"range(1, len(regexp_extract_all({text}, {pattern.sql}, 0)) + 1)"
     picked = f"list_transform([{lists}], lambda __g: __g[__i])"
     return f"list_transform({indices}, lambda __i: {picked})"
+
+
+def _groups_across(args: tuple[Arg, ...]) -> str:
+    """One array per group with its texts of all matches."""
+    text, pattern = args[0].sql, args[1]
+    count = groups(pattern.constant) if isinstance(pattern.constant, str) else 1
+    lists = ", ".join(f"regexp_extract_all({text}, {pattern.sql}, {g + 1})" for g in range(count))
+    return f"[{lists}]" if lists else "[]::VARCHAR[][]"
 
 
 def _groups(args: tuple[Arg, ...]) -> str:
@@ -246,6 +254,16 @@ _REGEX = (
         ("extract_all_groups_vertical",),
     ),
     fn(
+        "extract_all_groups_horizontal",
+        "text text",
+        _groups_across,
+        array(array(STRING)),
+        doc(
+            "For each group what it matched, one after the other.",
+            ("extract_all_groups_horizontal('a1b2', '([a-z])([0-9])')", '[["a", "b"], ["1", "2"]]'),
+        ),
+    ),
+    fn(
         "extract_groups",
         "text text",
         _groups,
@@ -336,9 +354,11 @@ _MANY = (
 def _distance(name: str, sql: str, summary: str, example: tuple[str, str]) -> Scalar:
     """Distances take memory of the product of both lengths."""
     words = f"{name} takes texts of up to {_DISTANCE_BYTES_MAX} bytes"
-    longest = "greatest(strlen($1), strlen($2))"
-    limited = up_to(longest, _DISTANCE_BYTES_MAX, words, sql)
     t = UINT64 if "dist" in name else FLOAT64
+
+    def limited(args: tuple[Arg, ...]) -> str:
+        return fill(sql, tuple(no_longer(a.sql, _DISTANCE_BYTES_MAX, words) for a in args))
+
     return fn(name, "text text", limited, t, doc(summary, example))
 
 

@@ -83,7 +83,7 @@ def _squares(p: tuple[str, ...]) -> str:
 
 def _spread(sample: bool, root: bool, args: tuple[Arg, ...]) -> BoundAggregate:
     def formula(p: tuple[str, ...]) -> str:
-        n = f"nullif({p[0]} - 1, 0)" if sample else f"nullif({p[0]}, 0)"
+        n = f"CASE WHEN {p[0]} > 1 THEN {p[0]} - 1 END" if sample else f"nullif({p[0]}, 0)"
         variance = f"{_squares(p)} / {n}"
         return f"sqrt({variance})" if root else variance
 

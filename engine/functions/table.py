@@ -82,6 +82,7 @@ class PartialTemplate:
     `by`: index of the partial that a with_min/with_max companion follows. `keep` as in
     logical.Partial. `each`: what a single row gives, NULL = nothing; over a changelog these values
     are counted, and the partial is made of those that are left. Sums have none: they subtract.
+    `items`: as in plan_parts.Partial.
     """
 
     sql: str
@@ -90,6 +91,7 @@ class PartialTemplate:
     by: int = -1
     keep: int = 0
     each: str = ""
+    items: DataType | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class BoundAggregate:
     `native`: the whole aggregate for bounded queries, with the token `{filter}`. `partials` and
     `final` (called with the quoted names of the partial columns) are its streaming form; the type
     is that of both forms. `mergeable`: panes may be merged into windows (else per window).
+    `weighted`: the streaming form over a changelog where it is another one, of the same type.
     """
 
     native: str
@@ -106,6 +109,12 @@ class BoundAggregate:
     partials: tuple[PartialTemplate, ...]
     final: Callable[[tuple[str, ...]], str]
     mergeable: bool = True
+    weighted: BoundAggregate | None = None
+
+    @property
+    def over_changes(self) -> BoundAggregate:
+        """The form over a changelog."""
+        return self.weighted or self
 
 
 @dataclass(frozen=True, slots=True)

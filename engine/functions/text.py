@@ -451,7 +451,9 @@ _ENCODINGS = (
     fn(
         "unhex",
         "text",
-        "decode(unhex($1))",
+        # DuckDB's own message would be cut inside of a character.
+        "CASE WHEN regexp_full_match($1, '[0-9A-Fa-f]*') THEN decode(unhex($1)) "
+        "WHEN $1 IS NOT NULL THEN error('code 6: not hexadecimal: ' || left($1, 100)) END",
         STRING,
         doc("Text of hexadecimal.", ("unhex('616263')", '"abc"')),
     ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.functions.build import constant_text, doc, given, special, typed, wrapped
+from engine.functions.build import constant_int, constant_text, doc, given, special, typed, wrapped
 from engine.functions.moments import as_storage
 from engine.functions.render import unzoned, zoned
 from engine.functions.spans import parse_unit
@@ -19,6 +19,7 @@ from engine.types import (
     UINT8,
     UINT16,
     UINT32,
+    UINT64,
     DataType,
     datetime64,
     nullable,
@@ -69,18 +70,36 @@ _PARTS: tuple[tuple[str, str, DataType, str, tuple[str, ...]], ...] = (
     ("to_iso_year", "isoyear($1)", UINT16, "2024", ()),
     ("to_day_of_year", "dayofyear($1)", UINT16, "60", ("day_of_year",)),
     ("to_day_of_month", "day($1)", UINT8, "29", ("to_day", "day", "day_of_month")),
-    ("to_day_of_week", "isodow($1)", UINT8, "4", ("day_of_week",)),
+    ("to_day_of_week", "isodow($1)", UINT8, "4", ("day_of_week", "weekday")),
     ("to_hour", "hour($1)", UINT8, "13", ("hour",)),
     ("to_minute", "minute($1)", UINT8, "45", ("minute",)),
     ("to_second", "second($1)", UINT8, "59", ("second",)),
     ("to_millisecond", "millisecond($1) % 1000", UINT16, "0", ("millisecond",)),
     ("to_YYYYMM", "year($1) * 100 + month($1)", UINT32, "202402", ()),
     ("to_YYYYMMDD", "year($1) * 10000 + month($1) * 100 + day($1)", UINT32, "20240229", ()),
+    (
+        "to_YYYYMMDDhhmmss",
+        "CAST(strftime($1, '%Y%m%d%H%M%S') AS UBIGINT)",
+        UINT64,
+        "20240229134559",
+        (),
+    ),
     ("to_year_week", "yearweek($1)", UINT32, "202409", ("year_week",)),
     ("to_days_in_month", "day(last_day($1))", UINT8, "29", ()),
     ("to_relative_day_num", f"date_diff('day', {EPOCH}, $1)", UINT32, "19782", ()),
     ("to_relative_month_num", "year($1) * 12 + month($1)", UINT32, "24290", ()),
     ("to_relative_year_num", "year($1)", UINT16, "2024", ()),
+    ("to_relative_quarter_num", "year($1) * 4 + quarter($1) - 1", UINT32, "8096", ()),
+    (
+        "to_relative_week_num",
+        "(date_diff('day', TIMESTAMP '1969-12-29', $1)) // 7",
+        UINT32,
+        "2826",
+        (),
+    ),
+    ("to_relative_hour_num", f"date_diff('hour', {EPOCH}, $1)", UINT32, "474781", ()),
+    ("to_relative_minute_num", f"date_diff('minute', {EPOCH}, $1)", UINT32, "28486905", ()),
+    ("to_relative_second_num", f"date_diff('second', {EPOCH}, $1)", UINT32, "1709214359", ()),
     ("to_minute_of_day", "hour($1) * 60 + minute($1)", UINT16, "825", ()),
 )
 
@@ -107,7 +126,6 @@ _STARTS: tuple[tuple[str, str, _Rule, str, tuple[str, ...]], ...] = (
     ("to_start_of_year", "year", _fixed(DATE), '"2024-01-01"', ()),
     ("to_start_of_quarter", "quarter", _fixed(DATE), '"2024-01-01"', ()),
     ("to_start_of_month", "month", _fixed(DATE), '"2024-02-01"', ()),
-    ("to_start_of_week", "week", _fixed(DATE), '"2024-02-26"', ("to_monday",)),
     ("to_start_of_iso_year", "isoyear", _fixed(DATE), '"2024-01-01"', ()),
     ("to_start_of_day", "day", _fixed(DATETIME), '"2024-02-29 00:00:00"', ()),
     ("to_start_of_hour", "hour", _fixed(DATETIME), '"2024-02-29 13:00:00"', ()),
@@ -137,6 +155,19 @@ def start_of(name: str, unit: str, t: DataType, args: tuple[Arg, ...], at: int =
 
 def _start(name: str, unit: str, rule: _Rule) -> Callable[[tuple[Arg, ...]], Bound]:
     return lambda args: start_of(name, unit, rule(args), args)
+
+
+def _week_start(args: tuple[Arg, ...]) -> Bound:
+    """to_start_of_week(time[, mode][, zone]): modes as in MySQL, even ones begin on Sunday."""
+    name = "to_start_of_week"
+    if not given(args, 1) or isinstance(args[1].constant, str):
+        return start_of(name, "week", DATE, args)
+    mode = constant_int(name, 1, args[1])
+    if mode % 2:
+        return start_of(name, "week", DATE, args, 2)
+    day = f"({local(name, args, 2)} + INTERVAL 1 DAY)"
+    sql = f"CAST(date_trunc('week', {day}) - INTERVAL 1 DAY AS DATE)"
+    return Bound(sql, result_of(DATE, args))
 
 
 def _buckets(minutes: int) -> Callable[[tuple[Arg, ...]], Bound]:
@@ -228,6 +259,22 @@ SCALARS: tuple[Scalar, ...] = (
             aliases,
         )
         for name, unit, rule, value, aliases in _STARTS
+    ),
+    special(
+        "to_start_of_week",
+        "date any? any?",
+        _week_start,
+        doc(
+            "The start of the week: a Monday; with an even number as second argument a Sunday.",
+            (f"to_start_of_week({_MOMENT})", '"2024-02-26"'),
+            (f"to_start_of_week({_MOMENT}, 0)", '"2024-02-25"'),
+        ),
+    ),
+    special(
+        "to_monday",
+        "date any?",
+        _start("to_monday", "week", _fixed(DATE)),
+        doc("The Monday of the week.", (f"to_monday({_MOMENT})", '"2024-02-26"')),
     ),
     *(
         special(

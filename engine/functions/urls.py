@@ -54,6 +54,7 @@ SCALARS: tuple[Scalar, ...] = (
         f"regexp_extract($1, {_text(_REST)} || '(/.*)', 1)",
         "The path with everything after it.",
         '"/a/b?x=1&y=2#top"',
+        "path_all",
     ),
     _part("query_string", "regexp_extract($1, '\\?([^#]*)', 1)", "The query.", '"x=1&y=2"'),
     _part("fragment", "regexp_extract($1, '#(.*)$', 1)", "The fragment.", '"top"'),

@@ -135,6 +135,8 @@ def drawn_type(t: DataType) -> DataType:
 def _in_type(args: tuple[Arg, ...]) -> Bound:
     """random_in_type('type'[, max][, lambda])."""
     name = "random_in_type"
+    if args[0].lambda_names:
+        raise bad_type(name, 0, args[0], "the name of a type")
     t = parse_type(constant_text(name, 0, args[0]))
     rest = [a for a in args[1:] if not a.lambda_names]
     funs = [a for a in args[1:] if a.lambda_names]
@@ -198,6 +200,15 @@ SCALARS: tuple[Scalar, ...] = tuple(
             "float float any?",
             _draw(lambda a: f"{_number(a, 0)} + {_number(a, 1)} * {_normal('0')}", FLOAT64),
             doc("Normally distributed: mean, standard deviation.", ("rand_normal(5, 0)", "5")),
+        ),
+        special(
+            "rand_log_normal",
+            "float float any?",
+            _draw(lambda a: f"exp({_number(a, 0)} + {_number(a, 1)} * {_normal('0')})", FLOAT64),
+            doc(
+                "A number whose logarithm is normally distributed: mean, standard deviation.",
+                ("rand_log_normal(0, 0)", "1"),
+            ),
         ),
         special(
             "rand_exponential",

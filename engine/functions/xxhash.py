@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.functions.build import doc, fn, let
+from engine.functions.build import doc, fn, let, no_longer
 from engine.functions.table import Scalar
 from engine.types import UINT32, UINT64, DataType
 
@@ -153,6 +153,7 @@ def _rest64(v: _Variant) -> tuple[str, ...]:
 
 
 def _hash(v: _Variant, text: str) -> str:
+    text = no_longer(text, _BYTES_MAX, f"xxHash takes texts of up to {_BYTES_MAX} bytes")
     swapped = f"regexp_replace(hex(encode(CAST({text} AS VARCHAR))), '(.)(.)', '\\2\\1', 'g')"
     size = f"strlen(CAST({text} AS VARCHAR))"
     words = _numbers(v, swapped, v.digits)
@@ -166,8 +167,7 @@ def _hash(v: _Variant, text: str) -> str:
     pieces = ", ".join(f"[{shift}::{v.wide}, {factor}]" for shift, factor in ends)
     step = v.cut("xor(__h[1], __h[1] >> __o[1]) * __o[2]")
     found = let("__m", made, f"list_reduce([{pieces}], lambda __h, __o: [{step}], [{start}])[1]")
-    refusal = f"error('code 36: xxHash takes texts of up to {_BYTES_MAX} bytes')"
-    return f"CASE WHEN {size} > {_BYTES_MAX} THEN {refusal} ELSE {found} END"
+    return found
 
 
 def _entry(name: str, v: _Variant, t: DataType, example: str) -> Scalar:

@@ -85,6 +85,8 @@ def check_defaults(schema: StoredSchema, open_session: Callable[[], duck.Session
 
 def _rule(column: StoredColumn, schema: StoredSchema, session: Callable[[], duck.Session]) -> Rule:
     t = column.type
+    if column.gaps:
+        return Rule(t, "constant", pa.scalar(None, arrow_type(t)))
     sql, copies = column.default_sql, ""
     if column.name == TP_TIME:
         if schema.event_time_sql:
@@ -121,7 +123,9 @@ def _probe(name: str, sql: str, t: DataType, session: duck.Session) -> Rule | No
             failure = failure_of(error)
             message = f"the default of column '{name}' is not valid: {failure.message}"
             code = Code.BAD_ARGUMENTS if failure.code == INTERNAL else failure.code
-            raise UserError(message, code) from None
+            refused = UserError(message, code)
+            refused.column = name
+            raise refused from None
         values = column.combine_chunks()
         if len(values.unique()) != 1:
             return None

@@ -142,3 +142,18 @@ def cut_slice(part: StreamSlice, first_sn: int) -> StreamSlice | None:
         part.sn[skip:],
         part.append_time_ms[skip:],
     )
+
+
+def head_of(part: StreamSlice, rows: int) -> StreamSlice:
+    """The first rows of a slice; its last append may be cut."""
+    if rows == part.rows.num_rows:
+        return part
+    appends = int(np.searchsorted(part.borders, rows, "left"))
+    borders = np.append(part.borders[:appends], rows)
+    return StreamSlice(
+        part.stream_id,
+        part.rows.slice(0, rows),
+        borders,
+        part.sn[:appends],
+        part.append_time_ms[:appends],
+    )

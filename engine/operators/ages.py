@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Int64s, enlarged
+from engine.ordering import distinct
 from engine.stateparts import Arrays, Parts, Saved
 
 _GONE = 0  # the instant of a slot without a group
@@ -30,7 +31,7 @@ class Ages(Saved):
             return
         if len(self._instant) < capacity:
             self._instant = enlarged(self._instant, capacity)
-        touched = np.unique(slots)
+        touched = distinct(slots)
         self._live += int((self._instant[touched] == _GONE).sum())
         self._instant[touched] = instant_ms
         self._notes.append((instant_ms, touched))
@@ -51,7 +52,7 @@ class Ages(Saved):
             noted, slots = self._notes.pop(0)
             self._count -= len(slots)
             found.append(slots[self._instant[slots] == noted])
-        over = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+        over = distinct(np.concatenate(found)) if found else np.zeros(0, np.int64)
         self.forget(over)
         return over
 

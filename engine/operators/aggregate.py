@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 
@@ -10,13 +13,26 @@ from engine.batch import ROW_APPEND, Batch
 from engine.emit import Ticks, Versions, policy_of
 from engine.operators.ages import Ages
 from engine.operators.gather import Whole
+from engine.operators.group_pages import GroupPages
 from engine.operators.groups import Changed, Groups, Layout, merge_per_append
 from engine.operators.operator import Budget, Context
 from engine.operators.partials import PartialRows, PartialStatement
+from engine.operators.sent import Sent
 from engine.operators.statement import append_numbers, borders_of
+from engine.ordering import distinct, lex_order, stable_order
+from engine.spill import Mode, Spill
 from engine.sql.logical import Aggregate as Node
 from engine.state import StateSize
 from engine.stateparts import Fields, Parts, Saved
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Rows of an emission, in order of the arrival of their groups."""
+
+    arrays: list[pa.Array]
+    arrival: Int64s
+    weights: Int64s
 
 
 class Aggregate(Saved):
@@ -49,7 +65,14 @@ class Aggregate(Saved):
         self._changed = Changed()
         self._ages = Ages(node.emit.state_ttl_ms)
         self._whole = Whole()
-        self._budget = Budget(context.start)
+        accumulators = self._groups.accumulators
+        spills = accumulators.spills and not self._ages.ttl_ms
+        mode: Mode = "whole" if self._weighted else "replace"
+        if accumulators.folds and not self._per_append:
+            mode = "fold"
+        self._pages = GroupPages(self._groups, self._changed, mode)
+        self._spill = Spill(context.spill if spills else None, self._pages, mode)
+        self._budget = Budget(context)
         self._past = context.start.rewinds
         self._new = False
         self._rows = 0
@@ -62,6 +85,8 @@ class Aggregate(Saved):
                 "changed": self._changed,
                 "ages": self._ages,
                 "whole": self._whole,
+                "pages": self._pages,
+                "spill": self._spill,
                 "own": Fields(self, "_past", "_new", "_rows"),
             }
         )
@@ -92,6 +117,7 @@ class Aggregate(Saved):
         base, self._rows = self._rows, self._rows + batch.num_rows
         if not rows.count:
             return None
+        self._spill.touch(rows.hashes)
         slots = self._groups.assign(rows, base)
         self._ages.touch(slots, batch.instant_ms, self._groups.keys.table.capacity)
         if not self._new:
@@ -135,7 +161,7 @@ class Aggregate(Saved):
             left = groups.left_of(lanes)
             self._return(slots, appends, left, arrival, base + rows.first)
             kept = np.flatnonzero(left)
-        order = kept[np.lexsort((arrival[kept], appends[kept]))]
+        order = kept[lex_order((arrival[kept], appends[kept]))]
         sent, numbers = np.unique(appends[order], return_inverse=True)
         first = self._versions.take(len(sent))
         arrays = groups.keys.arrays(slots[order])
@@ -151,7 +177,7 @@ class Aggregate(Saved):
     ) -> None:
         """A group that was gone and comes again inside a batch has come then."""
         gone = set(slots[~left].tolist())
-        rows = [row for row in np.argsort(appends, kind="stable") if int(slots[row]) in gone]
+        rows = [row for row in stable_order(appends) if int(slots[row]) in gone]
         away: set[int] = set()
         for row in rows:
             slot = int(slots[row])
@@ -169,7 +195,7 @@ class Aggregate(Saved):
         """Forget those of these groups of which nothing is left."""
         if not self._weighted:
             return
-        empty = np.unique(self._groups.empty(slots))
+        empty = distinct(self._groups.empty(slots))
         if not self._lasting:
             self._ages.forget(empty)
         if self._lasting:
@@ -180,77 +206,102 @@ class Aggregate(Saved):
 
     def _send(self, slots: Int64s, instant_ms: int) -> list[Batch]:
         """One emission of these groups, in order of arrival."""
+        return self._emission([self._piece(slots)], instant_ms)
+
+    def _emission(self, pieces: Sequence[_Piece], instant_ms: int) -> list[Batch]:
+        """One emission of groups that are ordered within each piece."""
         self._new = False
+        pieces = [piece for piece in pieces if len(piece.arrival)]
+        if not pieces:
+            return []
+        arrays, last = pieces[0].arrays, pieces[0].weights
+        if len(pieces) > 1:
+            order = stable_order(np.concatenate([p.arrival for p in pieces]))
+            columns = zip(*(p.arrays for p in pieces), strict=True)
+            arrays = [pa.concat_arrays(each).take(pa.array(order)) for each in columns]
+            last = np.concatenate([p.weights for p in pieces])[order]
+        if self._groups.sent is None:
+            last = np.full(len(last), self._versions.take(1), np.int64)
+        rows = self._layout.rows(arrays, last)
+        return [Batch(rows, instant_ms, np.array([0, rows.num_rows]))]
+
+    def _piece(self, slots: Int64s) -> _Piece:
         if self._groups.sent is not None:
-            return self._send_changes(slots, instant_ms)
+            return self._changes(slots, self._groups.sent)
         if not self._lasting:
             slots = slots[self._groups.alive(slots)]
-        if not len(slots):
-            return []
-        ordered = slots[np.argsort(self._groups.arrival[slots], kind="stable")]
+        ordered = slots[stable_order(self._groups.arrival[slots])]
         accumulators = self._groups.accumulators
         arrays = self._groups.keys.arrays(ordered)
         arrays += accumulators.arrays(accumulators.capture(ordered))
-        version = np.full(len(ordered), self._versions.take(1), np.int64)
-        rows = self._layout.rows(arrays, version)
-        return [Batch(rows, instant_ms, np.array([0, rows.num_rows]))]
+        return _Piece(arrays, self._groups.arrival[ordered], np.ones(len(ordered), np.int64))
 
-    def _send_changes(self, slots: Int64s, instant_ms: int) -> list[Batch]:
+    def _changes(self, slots: Int64s, sent: Sent) -> _Piece:
         """Of each group the row that was sent last with -1, then the new one with +1."""
-        groups, sent = self._groups, self._groups.sent
-        assert sent is not None
-        ordered = slots[np.argsort(groups.arrival[slots], kind="stable")]
+        groups = self._groups
+        ordered = slots[stable_order(groups.arrival[slots])]
         old = np.flatnonzero(sent.there(ordered))
         alive = np.ones(len(ordered), np.bool_) if self._lasting else groups.alive(ordered)
         new = np.flatnonzero(alive)
         lanes = groups.accumulators.capture(ordered[new])
         before = [*groups.keys.arrays(ordered[old]), *sent.arrays(ordered[old])]
         after = [*groups.keys.arrays(ordered[new]), *groups.accumulators.arrays(lanes)]
-        place = np.argsort(np.concatenate((2 * old, 2 * new + 1)), kind="stable")
+        place = stable_order(np.concatenate((2 * old, 2 * new + 1)))
         arrays = [
             pa.concat_arrays([a, b]).take(pa.array(place))
             for a, b in zip(before, after, strict=True)
         ]
         weights = np.repeat(np.array([-1, 1]), (len(old), len(new)))[place]
+        arrival = groups.arrival[ordered][np.concatenate((old, new))[place]]
         sent.put(ordered[new], lanes)
         sent.forget(ordered[~alive])
         self._groups.keys.table.touch(ordered)
         self._bury(ordered)
-        if not len(place):
-            return []
-        rows = self._layout.rows(arrays, weights)
-        return [Batch(rows, instant_ms, np.array([0, rows.num_rows]))]
+        return _Piece(arrays, arrival, weights)
 
-    def _due(self) -> Int64s:
-        """The groups of the next emission; those that are gone are forgotten."""
+    def _send_due(self, instant_ms: int) -> list[Batch]:
+        """The groups of the next emission, those on disk piece by piece."""
+        substreams = self._changed_parts()
+        visit = self._spill.visit(changing=self._noting)
+        pieces = [self._piece(self._due(slots, substreams)) for slots in visit]
+        self._pages.parts_changed = []
+        return self._emission(pieces, instant_ms)
+
+    def _changed_parts(self) -> Int64s:
+        """The substreams with changed groups, if anybody asks."""
+        if not self._parted or self._repeat or self._policy.send == "changed":
+            return np.zeros(0, np.int64)
+        here = distinct(self._groups.part[self._changed.peek()])
+        return np.union1d(here, self._pages.parts_changed).astype(np.int64)
+
+    def _due(self, slots: Int64s, substreams: Int64s) -> Int64s:
+        """Those of these groups, to which all notes belong, that the next emission has; those that
+        are gone are forgotten."""
         if not self._noting:
-            return self._groups.keys.table.slots()
+            return slots
         changed = self._changed.take()
         if self._groups.sent is not None:
             return changed
         self._bury(changed)
-        slots = self._groups.keys.table.slots()
+        slots = slots[self._groups.keys.table.holds(slots)]
         if self._policy.send == "changed":
             return slots[np.isin(slots, changed)] if self._weighted else changed
         if self._parted and not self._repeat:
-            parts = np.unique(self._groups.part[changed])
-            return slots[np.isin(self._groups.part[slots], parts)]
+            return slots[np.isin(self._groups.part[slots], substreams)]
         return slots
 
     def backfilled(self, port: int, instant_ms: int) -> list[Batch]:
         """ON UPDATE: what the past changed is one emission. Others wait for their tick."""
         self._past = False
         if self._per_append and self._new:
-            return self._send(self._due(), instant_ms)
+            return self._send_due(instant_ms)
         if self._new:
             self._ticks.wanted_from(instant_ms)
         return []
 
     def end(self, port: int, instant_ms: int) -> list[Batch]:
         """The last result, if rows came since the last emission."""
-        if self._per_append:
-            return self._send(self._changed.take(), instant_ms)
-        return self._send(self._due(), instant_ms) if self._new else []
+        return self._send_due(instant_ms) if self._new or self._per_append else []
 
     def tick(self, instant_ms: int) -> list[Batch]:
         """PERIODIC: only if new rows came, unless REPEAT."""
@@ -259,7 +310,7 @@ class Aggregate(Saved):
         if not self._ticks.passed(instant_ms):
             return []
         # As of the tick, however late it is run: an aggregation above takes it into the same one.
-        return self._send(self._due(), self._ticks.last_ms)
+        return self._send_due(self._ticks.last_ms)
 
     # -- timers and upkeep ------------------------------------------------------------------
 
@@ -270,8 +321,8 @@ class Aggregate(Saved):
         return self._ticks.next_ms
 
     def held(self) -> StateSize:
-        """The groups."""
-        return self._groups.size()
+        """The groups, those on disk with them."""
+        return self._groups.size() + self._spill.size
 
     def close(self) -> None:
         """Free the plan."""

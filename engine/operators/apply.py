@@ -5,25 +5,29 @@ from __future__ import annotations
 import pyarrow as pa
 
 from engine.batch import Batch
+from engine.calls import ask
 from engine.operators.operator import Context, Plain
 from engine.operators.project import Layer, Project
 from engine.operators.statement import rebatched
 from engine.sql import logical
 from engine.types import arrow_field
 from engine.udf.javascript import JavaScript
+from engine.udf.outside import Outside
 
 
 class Apply(Plain):
     """Rows, their order and borders stay; the function's results are the last column.
 
-    The function has an engine of its own for as long as the query runs. It has no state that is
-    kept: a function that remembers earlier calls begins anew when a query is recovered.
+    A JavaScript function has an engine of its own for as long as the query runs. It has no state
+    that is kept: a function that remembers earlier calls begins anew when a query is recovered. For
+    a function outside of the engine the step stops here until its answer is in (`engine.calls`).
     """
 
     def __init__(self, context: Context, source: pa.Schema, node: logical.Apply) -> None:
         self.name = f"Call {node.function.name}"
         self.schema = source.append(arrow_field(node.output.name, node.output.type))
-        self._function = JavaScript(node.function)
+        function = node.function
+        self._function = Outside(function, ask) if function.outside else JavaScript(function)
         self._seed = context.start.seed
         self._args = Project(context, source, (Layer(node.args, ""),), borders=False)
 

@@ -14,7 +14,9 @@ from engine.keys import NumberKey
 from engine.operators.groups import Keys
 from engine.operators.limit_by import ranks
 from engine.operators.partials import PartialRows
-from engine.slots import SlotTable, mixed
+from engine.operators.sent import SentWindows
+from engine.ordering import distinct, stable_order
+from engine.slots import Hashes, SlotTable, mixed
 from engine.slotstate import Slotted
 from engine.sql.logical import Aggregate
 from engine.state import Accumulators, StateSize
@@ -39,6 +41,7 @@ class Cells:
         self.accumulators = Accumulators(node.partials)
         self.arrival = np.zeros(0, np.int64)
         self._substream = np.zeros(0, np.int64)
+        self.sent = SentWindows(node.partials) if node.emit.how == "changelog" else None
         self._uses = np.zeros(0, np.int64)
         self._fit()
         slotted = Slotted(self.table, self._save, self._load)
@@ -66,6 +69,8 @@ class Cells:
             self.arrival = enlarged(self.arrival, capacity)
             self._substream = enlarged(self._substream, capacity)
             self.accumulators.grow(capacity)
+            if self.sent is not None:
+                self.sent.grow(capacity)
         if len(self._uses) < self.keys.table.capacity:
             self._uses = enlarged(self._uses, self.keys.table.capacity)
 
@@ -88,14 +93,29 @@ class Cells:
             np.minimum.at(self.arrival, slots, base + rows.first)
         return slots, fresh
 
+    def take_back(
+        self, hashes: Hashes, keys: Sequence[pa.Array], cells: Int64s, substreams: Int64s
+    ) -> Int64s:
+        """Slots of groups that were here before; new ones have the largest arrival number."""
+        known, _ = self.keys.assign_keys(hashes, keys)
+        slots, made = self.table.assign(mixed(cells, known), (cells, known))
+        self._fit()
+        self.table.touch(slots)
+        np.add.at(self._uses, known[made], 1)
+        self._substream[slots] = substreams
+        self.arrival[slots[made]] = _NEVER
+        return slots
+
     def free(self, slots: Int64s) -> None:
         """Forget these groups, and the keys that no other cell has."""
         if not len(slots):
             return
         self.accumulators.clear(slots)
+        if self.sent is not None:
+            self.sent.forget(slots)
         keys = self.key[slots]
         np.subtract.at(self._uses, keys, 1)
-        self.keys.table.free(np.unique(keys[self._uses[keys] == 0]))
+        self.keys.table.free(distinct(keys[self._uses[keys] == 0]))
         self.table.free(slots)
 
     def changes(self, *, full: bool) -> StateDelta | None:
@@ -111,18 +131,23 @@ class Cells:
     def _save(self, slots: Int64s) -> dict[str, pa.Array]:
         numbers = {"arrival": self.arrival[slots], "substream": self._substream[slots]}
         columns = {name: pa.array(values) for name, values in numbers.items()}
+        if self.sent is not None:
+            columns |= self.sent.saved(slots)
         return columns | self.accumulators.saved(slots)
 
     def _load(self, slots: Int64s, rows: pa.RecordBatch) -> None:
         self._fit()
         self.arrival[slots] = rows.column("arrival").to_numpy()
         self._substream[slots] = rows.column("substream").to_numpy()
+        if self.sent is not None:
+            self.sent.load(slots, rows)
         self.accumulators.load(slots, rows)
 
     def size(self) -> StateSize:
         """What is held."""
         held = self.keys.table.nbytes + self.table.nbytes + self.accumulators.nbytes
         held += self.arrival.nbytes + self._substream.nbytes + self._uses.nbytes
+        held += 0 if self.sent is None else self.sent.nbytes
         return StateSize(self.table.live, held)
 
 
@@ -201,14 +226,14 @@ def _numbered(codes: Int64s) -> tuple[Int64s, Int64s]:
     """The distinct codes in order, and the position of each code among them."""
     span = int(codes.max()) + 1
     if span > 8 * len(codes) + 65_536:
-        distinct, position = np.unique(codes, return_inverse=True)
-        return distinct, position
+        found, position = np.unique(codes, return_inverse=True)
+        return found, position
     seen = np.zeros(span, np.bool_)
     seen[codes] = True
-    distinct = np.flatnonzero(seen)
+    found = np.flatnonzero(seen)
     number = np.empty(span, np.int64)
-    number[distinct] = np.arange(len(distinct))
-    return distinct, number[codes]
+    number[found] = np.arange(len(found))
+    return found, number[codes]
 
 
 def _distinct_rows(pane: Int64s, step: Int64s, target: Int64s) -> list[Int64s]:
@@ -223,9 +248,9 @@ def _distinct_rows(pane: Int64s, step: Int64s, target: Int64s) -> list[Int64s]:
             for s in range(steps)
         ]
         return [rows for rows in sets if len(rows)]
-    by_pane = np.argsort(pane, kind="stable")
+    by_pane = stable_order(pane)
     order, rank = ranks(target[by_pane])
     order = by_pane[order]
-    by_rank = order[np.argsort(rank, kind="stable")]
+    by_rank = order[stable_order(rank)]
     rounds = np.searchsorted(np.sort(rank), np.arange(int(rank.max()) + 2))
     return [by_rank[rounds[at] : rounds[at + 1]] for at in range(len(rounds) - 1)]

@@ -7,14 +7,18 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from engine.arrays import Bools, Int64s, counted, enlarged
+from engine.arrays import Bools, Int64s, counted
 from engine.batch import Batch
 from engine.operators.keyed import RowKeys
+from engine.operators.oldest import Instants, Oldest
 from engine.operators.operator import Budget, Context, Plain
 from engine.operators.statement import quoted, rebatched
+from engine.rowpages import Beside
 from engine.sql.logical import Dedup as Node
 from engine.state import StateSize
 from engine.stateparts import Fields, Parts, Saved
+
+_NUMBER = "number"
 
 
 class Dedup(Saved, Plain):
@@ -28,16 +32,16 @@ class Dedup(Saved, Plain):
         self.schema = source
         self._ttl_ms = node.ttl_ms
         self._limit = node.limit
+        self._oldest = Oldest()
+        self._instants = Instants()
+        beside = Beside(
+            self._saved, self._load, self._oldest.leave, lambda: self._oldest.nbytes, self._lasting
+        )
         keys = tuple(quoted(name) for name in node.keys)
-        self._keys = RowKeys(context, source, keys, (self._saved, self._load))
-        self._seen = np.zeros(0, np.int64)  # instant of each slot's first row
-        self._number = np.zeros(0, np.int64)  # order in which the keys came
-        self._next = 0
-        self._queue = np.zeros(0, np.int64)  # slots in that order, from `_head` on
-        self._head = 0
-        self._end = 0
-        self._budget = Budget(context.start)
-        self._state = Parts({"keys": self._keys, "own": Fields(self, "_next")})
+        self._keys = RowKeys(context, source, keys, (self._saved, self._load), beside)
+        self._budget = Budget(context)
+        numbers = Fields(self._oldest, "next", "floor")
+        self._state = Parts({"keys": self._keys, "numbers": numbers, "instants": self._instants})
         self._fit()
 
     def push(self, port: int, batch: Batch) -> list[Batch]:
@@ -54,7 +58,7 @@ class Dedup(Saved, Plain):
 
     def _fits(self, batch: Batch) -> bool:
         """Whether no key has to be forgotten inside the batch."""
-        return self._keys.table.live + batch.num_rows <= self._limit
+        return self._oldest.live + batch.num_rows <= self._limit
 
     def _by_append(self, batch: Batch) -> Bools:
         """The limit is kept after each append; of one that goes on, after its last rows."""
@@ -66,65 +70,52 @@ class Dedup(Saved, Plain):
                 one = Batch(rows, batch.instant_ms, np.array([0, end - begin]))
                 kept[begin:end] = self._whole(one)
             if not (batch.continues and at == len(borders) - 2):
-                self._forget(self._keys.table.live - self._limit)
+                self._forget(self._oldest.next - self._limit)
         return kept
 
     def _whole(self, batch: Batch) -> Bools:
         slots, made = self._keys.assign(batch)
         self._fit()
         fresh = slots[made]
-        self._seen[fresh] = batch.instant_ms
-        self._number[fresh] = self._next + np.arange(len(fresh))
-        self._next += len(fresh)
-        self._enqueue(fresh)
+        if self._ttl_ms and len(fresh):
+            self._instants.note(batch.instant_ms, self._oldest.next)
+        self._oldest.add(fresh)
         return made
 
     def _fit(self) -> None:
-        capacity = self._keys.table.capacity
-        if len(self._seen) < capacity:
-            self._seen = enlarged(self._seen, capacity)
-            self._number = enlarged(self._number, capacity)
+        self._oldest.fit(self._keys.table.capacity)
 
     # -- forgetting -------------------------------------------------------------------------
 
     def _forget_old(self, instant_ms: int) -> None:
-        if not self._ttl_ms:
-            return
-        seen = self._seen[self._queue[self._head : self._end]]
-        self._forget(int(np.searchsorted(seen, instant_ms - self._ttl_ms, "right")))
+        if self._ttl_ms:
+            self._forget(self._instants.after(instant_ms - self._ttl_ms, self._oldest.next))
 
-    def _forget(self, count: int) -> None:
-        """Forget so many keys, those that came first."""
-        if count <= 0:
+    def _forget(self, floor: int) -> None:
+        """Forget the keys that came before the one of this number."""
+        if floor <= self._oldest.floor:
             return
-        self._keys.table.free(self._queue[self._head : self._head + count])
-        self._head += count
-
-    def _enqueue(self, slots: Int64s) -> None:
-        if self._end + len(slots) > len(self._queue):
-            waiting = self._queue[self._head : self._end]
-            queue = np.zeros(2 * (len(waiting) + len(slots)), np.int64)
-            queue[: len(waiting)] = waiting
-            self._queue, self._head, self._end = queue, 0, len(waiting)
-        self._queue[self._end : self._end + len(slots)] = slots
-        self._end += len(slots)
+        self._keys.table.free(self._oldest.forget(floor))
+        self._instants.forget(floor)
 
     # -- state ------------------------------------------------------------------------------
 
     def _saved(self, slots: Int64s) -> dict[str, pa.Array]:
-        return {"seen": pa.array(self._seen[slots]), "number": pa.array(self._number[slots])}
+        return {_NUMBER: pa.array(self._oldest.number[slots])}
 
     def _load(self, slots: Int64s, rows: pa.RecordBatch) -> None:
         self._fit()
-        self._seen[slots] = rows.column("seen").to_numpy()
-        self._number[slots] = rows.column("number").to_numpy()
-        self._enqueue(slots[np.argsort(self._number[slots])])
+        self._oldest.put_back(slots, rows.column(_NUMBER).to_numpy())
+
+    def _lasting(self, rows: pa.RecordBatch) -> Bools:
+        """Which keys on disk are not forgotten."""
+        lasting: Bools = rows.column(_NUMBER).to_numpy() >= self._oldest.floor
+        return lasting
 
     def held(self) -> StateSize:
         """The keys."""
-        arrays = self._seen.nbytes + self._number.nbytes + self._queue.nbytes
-        table = self._keys.table
-        return StateSize(table.live, table.nbytes + arrays)
+        own = StateSize(0, self._oldest.nbytes + self._instants.nbytes)
+        return self._keys.held() + own
 
     def close(self) -> None:
         """Free the plan."""

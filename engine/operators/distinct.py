@@ -9,6 +9,7 @@ from engine.batch import Batch
 from engine.operators.keyed import RowKeys
 from engine.operators.operator import Budget, Context, Plain
 from engine.operators.statement import quoted, rebatched
+from engine.rowpages import NOTHING_BESIDE
 from engine.state import StateSize
 from engine.stateparts import Saved
 
@@ -19,9 +20,10 @@ class Distinct(Saved, Plain):
     def __init__(self, context: Context, source: pa.Schema) -> None:
         self.name = "Distinct"
         self.schema = source
-        self._keys = RowKeys(context, source, tuple(quoted(n) for n in source.names))
+        names = tuple(quoted(name) for name in source.names)
+        self._keys = RowKeys(context, source, names, pages=NOTHING_BESIDE)
         self._state = self._keys
-        self._budget = Budget(context.start)
+        self._budget = Budget(context)
 
     def push(self, port: int, batch: Batch) -> list[Batch]:
         """Pass the new ones."""
@@ -34,7 +36,7 @@ class Distinct(Saved, Plain):
 
     def held(self) -> StateSize:
         """The rows that passed."""
-        return StateSize(self._keys.table.live, self._keys.table.nbytes)
+        return self._keys.held()
 
     def close(self) -> None:
         """Free the plan."""

@@ -13,6 +13,7 @@ from engine.keys import key_column
 from engine.operators.limit_by import ranks
 from engine.operators.partials import PartialRows
 from engine.operators.sent import Sent
+from engine.ordering import distinct, stable_order
 from engine.slots import Hashes, SlotTable
 from engine.slotstate import Slotted
 from engine.sql.logical import Aggregate
@@ -100,6 +101,15 @@ class Groups(Saved):
                 self.part[slots] = self._parts.assign_keys(rows.parts, keys)[0]
         return slots
 
+    def take_back(self, hashes: Hashes, keys: Sequence[pa.Array]) -> tuple[Int64s, Bools]:
+        """Slots of keys that were here before, and which are new; these have the largest arrival
+        number."""
+        slots, made = self.keys.assign_keys(hashes, keys)
+        self._fit()
+        self.keys.table.touch(slots)
+        self.arrival[slots[made]] = np.iinfo(np.int64).max
+        return slots, made
+
     def alive(self, slots: Int64s) -> Bools:
         """Whether rows are left in these groups; over append input they always are."""
         if self._alive < 0:
@@ -139,14 +149,14 @@ def merge_per_append(
 
     Rows of different slots are merged together: as many rounds as the busiest slot has rows.
     """
-    by_append = np.argsort(appends, kind="stable")
+    by_append = stable_order(appends)
     order, rank = ranks(slots[by_append])
     order = by_append[order]
     rounds = int(rank.max()) + 1 if len(rank) else 0
     if rounds <= 1:
         accumulators.merge(slots, lanes)
         return accumulators.capture(slots)
-    by_rank = order[np.argsort(rank, kind="stable")]
+    by_rank = order[stable_order(rank)]
     borders = np.searchsorted(np.sort(rank), np.arange(rounds + 1))
     captured: list[Lane] = []
     for at in range(rounds):
@@ -195,7 +205,7 @@ class Changed:
         self._parts.append(slots)
         self._count += len(slots)
         if self._count > 2 * live + 10_000:
-            self._parts = [np.unique(np.concatenate(self._parts))]
+            self._parts = [distinct(np.concatenate(self._parts))]
             self._count = len(self._parts[0])
             self._said = -1
 
@@ -203,7 +213,23 @@ class Changed:
         """All of them once, and begin anew."""
         parts, self._parts, self._count = self._parts, [], 0
         self._said = -1
-        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+        return distinct(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+
+    def leave(self, slots: Int64s, capacity: int) -> Bools:
+        """These slots leave: by slot whether it was noted. Other notes stay."""
+        noted = np.zeros(capacity, np.bool_)
+        gone = np.zeros(capacity, np.bool_)
+        gone[slots] = True
+        changed = self.take()
+        noted[changed] = True
+        if len(changed):
+            self.add(changed[~gone[changed]], capacity)
+        return noted
+
+    def peek(self) -> Int64s:
+        """All of them once; they stay noted."""
+        parts = self._parts
+        return distinct(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
 
     def changes(self, *, full: bool) -> StateDelta | None:
         """The notes since the last call, or all (`engine.stateparts.Part`)."""
@@ -212,7 +238,7 @@ class Changed:
         if not parts and not full:
             return None
         self._said = len(self._parts)
-        slots = np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+        slots = distinct(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
         return StateDelta({"slots": pa.record_batch({"slot": pa.array(slots)})}, {}, full)
 
     def restore(self, deltas: Sequence[StateDelta]) -> None:

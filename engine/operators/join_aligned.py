@@ -14,6 +14,7 @@ from engine.joinversions import comparable
 from engine.operators.join_input import JoinBudget
 from engine.operators.join_range import TICKS
 from engine.operators.operator import Context, Operator, Plain
+from engine.ordering import stable_order
 from engine.sql.logical import Join
 from engine.state import StateSize
 from engine.stateparts import Fields, Parts, Saved, Small
@@ -40,7 +41,7 @@ class _Waiting:
 
     def put(self, rows: pa.RecordBatch, times: Int64s) -> None:
         """Hold these rows instead."""
-        order = np.argsort(times, kind="stable")
+        order = stable_order(times)
         in_order = bool((order == np.arange(len(order))).all())
         self.rows = rows if in_order else rows.take(pa.array(order))
         self.times = times[order]

@@ -10,6 +10,7 @@ import pyarrow as pa
 from engine.arrays import Int64s
 from engine.batch import Batch
 from engine.joinindex import NONE, JoinRows, KeyTable, SideRows, free_keys
+from engine.joinpages import JoinPages
 from engine.operators.gather import Whole
 from engine.operators.join_input import (
     JoinBudget,
@@ -23,7 +24,9 @@ from engine.operators.join_input import (
     stored,
 )
 from engine.operators.operator import Context, Plain
+from engine.ordering import lex_order, stable_order
 from engine.slotstate import Slotted
+from engine.spill import Spill
 from engine.sql.logical import Join
 from engine.state import StateSize
 from engine.stateparts import Part, Parts, Saved
@@ -73,12 +76,13 @@ class AllJoin(Saved, Plain):
         ]
         self.keys = KeyTable(self._inputs[0].kinds)
         self.sides = [JoinRows(i.schema, self.keys, counted=self._weighted) for i in self._inputs]
+        self._spill = Spill(context.spill, JoinPages(self.keys, self.sides), "replace")
         self._whole = [Whole(), Whole()]
         self._budget = JoinBudget(context, node)
         parts: dict[str, Part] = {"keys": Slotted(self.keys.table)}
         parts |= {f"side{at}": side.state for at, side in enumerate(self.sides)}
         parts |= {f"whole{at}": whole for at, whole in enumerate(self._whole)}
-        self._state = Parts(parts)
+        self._state = Parts(parts | {"spill": self._spill})
 
     def push(self, port: int, batch: Batch) -> list[Batch]:
         """Join with what is there of the other side, then keep."""
@@ -86,6 +90,7 @@ class AllJoin(Saved, Plain):
         if whole is None:
             return []
         rows = self._inputs[port].take(whole)
+        self._spill.touch(rows.hashes[rows.known])
         keys = self.keys.assign(rows)
         pairs = self._of_left(whole, rows, keys) if port == 0 else self._of_right(whole, rows, keys)
         self.sides[port].add(rows, keys)
@@ -95,7 +100,7 @@ class AllJoin(Saved, Plain):
 
     def _clean(self, keys: Int64s) -> None:
         if self._weighted:
-            free_keys(self.keys, keys, *self.sides)
+            free_keys(self.keys, self._spill.freeable(keys[keys != NONE]), *self.sides)
 
     def _of_left(self, batch: Batch, rows: SideRows, keys: Int64s) -> Pairs:
         right = self.sides[1]
@@ -112,7 +117,7 @@ class AllJoin(Saved, Plain):
             slots = np.concatenate((slots, np.full(len(alone), NONE)))
             own = np.ones(len(alone), np.int64) if rows.weights is None else rows.weights[alone]
             weights = np.concatenate((weights, own))
-            order = np.argsort(index, kind="stable")
+            order = stable_order(index)
             index, slots, weights = index[order], slots[order], weights[order]
         sign = None
         if self._weighted:
@@ -132,7 +137,7 @@ class AllJoin(Saved, Plain):
         if self._left_join and self._weighted:
             found += self._defaults(rows, keys, appends)
         every = found[0] if len(found) == 1 else _together(found)
-        every = every.chosen(np.lexsort((every.place, every.arrival, every.append)))
+        every = every.chosen(lex_order((every.place, every.arrival, every.append)))
         sign = None
         if self._weighted:
             each, sign = repeated(every.weight)
@@ -148,7 +153,7 @@ class AllJoin(Saved, Plain):
         at = np.flatnonzero(keys != NONE)
         if not len(at):
             return []
-        order = at[np.lexsort((appends[at], keys[at]))]
+        order = at[lex_order((appends[at], keys[at]))]
         key, append = keys[order], appends[order]
         weight = np.ones(len(order), np.int64) if rows.weights is None else rows.weights[order]
         first = np.ones(len(order), np.bool_)
@@ -184,7 +189,7 @@ class AllJoin(Saved, Plain):
 
     def held(self) -> StateSize:
         """The rows of both sides."""
-        return self.sides[0].held() + self.sides[1].held()
+        return self.sides[0].held() + self.sides[1].held() + self._spill.size
 
     def close(self) -> None:
         """Free the plans."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 from engine.batch import Batch
 from engine.checkpoint import StateDelta
 from engine.joinindex import NONE, JoinRows, KeyTable, SideRows, free_keys
+from engine.joinpages import JoinPages
 from engine.joinversions import Versions
 from engine.operators.join_input import (
     JoinBudget,
@@ -23,6 +24,7 @@ from engine.operators.join_input import (
 )
 from engine.operators.operator import Context, Plain
 from engine.slotstate import Slotted
+from engine.spill import Spill
 from engine.sql.logical import Join
 from engine.state import StateSize
 from engine.stateparts import Parts, Saved
@@ -35,6 +37,8 @@ _KEEP_ALL = 1 << 40
 class _Enriching(Saved, Plain, ABC):
     """What these joins share: the right side is kept, left rows look rows up in it."""
 
+    _spill: Spill  # of the right side; made by the subclass
+
     def __init__(self, context: Context, sources: list[pa.Schema], node: Join) -> None:
         self.name = "Join"
         self.schema = pa.schema([arrow_field(c.name, c.type) for c in node.schema])
@@ -44,14 +48,24 @@ class _Enriching(Saved, Plain, ABC):
         self._right = SideInput(context, sources[1], right, counted=right.weighted)
         self._keys = KeyTable(self._left.kinds)
         self._budget = JoinBudget(context, node)
+        self._context = context
+
+    def _spilling(self, pages: JoinPages) -> Spill:
+        return Spill(self._context.spill, pages, "replace")
 
     def push(self, port: int, batch: Batch) -> list[Batch]:
         """Right rows are kept, left rows are joined with what is kept now."""
         if port == 1:
-            self._keep(self._right.take(batch))
+            rows = self._right.take(batch)
+            self._spill.touch(rows.hashes[rows.known])
+            self._keep(rows)
             self._budget.check(self.held())
             return []
         rows = self._left.take(batch)
+        known = rows.known
+        self._spill.touch(
+            rows.hashes[known], changing=False, there=lambda: self._keys.find(rows)[known] != NONE
+        )
         return [joined(batch, self.schema, self._look_up(batch, rows))]
 
     def end(self, port: int, instant_ms: int) -> list[Batch]:
@@ -79,13 +93,15 @@ class EnrichJoin(_Enriching):
     def __init__(self, context: Context, sources: list[pa.Schema], node: Join) -> None:
         super().__init__(context, sources, node)
         self._rows = JoinRows(self._right.schema, self._keys, counted=self._right.weighted)
-        self._state = Parts({"keys": Slotted(self._keys.table), "rows": self._rows.state})
+        self._spill = self._spilling(JoinPages(self._keys, [self._rows]))
+        keys = Slotted(self._keys.table)
+        self._state = Parts({"keys": keys, "rows": self._rows.state, "spill": self._spill})
 
     def _keep(self, rows: SideRows) -> None:
         keys = self._keys.assign(rows)
         self._rows.add(rows, keys)
         if self._right.weighted:
-            free_keys(self._keys, keys, self._rows)
+            free_keys(self._keys, self._spill.freeable(keys[keys != NONE]), self._rows)
 
     def _look_up(self, batch: Batch, rows: SideRows) -> Pairs:
         index, slots = matches(self._rows, self._keys.find(rows))
@@ -97,7 +113,7 @@ class EnrichJoin(_Enriching):
 
     def held(self) -> StateSize:
         """The right rows."""
-        return self._rows.held()
+        return self._rows.held() + self._spill.size
 
 
 class VersionJoin(_Enriching):
@@ -114,7 +130,10 @@ class VersionJoin(_Enriching):
             keep = _KEEP_ALL if node.table_right else node.asof.keep_versions
         self._versions = Versions(self._right.schema, self._keys, value, keep, self._budget.check)
         rows = self._versions.rows.state
-        self._state = Parts({"keys": Slotted(self._keys.table), "rows": rows})
+        leave, come = self._versions.leave, self._versions.come
+        self._spill = self._spilling(JoinPages(self._keys, [self._versions.rows], leave, come))
+        keys = Slotted(self._keys.table)
+        self._state = Parts({"keys": keys, "rows": rows, "spill": self._spill})
 
     def _keep(self, rows: SideRows) -> None:
         self._versions.add(rows, self._keys.assign(rows))
@@ -133,4 +152,4 @@ class VersionJoin(_Enriching):
 
     def held(self) -> StateSize:
         """The right rows."""
-        return self._versions.held()
+        return self._versions.held() + self._spill.size

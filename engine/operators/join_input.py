@@ -13,6 +13,7 @@ from engine.errors import Code, QueryFailed
 from engine.joinindex import NONE, JoinRows, SideRows
 from engine.operators.operator import Budget, Context
 from engine.operators.statement import Statement, append_numbers, borders_of, quoted, rebatched
+from engine.ordering import stable_order
 from engine.sql.logical import Join
 from engine.sql.plan_parts import Side
 from engine.state import StateSize
@@ -154,7 +155,7 @@ def probed(
         alone[index] = False
         index = np.concatenate((index, np.flatnonzero(alone)))
         slots = np.concatenate((slots, np.full(int(alone.sum()), NONE)))
-        order = np.argsort(index, kind="stable")
+        order = stable_order(index)
         index, slots = index[order], slots[order]
     weights = None if rows.weights is None else rows.weights[index]
     return Pairs(appends[index], some(rows.columns, index), stored(right, slots), weights)
@@ -164,7 +165,7 @@ class JoinBudget:
     """Refuses more buffered rows than the query may hold (241), or its join settings say (191)."""
 
     def __init__(self, context: Context, node: Join) -> None:
-        self._budget = Budget(context.start)
+        self._budget = Budget(context)
         self._max = node.buffered_bytes_max
 
     def check(self, size: StateSize) -> None:

@@ -25,6 +25,7 @@ from engine.operators.join_input import (
     some,
 )
 from engine.operators.operator import Context, Plain
+from engine.ordering import distinct, lex_order
 from engine.slotstate import Slotted
 from engine.sql.logical import Join
 from engine.sql.plan_parts import RangeRule
@@ -76,7 +77,7 @@ class _TimedRows:
             self.times = enlarged(self.times, self.rows.table.capacity)
         self.times[slots] = times
         begins = times // size * size
-        for begin in np.unique(begins).tolist():
+        for begin in distinct(begins).tolist():
             self._buckets.setdefault(begin, []).append(slots[begins == begin])
 
     def expire(self, limit: int) -> Int64s:
@@ -209,7 +210,7 @@ class RangeJoin(Saved, Plain):
     def _of_right(self, appends: Int64s, rows: SideRows, found: tuple[Int64s, Int64s]) -> Pairs:
         left = self._sides[0].rows
         index, slots = found
-        order = np.lexsort((index, left.arrival[slots], appends[index]))
+        order = lex_order((index, left.arrival[slots], appends[index]))
         index, slots = index[order], slots[order]
         return Pairs(appends[index], left.take(slots), some(rows.columns, index))
 

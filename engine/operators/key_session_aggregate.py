@@ -52,7 +52,7 @@ class KeySessionAggregate:
         self.schema = self._layout.schema
         self._versions = Versions()
         self._whole = Whole()
-        self._budget = Budget(context.start)
+        self._budget = Budget(context)
         self._rows = 0
         self._following = 0
         self._state = Parts(

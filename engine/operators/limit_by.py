@@ -1,4 +1,4 @@
-"""LIMIT n BY keys: the first n rows of every key, over the whole query or per emission."""
+"""LIMIT [offset,] n BY keys: rows of every key, over the whole query or per emission."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from engine.operators.gather import Whole
 from engine.operators.keyed import RowKeys
 from engine.operators.operator import Budget, Context, Plain
 from engine.operators.statement import append_numbers, quoted, rebatched
+from engine.ordering import stable_order
 from engine.slots import Slots
 from engine.sql.logical import LimitBy as Node
 from engine.state import StateSize
@@ -23,7 +24,7 @@ class LimitBy(Saved, Plain):
     def __init__(self, context: Context, source: pa.Schema, node: Node) -> None:
         self.name = "LimitBy"
         self.schema = source
-        self._count = node.count
+        self._first, self._last = node.offset, node.offset + node.count
         self._per_query = node.per_query
         self._context = context
         self._node = node
@@ -34,7 +35,7 @@ class LimitBy(Saved, Plain):
         # Counts per emission are gone when it has passed.
         kept = {"keys": self._keys} if self._per_query else {"whole": self._whole}
         self._state = Parts(kept)
-        self._budget = Budget(context.start)
+        self._budget = Budget(context)
 
     def push(self, port: int, batch: Batch) -> list[Batch]:
         """Pass the first rows of each key."""
@@ -55,7 +56,7 @@ class LimitBy(Saved, Plain):
             order, rank = ranks(slots + appends * (self._keys.table.capacity + 1))
             self._keys.table.free(self._keys.table.slots())
         kept = np.zeros(whole.num_rows, np.bool_)
-        kept[order] = rank < self._count
+        kept[order] = (rank >= self._first) & (rank < self._last)
         if kept.all():
             return [whole]
         ends = counted(kept)
@@ -80,7 +81,7 @@ class LimitBy(Saved, Plain):
 
 def ranks(keys: Int64s) -> tuple[Int64s, Int64s]:
     """An order that brings equal keys together, and in it each row's number among its equals."""
-    order = np.argsort(keys, kind="stable")
+    order = stable_order(keys)
     ordered = keys[order]
     head = np.ones(len(keys), np.bool_)
     head[1:] = ordered[1:] != ordered[:-1]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from engine.checkpoint import StateDelta
 from engine.clock import Clock
 from engine.duck import Session
 from engine.errors import Code, QueryFailed
+from engine.spillspace import SpillSpace
 from engine.state import StateSize
 
 
@@ -121,13 +122,45 @@ class Start:
     """What is read once when a query starts; the same again in every run of its steps.
 
     `instant_ms`: the instant of acceptance; timers run from it. `seed`: of its random functions
-    and random streams. `rewinds`: whether any input reads the past first.
+    and random streams. `rewinds`: whether any input reads the past first. `memory_bytes_max`: of
+    the state in memory.
     """
 
     instant_ms: int
     seed: int
     rewinds: bool = False
     state_bytes_max: int = 4 << 30
+    memory_bytes_max: int = 1 << 30
+
+
+class Holdings:
+    """What the operators of one query hold, each as it said last.
+
+    `recount`: asks all of them, as some may hold less by now; whoever makes the query sets it.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[StateSize] = []
+        self._bytes = self._pinned = 0
+        self.recount: Callable[[], StateSize] | None = None
+
+    def join(self) -> int:
+        """A number for an operator."""
+        self._held.append(StateSize())
+        return len(self._held) - 1
+
+    def note(self, member: int, size: StateSize) -> tuple[int, int]:
+        """An operator holds this much; returns the bytes of all, and those of them in memory."""
+        before, self._held[member] = self._held[member], size
+        self._bytes += size.bytes - before.bytes
+        self._pinned += size.bytes - size.disk - before.bytes + before.disk
+        return self._bytes, self._pinned
+
+    def exact(self, size: StateSize) -> tuple[int, int]:
+        """The same after asking all; at least this size, which one of them is about to have."""
+        found = size if self.recount is None else self.recount()
+        pinned = max(found.bytes - found.disk, size.bytes - size.disk)
+        return max(found.bytes, size.bytes), pinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,20 +169,38 @@ class Context:
 
     session: Session
     start: Start
+    spill: SpillSpace | None = None  # where state goes that does not fit into memory
+    holdings: Holdings = field(default_factory=Holdings)
 
 
 class Budget:
-    """Refuses state beyond the query's limit; asked once a batch, since asking costs little."""
+    """Refuses state beyond the query's limit, which all of its operators share; asked once a
+    batch, since asking costs little."""
 
-    def __init__(self, start: Start) -> None:
-        self._max = start.state_bytes_max
+    def __init__(self, context: Context) -> None:
+        self._max = context.start.state_bytes_max
+        self._memory_max = context.start.memory_bytes_max
+        self._holdings = context.holdings
+        self._member = context.holdings.join()
 
     def check(self, size: StateSize) -> None:
-        """Raises QueryFailed 241 when the state is too large."""
-        if size.bytes > self._max:
+        """Raises QueryFailed 241 when the state of all operators is too large, this one's being
+        `size`."""
+        total, pinned = self._holdings.note(self._member, size)
+        if total <= self._max and pinned <= self._memory_max:
+            return
+        total, pinned = self._holdings.exact(size)
+        if total > self._max:
             raise QueryFailed(
-                f"The state of the query needs {size.bytes} bytes, more than its limit of "
-                f"{self._max}; use fewer keys, shorter windows or the setting of the limit.",
+                f"The state of the query needs {total} bytes, more than the {self._max} of "
+                "the setting state_bytes_max; use fewer keys or shorter windows, or raise it.",
+                Code.MEMORY_LIMIT,
+            )
+        if pinned > self._memory_max:
+            raise QueryFailed(
+                f"The state of the query needs {pinned} bytes that cannot go to "
+                f"disk, more than {self._memory_max}, a quarter of the setting "
+                "state_bytes_max; use fewer keys, or raise it or state_memory_bytes_max.",
                 Code.MEMORY_LIMIT,
             )
 

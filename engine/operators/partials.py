@@ -127,7 +127,7 @@ def _partial(partial: Partial) -> str:
     sql = with_tokens(partial.sql)
     return (
         sql
-        if partial.counted or partial.function
+        if partial.counted or partial.function or partial.items
         else f"CAST({sql} AS {duckdb_type(partial.type)})"
     )
 

@@ -67,3 +67,44 @@ class Sent:
     def nbytes(self) -> int:
         """Memory."""
         return self._rows.nbytes + self._there.nbytes
+
+
+class SentWindows(Sent):
+    """The same by slot of the groups of windows, with the bounds that were shown, in ticks."""
+
+    def __init__(self, partials: Sequence[Partial]) -> None:
+        super().__init__(partials)
+        self._starts = np.zeros(0, np.int64)
+        self._ends = np.zeros(0, np.int64)
+
+    def grow(self, capacity: int) -> None:
+        """Make room for slots below `capacity`."""
+        super().grow(capacity)
+        if capacity > len(self._starts):
+            self._starts = enlarged(self._starts, capacity)
+            self._ends = enlarged(self._ends, capacity)
+
+    def bounds(self, slots: Int64s) -> tuple[Int64s, Int64s]:
+        """window_start and window_end of the rows that stand."""
+        return self._starts[slots], self._ends[slots]
+
+    def put_bounds(self, slots: Int64s, starts: Int64s, ends: Int64s) -> None:
+        """Those of the rows that stand now."""
+        self._starts[slots] = starts
+        self._ends[slots] = ends
+
+    def saved(self, slots: Int64s) -> dict[str, pa.Array]:
+        """As `Sent.saved`, and columns sent_start and sent_end."""
+        bounds = {"sent_start": self._starts[slots], "sent_end": self._ends[slots]}
+        return super().saved(slots) | {name: pa.array(each) for name, each in bounds.items()}
+
+    def load(self, slots: Int64s, rows: pa.RecordBatch) -> None:
+        """Put back what `saved` gave."""
+        super().load(slots, rows)
+        self._starts[slots] = rows.column("sent_start").to_numpy()
+        self._ends[slots] = rows.column("sent_end").to_numpy()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory."""
+        return super().nbytes + self._starts.nbytes + self._ends.nbytes

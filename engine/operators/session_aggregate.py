@@ -19,6 +19,7 @@ from engine.operators.partials import PartialStatement
 from engine.operators.statement import Statement, append_numbers, tokens_in, with_tokens
 from engine.operators.timeout import Timeouts
 from engine.operators.window_aggregate import WINDOW_END, WINDOW_START, mentions_window
+from engine.operators.window_changes import window_changes
 from engine.operators.window_output import WindowOutput, WindowRows
 from engine.operators.window_source import WindowSource, substream_keys
 from engine.sql.logical import Aggregate as Node
@@ -107,7 +108,7 @@ class SessionAggregate:
         self._repeat = node.emit.repeat
         self._timeouts = Timeouts(node.emit.timeout_ms)
         self._whole = Whole()
-        self._budget = Budget(context.start)
+        self._budget = Budget(context)
         self._past = context.start.rewinds
         self._new = False
         self._rows = 0
@@ -281,6 +282,9 @@ class SessionAggregate:
             self._cells.accumulators.capture(slots),
             np.array([b.append for b in of], np.int64),
         )
+        if self._cells.sent is not None:
+            changes = window_changes(rows, slots, self._cells, self._output.alive)
+            return self._output.send_all([changes], instant_ms)
         return self._output.send(rows, self._cells.keys, self._cells.accumulators, instant_ms)
 
     def _bounds_of(self, number: int) -> _Bounds:

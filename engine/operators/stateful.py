@@ -56,7 +56,7 @@ class Stateful(Saved, Plain):
         self._kept = kept
         self._numbers = np.zeros(0, np.int64)  # rows so far of every slot
         self._fit()
-        self._budget = Budget(context.start)
+        self._budget = Budget(context)
         self._state = self._keys
 
     def push(self, port: int, batch: Batch) -> list[Batch]:

@@ -11,8 +11,11 @@ from engine.compute import pc
 from engine.keys import key_column
 from engine.operators.operator import Budget, Context, Plain
 from engine.operators.statement import Statement, quoted, rebatched
-from engine.slots import SlotTable
+from engine.ordering import stable_order
+from engine.rowpages import Beside, RowPages
+from engine.slots import Hashes, SlotTable
 from engine.slotstate import Slotted
+from engine.spill import Spill
 from engine.sql.logical import Upsert as Node
 from engine.state import StateSize
 from engine.stateparts import Parts, Saved
@@ -42,10 +45,12 @@ class Upsert(Saved, Plain):
         self.schema = pa.schema(fields)
         self._from = [source.get_field_index(c.name) for c in node.schema if c.name != TP_DELTA]
         self._at_delta = self.schema.get_field_index(TP_DELTA)
-        self._budget = Budget(context.start)
-        self._state = Parts(
-            {"rows": Slotted(self.table, self._save, self._load), "hash": self._hash}
-        )
+        self._budget = Budget(context)
+        beside = Beside(self._save, self._load, self._release, self._beside_bytes)
+        pages = RowPages(self.table, self._key_columns, beside)
+        self._spill = Spill(context.spill, pages, "replace")
+        table = Slotted(self.table, self._save, self._load)
+        self._state = Parts({"rows": table, "hash": self._hash, "spill": self._spill})
 
     def _fit(self) -> None:
         if self._capacity < self.table.capacity:
@@ -57,12 +62,21 @@ class Upsert(Saved, Plain):
         """The deltas of each row in order of arrival."""
         if not batch.num_rows:
             return [self._batch(batch, batch.rows, np.zeros(0, np.int64), batch.borders)]
-        slots, known = self._assign(batch)
+        hashes = self._hashes(batch)
+        made, sizes = self._deltas(batch, hashes)
+        self._budget.check(self.held())
+        ends = np.zeros(batch.num_rows + 1, np.int64)
+        np.cumsum(sizes, out=ends[1:])
+        return [rebatched(batch, made, ends[batch.borders])]
+
+    def _deltas(self, batch: Batch, hashes: Hashes) -> tuple[pa.RecordBatch, Int64s]:
+        """The deltas of all rows, and how many each row gives."""
+        slots, known = self._assign(batch, hashes)
         accepted = self._accepted(batch, slots, known)
         rows = np.flatnonzero(accepted)
         slots = slots[rows]
         # The row that each one replaces: the one of its key before it in the batch, else the kept.
-        order = np.argsort(slots, kind="stable")
+        order = stable_order(slots)
         follows = np.zeros(len(rows), np.bool_)
         follows[order[1:]] = slots[order[1:]] == slots[order[:-1]]
         before = np.full(len(rows), -1, np.int64)
@@ -82,18 +96,19 @@ class Upsert(Saved, Plain):
         made = self._made(batch, slots[stored], taken, weights)
         last = np.flatnonzero(np.r_[slots[order][1:] != slots[order][:-1], True][: len(order)])
         self._keep(batch, slots[order[last]], rows[order[last]])
-        # How many output rows there are up to each input row.
-        upto = np.zeros(batch.num_rows + 1, np.int64)
-        upto[rows + 1] = sizes
-        borders = np.cumsum(upto)[batch.borders]
-        self._budget.check(self.held())
-        return [rebatched(batch, made, borders)]
+        given = np.zeros(batch.num_rows, np.int64)
+        given[rows] = sizes
+        return made, given
 
-    def _assign(self, batch: Batch) -> tuple[Int64s, Array]:
+    def _hashes(self, batch: Batch) -> Hashes:
+        narrow = batch.rows.select(self._keys)
+        return column(self._hash.run(narrow, batch.instant_ms), 0).to_numpy()
+
+    def _assign(self, batch: Batch, hashes: Hashes) -> tuple[Int64s, Array]:
         """The slot of each row, and by slot whether it held a row before this batch."""
         narrow = batch.rows.select(self._keys)
-        hashes = column(self._hash.run(narrow, batch.instant_ms), 0).to_numpy()
         keys = [c.encode(narrow.column(at)) for at, c in enumerate(self._key_columns)]
+        self._spill.touch(hashes, there=lambda: self.table.find(hashes, keys) >= 0)
         slots, made = self.table.assign(hashes, keys)
         self._fit()
         known = np.ones(self._capacity, np.bool_)
@@ -104,7 +119,7 @@ class Upsert(Saved, Plain):
         """Rows whose version is not below that of the current row of their key."""
         if self._version < 0:
             return np.ones(len(slots), np.bool_)
-        order = np.argsort(slots, kind="stable")
+        order = stable_order(slots)
         ordered = slots[order]
         starts = np.r_[True, ordered[1:] != ordered[:-1]]
         firsts = ordered[starts]
@@ -166,9 +181,17 @@ class Upsert(Saved, Plain):
         for at, each in enumerate(self._rows):
             each.store(slots, each.encode(rows.column(f"v{at}")), every)
 
+    def _release(self, slots: Int64s) -> None:
+        for each in self._rows:
+            each.release(slots)
+
+    def _beside_bytes(self) -> int:
+        return sum(each.nbytes for each in self._rows)
+
     def held(self) -> StateSize:
         """A row per key."""
-        return StateSize(self.table.live, self.table.nbytes + sum(r.nbytes for r in self._rows))
+        size = StateSize(self.table.live, self.table.nbytes + self._beside_bytes())
+        return size + self._spill.size
 
     def close(self) -> None:
         """Free the plan."""

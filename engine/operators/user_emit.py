@@ -36,7 +36,7 @@ class UserEmit(Saved, Plain):
         self.schema = pa.schema([arrow_field(c.name, c.type) for c in node.schema])
         self._function = [p.function is not None for p in node.partials].index(True)
         self._whole = Whole()
-        self._budget = Budget(context.start)
+        self._budget = Budget(context)
         self._rows = 0
         self._state = Parts(
             {

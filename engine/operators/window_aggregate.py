@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 
 from engine.arrays import Bools, Int64s, Lane, counted, fixed_array
 from engine.batch import ROW_APPEND, Batch
 from engine.emit import Ticks, policy_of
+from engine.operators.cell_pages import CellPages
 from engine.operators.cells import Cells, Finished, merged, single
 from engine.operators.gather import Whole
 from engine.operators.groups import Changed, merge_per_append
@@ -15,8 +18,11 @@ from engine.operators.operator import Budget, Context
 from engine.operators.partials import PartialRows, PartialStatement
 from engine.operators.statement import append_numbers
 from engine.operators.timeout import Timeouts
-from engine.operators.window_output import WindowOutput, WindowRows
+from engine.operators.window_changes import window_changes
+from engine.operators.window_output import ReadyRows, WindowOutput, WindowRows
 from engine.operators.window_source import WindowSource, substream_keys, without
+from engine.ordering import distinct
+from engine.spill import Mode, Spill
 from engine.sql.logical import Aggregate as Node
 from engine.sql.plan_parts import WindowSpec
 from engine.state import StateSize
@@ -77,7 +83,12 @@ class WindowAggregate(Saved):
         self._timeouts = Timeouts(node.emit.timeout_ms)
         self._changed = Changed()
         self._whole = Whole()
-        self._budget = Budget(context.start)
+        accumulators = self._cells.accumulators
+        spills = accumulators.spills and not spec.processing_time
+        mode: Mode = "fold" if accumulators.folds and not self._per_append else "whole"
+        pages = CellPages(self._cells, self._changed)
+        self._spill = Spill(context.spill if spills else None, pages, mode)
+        self._budget = Budget(context)
         self._past = context.start.rewinds
         self._new = False
         self._rows = 0
@@ -94,6 +105,7 @@ class WindowAggregate(Saved):
                 "timeouts": self._timeouts,
                 "changed": self._changed,
                 "whole": self._whole,
+                "spill": self._spill,
                 "own": Fields(self, "_past", "_new", "_rows", "late_rows"),
             }
         )
@@ -211,6 +223,7 @@ class WindowAggregate(Saved):
         substreams = rows.by.get(_SUBSTREAM)
         if substreams is None:
             substreams = np.zeros(rows.count, np.int64)
+        self._spill.touch(rows.hashes)
         slots, _ = self._cells.assign(rows, cells, base, substreams)
         if not self._new:
             self._new = True
@@ -232,7 +245,7 @@ class WindowAggregate(Saved):
             return []
         found = single(self._cells, slots)
         sent = self._rows_of(found, appends, captured)
-        return self._output.send(sent, self._cells.keys, accumulators, batch.instant_ms)
+        return self._output.send_all([self._rendered(found, sent)], batch.instant_ms)
 
     # -- output -----------------------------------------------------------------------------
 
@@ -247,6 +260,12 @@ class WindowAggregate(Saved):
             appends,
         )
 
+    def _rendered(self, found: Finished, rows: WindowRows) -> ReadyRows:
+        """These groups as rows, in order; as changes for EMIT CHANGELOG."""
+        if self._cells.sent is not None:
+            return window_changes(rows, found.slots, self._cells, self._output.alive)
+        return self._output.ready(rows, self._cells.keys, found.accumulators)
+
     def _windows(self, slots: Int64s, low: Int64s, high: Int64s) -> list[Finished]:
         """Windows low < w <= high (bounds per slot) of these slots."""
         if self._merges:
@@ -255,8 +274,8 @@ class WindowAggregate(Saved):
         found = slots[(window > low) & (window <= high)]
         return [single(self._cells, found)] if len(found) else []
 
-    def _send(self, found: list[Finished], moves: Moves, instant_ms: int) -> list[Batch]:
-        made: list[Batch] = []
+    def _ready(self, found: list[Finished], moves: Moves) -> list[ReadyRows]:
+        made: list[ReadyRows] = []
         for part in found:
             ends = self._panes.ends(part.window)
             appends = np.zeros(len(ends), np.int64)
@@ -264,8 +283,22 @@ class WindowAggregate(Saved):
                 appends = moves.append_that_closed(part.substream, ends)
             lanes = part.accumulators.capture(part.slots)
             rows = self._rows_of(part, appends, lanes)
-            made += self._output.send(rows, self._cells.keys, part.accumulators, instant_ms)
+            made.append(self._rendered(part, rows))
         return made
+
+    def _send(self, pieces: list[list[ReadyRows]], instant_ms: int) -> list[Batch]:
+        """What was found in each piece of the state; that of one piece comes by windows."""
+        if len(pieces) == 1:
+            return [
+                each for part in pieces[0] for each in self._output.send_all([part], instant_ms)
+            ]
+        return self._output.send_all([part for piece in pieces for part in piece], instant_ms)
+
+    def _closing(self, mark: int) -> Callable[[int], bool]:
+        """Whether a window up to this one may have a cell that is not below the given."""
+        if not self._merges:
+            return lambda low: low <= mark
+        return lambda low: int(self._panes.first_window(np.array([low]))[0]) <= mark
 
     def _close(self, moves: Moves, instant_ms: int) -> list[Batch]:
         """Send windows that closed, or leave them to the next tick; forget what is gone."""
@@ -273,23 +306,46 @@ class WindowAggregate(Saved):
             return []
         if self._policy.at == "tick":
             return []  # closed windows stay until the tick has shown them
-        marks = self._panes.closed_by(self._marks.marks)
-        slots = self._cells.table.slots()
-        of = self._cells.substream[slots]
-        made: list[Batch] = []
-        if self._policy.at == "close":
-            found = self._windows(slots, self._sent[of], marks[of])
-            made = self._send(found, moves, instant_ms)
-        self._forget(slots, marks)
-        return made
+        return self._pass(moves, instant_ms, sending=self._policy.at == "close")
 
-    def _forget(self, slots: Int64s, marks: Int64s) -> None:
-        """Windows up to these are gone, and cells that only they had."""
-        count = len(self._sent)
-        self._sent = np.maximum(self._sent, marks[:count])
-        cells = self._cells.cell[slots]
-        last = self._panes.last_window(cells) if self._merges else cells
-        self._cells.free(slots[last <= self._sent[self._cells.substream[slots]]])
+    def _pass(self, moves: Moves, instant_ms: int, *, sending: bool) -> list[Batch]:
+        """Windows up to the watermarks are gone, and cells that only they had."""
+        marks = self._panes.closed_by(self._marks.marks)
+        gone = np.maximum(self._sent, marks[: len(self._sent)])
+        pieces: list[list[ReadyRows]] = []
+        for slots in self._spill.visit(changing=False, wanted=self._closing(int(gone.max()))):
+            of = self._cells.substream[slots]
+            if sending:
+                found = self._windows(slots, self._sent[of], marks[of])
+                pieces.append(self._ready(found, moves))
+            cells = self._cells.cell[slots]
+            last = self._panes.last_window(cells) if self._merges else cells
+            self._cells.free(slots[last <= gone[of]])
+        self._sent = gone
+        return self._send(pieces, instant_ms) if pieces else []
+
+    def _send_open(self, instant_ms: int) -> list[Batch]:
+        """One emission of the windows that changed, or of all that are not gone."""
+        pieces: list[list[ReadyRows]] = []
+        changed = self._policy.send == "changed"
+        for slots in self._spill.visit(changing=changed):
+            if changed:
+                found = [single(self._cells, self._changed.take())]
+            else:
+                high = np.full(len(slots), np.iinfo(np.int64).max)
+                found = self._windows(slots, self._sent[self._cells.substream[slots]], high)
+            pieces.append(self._ready(found, NO_MOVES))
+        return self._send(pieces, instant_ms)
+
+    def _last_windows(self) -> tuple[Int64s, Int64s]:
+        """The last window of each cell, and its substream."""
+        last: list[Int64s] = []
+        of: list[Int64s] = []
+        for slots in self._spill.visit(changing=False):
+            cells = self._cells.cell[slots]
+            last.append(self._panes.last_window(cells) if self._merges else cells)
+            of.append(self._cells.substream[slots])
+        return np.concatenate(last), np.concatenate(of)
 
     def tick(self, instant_ms: int) -> list[Batch]:
         """Timeouts, the end of processing-time windows, then PERIODIC."""
@@ -307,36 +363,22 @@ class WindowAggregate(Saved):
         if self._policy.at != "tick" or not wanted or not self._ticks.passed(instant_ms):
             return made
         self._new = False
-        slots = self._cells.table.slots()
-        of = self._cells.substream[slots]
-        if self._policy.send == "changed":
-            changed = self._changed.take()
-            found = [single(self._cells, changed)] if len(changed) else []
-        else:
-            high = np.full(len(slots), np.iinfo(np.int64).max)
-            found = self._windows(slots, self._sent[of], high)
-        made += self._one_emission(found, instant_ms)
-        self._forget(slots, self._panes.closed_by(self._marks.marks))
+        made += self._send_open(instant_ms)
+        self._pass(NO_MOVES, instant_ms, sending=False)
         return made
-
-    def _one_emission(self, found: list[Finished], instant_ms: int) -> list[Batch]:
-        return self._send(found, NO_MOVES, instant_ms)
 
     def _time_out(self, instant_ms: int) -> list[Batch]:
         due = self._timeouts.due_ms()
         if due is None or instant_ms < due:
             return []
-        slots = self._cells.table.slots()
-        of = self._cells.substream[slots]
-        over = self._timeouts.expired(np.unique(of), instant_ms)
-        return self._close(self._finish(slots, of, over), instant_ms)
+        last, of = self._last_windows()
+        over = self._timeouts.expired(distinct(of), instant_ms)
+        return self._close(self._finish(last, of, over), instant_ms)
 
-    def _finish(self, slots: Int64s, of: Int64s, substreams: Int64s) -> Moves:
+    def _finish(self, last: Int64s, of: Int64s, substreams: Int64s) -> Moves:
         """Move the marks of these substreams to the end of their last open window."""
         if not len(substreams):
             return NO_MOVES
-        cells = self._cells.cell[slots]
-        last = self._panes.last_window(cells) if self._merges else cells
         highest = np.full(len(self._sent), BEGINNING, np.int64)
         np.maximum.at(highest, of, last)
         ends = self._panes.ends(highest[substreams])
@@ -350,26 +392,20 @@ class WindowAggregate(Saved):
             self._ticks.wanted_from(instant_ms)
         made: list[Batch] = []
         if self._per_append:
-            changed = self._changed.take()
-            if len(changed):
-                made += self._one_emission([single(self._cells, changed)], instant_ms)
+            made += self._send_open(instant_ms)
         return made + self._close(self._marks.apply(), instant_ms)
 
     def end(self, port: int, instant_ms: int) -> list[Batch]:
         """Event time is over: every open window closes."""
-        slots = self._cells.table.slots()
-        if not len(slots):
+        if not self._cells.table.live and not self._spill.away:
             return []
-        of = self._cells.substream[slots]
         if self._policy.at == "close":
-            return self._close(self._finish(slots, of, np.unique(of)), instant_ms)
+            last, of = self._last_windows()
+            return self._close(self._finish(last, of, distinct(of)), instant_ms)
         if self._policy.at == "append" or not self._new:
             return []
         self._new = False
-        if self._policy.send == "changed":
-            return self._one_emission([single(self._cells, self._changed.take())], instant_ms)
-        high = np.full(len(slots), np.iinfo(np.int64).max)
-        return self._one_emission(self._windows(slots, self._sent[of], high), instant_ms)
+        return self._send_open(instant_ms)
 
     # -- timers and upkeep ------------------------------------------------------------------
 
@@ -404,8 +440,8 @@ class WindowAggregate(Saved):
 
     def held(self) -> StateSize:
         """Groups of open windows and what substreams need."""
-        size = self._cells.size()
-        return StateSize(size.rows, size.bytes + self._source.nbytes + self._marks.nbytes)
+        size = self._cells.size() + self._spill.size
+        return size + StateSize(0, self._source.nbytes + self._marks.nbytes)
 
     def close(self) -> None:
         """Free the plans."""

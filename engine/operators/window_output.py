@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from engine.batch import Batch
 from engine.emit import Versions
 from engine.operators.groups import Keys, Layout
 from engine.operators.statement import borders_of
+from engine.ordering import lex_order
 from engine.sql.logical import Aggregate
 from engine.state import Accumulators
 from engine.stateparts import Saved
@@ -30,6 +32,33 @@ class WindowRows:
     appends: Int64s
 
 
+@dataclass(frozen=True, slots=True)
+class ReadyRows:
+    """Rows in order of appends, window ends, window starts and arrival; of a changelog weighted."""
+
+    arrays: list[pa.Array]
+    appends: Int64s
+    ends: Int64s
+    starts: Int64s
+    arrival: Int64s
+    weights: Int64s | None = None
+
+
+def _together(pieces: Sequence[ReadyRows]) -> ReadyRows:
+    appends = np.concatenate([p.appends for p in pieces])
+    ends = np.concatenate([p.ends for p in pieces])
+    starts = np.concatenate([p.starts for p in pieces])
+    arrival = np.concatenate([p.arrival for p in pieces])
+    weights = None
+    if pieces[0].weights is not None:
+        weights = np.concatenate([p.weights for p in pieces if p.weights is not None])
+    order = lex_order((arrival, starts, ends, appends))  # stable: pairs stay as they are
+    columns = zip(*(p.arrays for p in pieces), strict=True)
+    arrays = [pa.concat_arrays(each).take(pa.array(order)) for each in columns]
+    weights = None if weights is None else weights[order]
+    return ReadyRows(arrays, appends[order], ends[order], starts[order], arrival[order], weights)
+
+
 class WindowOutput(Saved):
     """Makes output batches of window groups and numbers the emissions."""
 
@@ -40,7 +69,7 @@ class WindowOutput(Saved):
         self._per_window = node.emit.when == "close"
         names = [partial.name for partial in node.partials]
         gone = node.alive and not node.partition
-        self._alive = names.index(node.alive) if gone else -1
+        self.alive = names.index(node.alive) if gone else -1
         self._versions = Versions()
         self._state = self._versions
         self.schema = self._layout.schema
@@ -50,17 +79,31 @@ class WindowOutput(Saved):
     ) -> list[Batch]:
         """One batch; every append of it is one emission. Groups of a changelog of which nothing
         is left are not sent."""
-        order = np.lexsort((rows.arrival, rows.starts, rows.ends, rows.appends))
-        if self._alive >= 0:
-            order = order[rows.lanes[self._alive].values[order] > 0]
-        if not len(order):
-            return []
-        sent, append = np.unique(rows.appends[order], return_inverse=True)
-        starts, ends = rows.starts[order], rows.ends[order]
+        return self.send_all([self.ready(rows, keys, accumulators)], instant_ms)
+
+    def ready(self, rows: WindowRows, keys: Keys, accumulators: Accumulators) -> ReadyRows:
+        """What of these groups is sent, in order; the state may change afterwards."""
+        order = lex_order((rows.arrival, rows.starts, rows.ends, rows.appends))
+        if self.alive >= 0:
+            order = order[rows.lanes[self.alive].values[order] > 0]
         arrays = keys.arrays(rows.keys[order])
         arrays += accumulators.arrays([lane.take(order) for lane in rows.lanes])
-        arrays += [self._times(starts), self._times(ends)]
-        made = self._layout.rows(arrays, self._numbers(append, starts, ends))
+        numbers = rows.appends[order], rows.ends[order], rows.starts[order], rows.arrival[order]
+        return ReadyRows(arrays, *numbers)
+
+    def send_all(self, pieces: Sequence[ReadyRows], instant_ms: int) -> list[Batch]:
+        """One batch of several pieces of a state, as if they were one."""
+        pieces = [piece for piece in pieces if len(piece.appends)]
+        if not pieces:
+            return []
+        whole = pieces[0] if len(pieces) == 1 else _together(pieces)
+        sent, append = np.unique(whole.appends, return_inverse=True)
+        starts, ends = whole.starts, whole.ends
+        arrays = [*whole.arrays, self._times(starts), self._times(ends)]
+        last = whole.weights
+        if last is None:
+            last = self._numbers(append, starts, ends)
+        made = self._layout.rows(arrays, last)
         return [Batch(made, instant_ms, borders_of(append, len(sent)))]
 
     def _times(self, ticks: Int64s) -> pa.Array:

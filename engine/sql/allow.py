@@ -25,8 +25,10 @@ from engine.sql.nodes import (
     SessionRange,
     Source,
     TypeName,
+    ViewParameter,
     text_of,
 )
+from engine.sql.places import locate
 
 TABLE_FUNCTIONS = frozenset(
     [
@@ -39,6 +41,8 @@ TABLE_FUNCTIONS = frozenset(
         "rowify",
         "numbers",
         "zeros",
+        "numbers_mt",
+        "zeros_mt",
         "values",
     ]
 )
@@ -100,22 +104,31 @@ ALLOWED: dict[type[exp.Expr], frozenset[str] | None] = {
     SessionRange: None,
     Source: None,
     TypeName: None,
+    ViewParameter: None,
 }
 
 
 def check(node: exp.Expr) -> None:
     """Raise SqlError 48 for syntax and 46 for functions that are not on the list."""
     for here in node.walk():
-        if type(here) not in ALLOWED:
-            raise SqlError(f"{type(here).__name__.lower()} is not supported", Code.NOT_IMPLEMENTED)
-        args = ALLOWED[type(here)]
-        if args is not None:
-            for key, value in here.args.items():
-                if value and key not in args:
-                    what = f"{key} in {type(here).__name__.lower()}"
-                    raise SqlError(f"{what} is not supported", Code.NOT_IMPLEMENTED)
-        if isinstance(here, Call):
-            _check_call(here)
+        try:
+            _check_node(here)
+        except SqlError as error:
+            locate(error, here)
+            raise
+
+
+def _check_node(here: exp.Expr) -> None:
+    if type(here) not in ALLOWED:
+        raise SqlError(f"{type(here).__name__.lower()} is not supported", Code.NOT_IMPLEMENTED)
+    args = ALLOWED[type(here)]
+    if args is not None:
+        for key, value in here.args.items():
+            if value and key not in args:
+                what = f"{key} in {type(here).__name__.lower()}"
+                raise SqlError(f"{what} is not supported", Code.NOT_IMPLEMENTED)
+    if isinstance(here, Call):
+        _check_call(here)
 
 
 def _check_call(call: Call) -> None:

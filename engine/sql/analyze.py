@@ -7,6 +7,7 @@ from engine.sql import durable
 from engine.sql import statements as st
 from engine.sql.context import Item
 from engine.sql.relations import Facts, Read
+from engine.udf.remote_options import masked
 
 _TYPES: dict[type, str] = {
     st.Select: "SELECT",
@@ -53,8 +54,8 @@ def analysis(
     if item is not None:
         results = tuple(AnalyzedColumn(f.name, str(f.type)) for f in item.fields)
     return Analysis(
-        original_query=sql,
-        rewritten_query=rewritten,
+        original_query=masked(sql),
+        rewritten_query=masked(rewritten),
         query_type=query_type(statement),
         is_streaming=streaming,
         has_aggr=facts.has_aggregate,

@@ -38,11 +38,7 @@ class FunctionCalls:
         key = (function, *(each.sql for each in named))
         found = self._made.get(key)
         if found is None:
-            number = context.budget.calls
-            context.budget.calls += 1
-            if number >= CALLS_MAX:
-                message = f"a statement calls user functions at most {CALLS_MAX} times"
-                raise SqlError(message, Code.BAD_ARGUMENTS)
+            number = count_call(context)
             at = number_of(function, context)
             self.calls.append(FunctionCall(f"__u{number}", function, named, at))
             found = self._made[key] = Arg(quoted(f"__u{number}"), function.returns)
@@ -57,6 +53,16 @@ class FunctionCalls:
         del self.calls[mark[0] :]
         for key in list(self._made)[mark[1] :]:
             del self._made[key]
+
+
+def count_call(context: Context) -> int:
+    """The number of one more call of the statement; SqlError 36 beyond the bound."""
+    number = context.budget.calls
+    context.budget.calls += 1
+    if number >= CALLS_MAX:
+        message = f"a statement calls user functions at most {CALLS_MAX} times"
+        raise SqlError(message, Code.BAD_ARGUMENTS)
+    return number
 
 
 def user_function(call: Call, context: Context) -> Function:

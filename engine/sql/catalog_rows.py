@@ -20,7 +20,9 @@ from engine.types import STRING
 _SHOWN = {
     "streams": ("stream", "random_stream", "view", "materialized_view"),
     "views": ("view", "materialized_view"),
+    "materialized views": ("materialized_view",),
     "functions": ("function",),
+    "databases": (),
 }
 _DESCRIBE = (
     "name",
@@ -82,6 +84,7 @@ def show(statement: Show, definitions: Iterable[Definition]) -> BoundedQuery:
     """Names, in order; LIKE and WHERE see the column `name`."""
     kinds = _SHOWN[statement.kind]
     names = sorted(d.name for d in definitions if d.kind in kinds)
+    names = ["default"] if statement.kind == "databases" else names
     where = ""
     if statement.like:
         negated = "NOT " if statement.negated else ""

@@ -144,15 +144,6 @@ def emit_flat_changelog(relation: Relation | None) -> None:
         raise SqlError(message, Code.NOT_IMPLEMENTED)
 
 
-def refuse_distinct(relation: Relation | None) -> None:
-    """SqlError 48: a row of a changelog that was there once may go again."""
-    if is_changelog(relation):
-        message = (
-            "SELECT DISTINCT over a changelog is not supported: use GROUP BY, which takes rows back"
-        )
-        raise SqlError(message, Code.NOT_IMPLEMENTED)
-
-
 def require_delta(item: Item) -> None:
     """SqlError 80 when the result of a query is a changelog and does not show `_tp_delta`."""
     if not is_changelog(item.relation):

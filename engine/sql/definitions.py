@@ -1,4 +1,4 @@
-"""CREATE statements to definitions and back; how a stream's rows are stored."""
+"""CREATE statements to definitions; how a stream's rows are stored."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from engine.protocol import ColumnDef, Definition
 from engine.schema import StoredColumn, StoredSchema
 from engine.sql import statements as st
 from engine.sql.context import Context
+from engine.sql.create_text import create_query
 from engine.sql.expressions import Binder
 from engine.sql.keyed import (
     DELTA,
@@ -24,21 +25,24 @@ from engine.sql.keyed import (
     MUTABLE_ENGINE,
     TP_DELTA,
     check_keyed,
+    is_coalesced,
     key_names,
 )
 from engine.sql.names import ColumnScope, Names, holds_aggregate, holds_column
+from engine.sql.places import of_clause, of_column
 from engine.sql.plan_parts import Column, Named
 from engine.sql.relations import Facts, Field, quoted
-from engine.sql.settings import STREAM_SETTINGS, check_settings, number_setting
+from engine.sql.settings import number_setting
 from engine.sql.statements import parse_expression
 from engine.type_parser import known_zone, parse_type
 from engine.types import (
     DATETIME64_3_UTC,
+    INT32,
+    INT64,
     DataType,
     duckdb_type,
     integer_range,
     quote_name,
-    quote_text,
     zero_sql,
 )
 
@@ -46,6 +50,13 @@ COLUMNS_MAX = 1024
 NAME_CHARS_MAX = 256
 _RESERVED = frozenset(("_tp_delta", "_tp_sn", "_tp_append_time", "_tp_shard"))
 _TP_TIME = Column(TP_TIME, DATETIME64_3_UTC)
+# Columns that no stream stores by these names and every reader may name.
+_WHEN_READ = (
+    DELTA,
+    Column("_tp_sn", INT64),
+    Column("_tp_append_time", INT64),
+    Column("_tp_shard", INT32),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +84,18 @@ def no_catalog(name: str) -> Definition | None:
 def _bind_columns(columns: tuple[ColumnDef, ...]) -> tuple[BoundColumn, ...]:
     found: list[BoundColumn] = []
     for column in columns:
-        expression = parse_expression(column.default) if column.default else None
-        if expression is not None and holds_aggregate(expression):
-            message = f"the default of {column.name} holds an aggregate"
-            raise SqlError(message, Code.BAD_ARGUMENTS)
-        if column.type:
-            t = parse_type(column.type)
-        elif expression is not None:
-            fields = tuple(Field(c.name, c.type, quoted(c.name)) for c in found)
-            t = _binder(fields).bind(expression).type
-        else:
-            raise SqlError(f"column {column.name} has neither type nor default")
+        with of_column(column.name):
+            expression = parse_expression(column.default) if column.default else None
+            if expression is not None and holds_aggregate(expression):
+                message = f"the default of {column.name} holds an aggregate"
+                raise SqlError(message, Code.BAD_ARGUMENTS)
+            if column.type:
+                t = parse_type(column.type)
+            elif expression is not None:
+                fields = tuple(Field(c.name, c.type, quoted(c.name)) for c in found)
+                t = _binder(fields).bind(expression).type
+            else:
+                raise SqlError(f"column {column.name} has neither type nor default")
         found.append(BoundColumn(column.name, t, expression, column.kind, column.stored))
     return tuple(found)
 
@@ -106,6 +118,14 @@ def is_added(stored: str) -> bool:
     return stored.startswith("__")
 
 
+def may_lack(definition: Definition, column: BoundColumn) -> bool:
+    """Whether a stored row may have NULL for the column's default or zero: one from before the
+    column was added, or one of a coalesced stream."""
+    if is_coalesced(definition) and column.name not in key_names(definition.primary_key):
+        return True
+    return is_added(column.stored)
+
+
 def _binder(fields: tuple[Field, ...]) -> Binder:
     context = Context(no_catalog, Facts())
     return Binder(ColumnScope(Names(fields, {}), context))
@@ -118,7 +138,7 @@ def stored_binder(definition: Definition) -> Binder:
         for c in stored_columns(definition)
     }
     for column in bind_columns(definition):
-        if column.alias or column.type.is_nullable or not is_added(column.stored):
+        if column.alias or column.type.is_nullable or not may_lack(definition, column):
             continue
         held = fields[column.name]
         sql = zero_sql(column.type)
@@ -143,7 +163,8 @@ def stored_schema(definition: Definition) -> StoredSchema:
         others = tuple(f for f in fields if f.name != column.name)
         sql = _default_sql(column, others)
         computed = column.kind == "materialized"
-        stored.append(StoredColumn(column.name, column.type, sql, computed, column.stored))
+        gaps = is_coalesced(definition) and column.name not in key_names(definition.primary_key)
+        stored.append(StoredColumn(column.name, column.type, sql, computed, column.stored, gaps))
     declared = {c.name for c in stored}
     for column in stored_columns(definition):
         if column.name not in declared:
@@ -156,8 +177,9 @@ def stored_schema(definition: Definition) -> StoredSchema:
 def _default_sql(column: BoundColumn, others: tuple[Field, ...]) -> str:
     if column.expression is None:
         return ""
-    bound = _binder(others).bind(column.expression)
-    sql = converted(bound.sql, bound.type, column.type, bound.constant)
+    with of_column(column.name):
+        bound = _binder(others).bind(column.expression)
+        sql = converted(bound.sql, bound.type, column.type, bound.constant)
     if not column.type.is_nullable:
         sql = f"coalesce({sql}, {zero_sql(column.type)})"
     return sql
@@ -182,8 +204,8 @@ def _event_time(definition: Definition, fields: tuple[Field, ...]) -> tuple[str,
     held = by_name.get(text.strip("`"))
     if held is not None and held.type.is_time:
         return held.name, ""
-    expression = parse_expression(text)
-    bound = _binder(fields).bind(expression)
+    with of_clause("event_time_column"):
+        bound = _binder(fields).bind(parse_expression(text))
     if not (bound.type.is_temporal or bound.type.is_numeric or bound.type.is_string):
         message = f"event_time_column {text[:80]} must be a time, it is {bound.type}"
         raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
@@ -248,7 +270,6 @@ def keep_sql(definition: Definition) -> str:
 
 def from_create(statement: st.CreateStream) -> Definition:
     """The definition that CREATE [RANDOM] STREAM means; ids, times and callers are the engine's."""
-    check_settings(statement.settings, STREAM_SETTINGS, "a stream")
     given = statement.settings
     mode = MUTABLE if statement.mutable else given.get("mode", "append").lower()
     kind = cast("Literal['stream', 'random_stream']", statement.kind)
@@ -311,17 +332,21 @@ def check_definition(definition: Definition) -> Definition:
         check_keyed(definition, {c.name: c.type for c in stored_columns(definition)})
     for column in bound:
         _check_type(definition, column)
-        _check_default(column)
+        with of_column(column.name):
+            _check_default(column)
+    _check_aliases(definition, bound)
     _check_row_expressions(definition, bound)
     columns = tuple(
-        _with_type(column, found) for column, found in zip(definition.columns, bound, strict=True)
+        msgspec.structs.replace(column, type=str(found.type))
+        for column, found in zip(definition.columns, bound, strict=True)
     )
     definition = msgspec.structs.replace(definition, columns=columns)
     if definition.kind == "random_stream":
         random_columns(definition)
     else:
         stored_schema(definition)
-    keep_sql(definition)
+    with of_clause("the TTL"):
+        keep_sql(definition)
     return msgspec.structs.replace(definition, create_query=create_query(definition))
 
 
@@ -337,6 +362,18 @@ def _check_default(column: BoundColumn) -> None:
     if not low <= value <= high or value != int(value):
         message = f"the default {value} of column {column.name} is no value of {t}"
         raise SqlError(message, Code.ARGUMENT_OUT_OF_BOUND)
+
+
+def _check_aliases(definition: Definition, columns: tuple[BoundColumn, ...]) -> None:
+    """What a reader would be refused with: columns that are computed then bind to what is there."""
+    there = [*stored_columns(definition), *_WHEN_READ]
+    for column in columns:
+        if not column.alias or column.expression is None:
+            continue
+        fields = {c.name: Field(c.name, c.type, quoted(c.name)) for c in there}
+        with of_column(column.name):
+            _binder(tuple(fields.values())).bind(column.expression)
+        there.append(Column(column.name, column.type))
 
 
 def _is_reserved(name: str) -> bool:
@@ -408,10 +445,6 @@ def _with_mode(definition: Definition) -> Definition:
     return definition
 
 
-def _with_type(column: ColumnDef, bound: BoundColumn) -> ColumnDef:
-    return msgspec.structs.replace(column, type=str(bound.type))
-
-
 def check_name(name: str) -> None:
     """SqlError 36 for names that cannot be used."""
     bad = not name or len(name) > NAME_CHARS_MAX or any(ord(c) < 32 or c in '/\\"`' for c in name)
@@ -420,70 +453,3 @@ def check_name(name: str) -> None:
             f"the name {name[:60]!r} is empty, longer than {NAME_CHARS_MAX} or has bad characters"
         )
         raise SqlError(message, Code.BAD_ARGUMENTS)
-
-
-# -- Definition to CREATE text --------------------------------------------------------------------
-
-
-def create_query(definition: Definition) -> str:
-    """The CREATE statement that makes an equal object."""
-    name = quote_name(definition.name)
-    if definition.kind == "view":
-        comment = f" COMMENT {quote_text(definition.description)}" if definition.description else ""
-        return f"CREATE VIEW {name} AS {definition.query}{comment}"
-    if definition.kind == "materialized_view":
-        return _create_materialized(definition, name)
-    modifier = "RANDOM " if definition.kind == "random_stream" else ""
-    if definition.mode == MUTABLE:
-        modifier = "MUTABLE "
-    columns = ",\n".join(f"  {_column_text(c)}" for c in definition.columns)
-    parts = [f"CREATE {modifier}STREAM {name}\n(\n{columns}\n)"]
-    if definition.primary_key:
-        keys = ", ".join(map(quote_name, key_names(definition.primary_key)))
-        parts.append(f"PRIMARY KEY ({keys})")
-    if definition.ttl_expression:
-        parts.append(f"TTL {definition.ttl_expression}")
-    if definition.description:
-        parts.append(f"COMMENT {quote_text(definition.description)}")
-    settings = _settings_of(definition)
-    if settings:
-        pairs = ", ".join(f"{key} = {value}" for key, value in settings.items())
-        parts.append(f"SETTINGS {pairs}")
-    return "\n".join(parts)
-
-
-def _create_materialized(definition: Definition, name: str) -> str:
-    into = definition.options.get("into")
-    target = f" INTO {quote_name(str(into))}" if into else ""
-    comment = f" COMMENT {quote_text(definition.description)}" if definition.description else ""
-    return f"CREATE MATERIALIZED VIEW {name}{target} AS {definition.query}{comment}"
-
-
-def _column_text(column: ColumnDef) -> str:
-    out = f"{quote_name(column.name)} {column.type}".rstrip()
-    if column.default:
-        out += f" {column.kind.upper()} {column.default}"
-    if column.codec:
-        wrapped = column.codec.upper().startswith("CODEC(")
-        out += f" {column.codec}" if wrapped else f" CODEC({column.codec})"
-    if column.ttl_expression:
-        out += f" TTL {column.ttl_expression}"
-    if column.comment:
-        out += f" COMMENT {quote_text(column.comment)}"
-    return out
-
-
-def _settings_of(definition: Definition) -> dict[str, str]:
-    held = dict(definition.settings)
-    if definition.mode not in ("append", MUTABLE):
-        held["mode"] = definition.mode
-    if definition.event_time_column:
-        held["event_time_column"] = definition.event_time_column
-    defaults = {"logstore_retention_bytes": 10737418240, "logstore_retention_ms": 604800000}
-    for name, default in defaults.items():
-        value = int(getattr(definition, name))
-        held.pop(name, None)
-        if value != default and definition.kind == "stream":
-            held[name] = str(value)
-    number = {k: v for k, v in held.items() if v.lstrip("-").replace(".", "", 1).isdigit()}
-    return {k: v if k in number else quote_text(v) for k, v in held.items()}

@@ -12,6 +12,7 @@ from sqlglot.tokens import TokenType as T
 from engine.errors import Code, SqlError
 from engine.functions.registry import normalized
 from engine.sql.nodes import Call, ColumnsMatching, Duration, JsonPath, MapLiteral, TypeName
+from engine.sql.places import identifier, marked, place
 
 # Written unit -> unit of the short form. Here alone the case matters: m minute, M month.
 UNITS = {
@@ -125,8 +126,7 @@ class ExpressionParser(parser.Parser):
     def fail(self, message: str, code: int = Code.SYNTAX_ERROR) -> Any:
         """Raise SqlError naming the place."""
         token = self._curr or self._prev
-        column = max(1, token.col - (token.end - token.start))  # sqlglot names the last one
-        raise SqlError(f"{message} (line {token.line}, column {column})", code)
+        raise SqlError(f"{message} ({place(token)})", code)
 
     def word(self, *words: str) -> bool:
         """Take these words, in any case, if all of them follow."""
@@ -159,8 +159,7 @@ class ExpressionParser(parser.Parser):
     def name(self, what: str = "a name") -> exp.Identifier:
         """A name, plain or quoted; most reserved words only in quotes."""
         if self._match_set((T.VAR, T.IDENTIFIER)) or self._match_set(_NAME_TOKENS):
-            token = self._prev
-            return exp.Identifier(this=token.text, quoted=token.token_type == T.IDENTIFIER)
+            return identifier(self._prev)
         return self.fail(f"syntax error: expected {what} before {self.here()}")
 
     # -- operands ---------------------------------------------------------------------------
@@ -194,9 +193,7 @@ class ExpressionParser(parser.Parser):
         if found is not None:
             return found
         if self._match_set((T.VAR, T.IDENTIFIER)) or self._match_set(_NAME_TOKENS):
-            token = self._prev
-            quoted = token.token_type == T.IDENTIFIER
-            return exp.Column(this=exp.Identifier(this=token.text, quoted=quoted))
+            return exp.Column(this=identifier(self._prev))
         return None
 
     def _csv_until(self, end: T) -> list[exp.Expr]:
@@ -257,8 +254,7 @@ class ExpressionParser(parser.Parser):
     def _parse_reference(self) -> exp.Expr | None:
         if not self._match_set((T.VAR, T.IDENTIFIER)):
             return None
-        quoted = self._prev.token_type == T.IDENTIFIER
-        return exp.Column(this=exp.Identifier(this=self._prev.text, quoted=quoted))
+        return exp.Column(this=identifier(self._prev))
 
     # -- postfixes: .x .1 .* [i] ::type :json.path -------------------------------------------
 
@@ -301,8 +297,7 @@ class ExpressionParser(parser.Parser):
         if token.token_type == T.STRING:
             self.fail("syntax error: expected a name after '.'")
         self._advance()
-        quoted = token.token_type == T.IDENTIFIER
-        field = exp.Identifier(this=token.text, quoted=quoted)
+        field = identifier(token)
         if isinstance(this, exp.Column) and not this.args.get("table"):
             return exp.Column(this=field, table=this.this)
         return exp.Dot(this=this, expression=field)
@@ -358,7 +353,8 @@ class ExpressionParser(parser.Parser):
             return None
         if self._curr.token_type != T.VAR and self._curr.token_type not in _OPERATOR_CALLS:
             return None
-        name = normalized(self._curr.text)
+        first = self._curr
+        name = normalized(first.text)
         self._advance(2)
         if name == "cast":
             return self._parse_cast_call()
@@ -373,7 +369,7 @@ class ExpressionParser(parser.Parser):
             self._advance()
             distinct = self._match(T.DISTINCT) or distinct
             arguments = self._call_arguments() + arguments
-        call = Call(this=name, expressions=arguments)
+        call = marked(Call(this=name, expressions=arguments), first)
         if distinct:
             call.set("distinct", True)
         self._parse_call_suffix(call)

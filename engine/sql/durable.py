@@ -7,9 +7,11 @@ from typing import Literal
 
 from sqlglot import exp
 
+from engine.sql.places import Placed
+
 
 @dataclass(frozen=True, slots=True)
-class CreateMaterializedView:
+class CreateMaterializedView(Placed):
     """CREATE MATERIALIZED VIEW name [INTO target] AS query; `query_text` is the SELECT as written.
 
     `into` empty: the view owns an append stream of its name.
@@ -26,7 +28,7 @@ class CreateMaterializedView:
 
 
 @dataclass(frozen=True, slots=True)
-class AlterView:
+class AlterView(Placed):
     """ALTER VIEW name MODIFY QUERY select | MODIFY QUERY SETTING k=v | RESET QUERY SETTING k."""
 
     name: str
@@ -39,12 +41,16 @@ class AlterView:
 
 
 @dataclass(frozen=True, slots=True)
-class ControlView:
-    """SYSTEM PAUSE | RESUME | RECOVER MATERIALIZED VIEW name."""
+class ControlView(Placed):
+    """SYSTEM PAUSE | RESUME | RECOVER MATERIALIZED VIEW name [SETTINGS seek_to = ...].
+
+    `seek_to`: where a view goes on when rows were removed that it had not read.
+    """
 
     action: Literal["pause", "resume", "recover"]
     name: str
     text: str = ""
+    seek_to: Literal["", "earliest", "latest"] = ""
 
 
 @dataclass(frozen=True, slots=True)

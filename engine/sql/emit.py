@@ -9,6 +9,7 @@ from sqlglot import exp
 from engine.errors import Code, SqlError
 from engine.sql.context import Context
 from engine.sql.nodes import Call, Duration, EmitClause
+from engine.sql.places import stands
 from engine.sql.plan_parts import EmitSpec, Named, Span, WindowSpec
 from engine.sql.relations import Field
 from engine.sql.settings import number_setting
@@ -28,6 +29,7 @@ class Shape:
     aggregated: bool
     windowed: bool
     fields: tuple[Field, ...]
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +43,35 @@ class LastRewrite:
 def resolve_emit(
     clause: EmitClause | None, shape: Shape, *, implied_window: bool = False
 ) -> EmitSpec | None:
-    """The policy of an aggregation; None for a tail. SqlError 80 for a clause that does not fit.
+    """The policy of an aggregation, or of a DISTINCT that is sent at ticks; None for another tail.
+
+    SqlError 80 for a clause that does not fit.
 
     Of EMIT AFTER SESSION CLOSE and AFTER KEY EXPIRE the expressions are bound elsewhere
     (`engine.sql.key_session`).
     """
     clause = clause or EmitClause()
-    if not shape.aggregated:
-        return _tail(clause)
-    if shape.windowed or implied_window:
-        return _windowed(clause, implied=implied_window)
-    return _global(clause)
+    with stands(clause.place):
+        if not shape.aggregated:
+            return _tail(clause, distinct=shape.distinct)
+        if shape.windowed or implied_window:
+            return _windowed(clause, implied=implied_window)
+        return _global(clause)
 
 
-def _tail(clause: EmitClause) -> None:
+def _tail(clause: EmitClause, *, distinct: bool) -> EmitSpec | None:
     if clause.per_event or clause.span:
         words = f"AFTER {clause.span}" if clause.span else "PER EVENT"
         message = f"EMIT {words} belongs to global aggregations"
         raise SqlError(message, Code.INCORRECT_QUERY)
-    periodic = clause.periodic is not None or clause.batch is not None
-    if periodic or clause.after_close or clause.timeout is not None or clause.delay is not None:
+    interval = clause.batch or clause.periodic
+    closing = clause.after_close or clause.timeout is not None or clause.delay is not None
+    if closing or (interval is not None and not distinct):
         message = "EMIT PERIODIC, TIMEOUT and AFTER WATERMARK belong to aggregations"
         raise SqlError(message, Code.INCORRECT_QUERY)
+    if interval is None:
+        return None
+    return EmitSpec("tick", "changed", interval_ms=_ms(interval, "PERIODIC"))
 
 
 def _global(clause: EmitClause) -> EmitSpec:
@@ -109,12 +118,6 @@ def _windowed(clause: EmitClause, *, implied: bool) -> EmitSpec:
         words = f"AFTER {clause.span}" if clause.span else "PER EVENT"
         message = f"EMIT {words} belongs to global aggregations, not to windows"
         raise SqlError(message, Code.INCORRECT_QUERY)
-    if clause.changelog:
-        message = (
-            "EMIT CHANGELOG belongs to global aggregations: a window is sent when it is over, and "
-            "EMIT ON UPDATE shows how it comes about"
-        )
-        raise SqlError(message, Code.NOT_IMPLEMENTED)
     delay = _span(clause.delay, "DELAY")
     timeout = 0 if clause.timeout is None else _ms(clause.timeout, "TIMEOUT")
     periodic = None if implied else clause.periodic
@@ -124,12 +127,14 @@ def _windowed(clause: EmitClause, *, implied: bool) -> EmitSpec:
     elif clause.on_update:
         when, which, interval = "append", "changed", 0
     elif periodic is not None:
-        when, which, interval = "tick", "open", _ms(periodic, "PERIODIC")
+        which = "changed" if clause.changelog else "open"
+        when, interval = "tick", _ms(periodic, "PERIODIC")
     else:
         when, which, interval = "close", "closed", 0
     return EmitSpec(
         when,
         which,
+        "changelog" if clause.changelog else "plain",
         interval_ms=interval,
         repeat=clause.repeat,
         delay=delay,
@@ -157,11 +162,22 @@ def _ms(node: exp.Expr, what: str) -> int:
 # -- LAST ----------------------------------------------------------------------------------------
 
 
+def says_when(emit: EmitClause | None) -> bool:
+    """Whether EMIT names its own moments; without them a global aggregation over another one sends
+    whenever that one does."""
+    return emit is not None and (emit.periodic is not None or emit.batch is not None)
+
+
 def last_rewrite(clause: EmitClause, shape: Shape, context: Context) -> LastRewrite | None:
     """What LAST i adds; None without LAST. SqlError 62 when it makes too many windows."""
     if clause.last is None:
         return None
-    size = _span(clause.last, "LAST")
+    with stands(clause.place):
+        return _last(clause, clause.last, shape, context)
+
+
+def _last(clause: EmitClause, last: exp.Expr, shape: Shape, context: Context) -> LastRewrite:
+    size = _span(last, "LAST")
     if size is None or size.count <= 0:
         raise SqlError("LAST wants an interval such as 1h", Code.BAD_ARGUMENTS)
     time = exp.Column(this=exp.Identifier(this="_tp_time", quoted=True))

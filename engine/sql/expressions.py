@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from sqlglot import exp
 
-from engine.errors import Code, SqlError
+from engine.errors import Code, SqlError, UserError
 from engine.functions.build import wrapped
 from engine.functions.registry import scalar
 from engine.functions.table import MISSING, SEED, Arg
@@ -19,8 +19,10 @@ from engine.sql.nodes import (
     Duration,
     JsonPath,
     MapLiteral,
+    ViewParameter,
     text_of,
 )
+from engine.sql.places import locate
 from engine.sql.relations import quoted
 from engine.sql.seek import EARLIEST
 from engine.sql.text import BINARY
@@ -103,7 +105,11 @@ class Binder:
 
         Some forms write an operand twice; nested deeply enough that would double and double.
         """
-        arg = self._bound(node)
+        try:
+            arg = self._bound(node)
+        except UserError as error:
+            locate(error, node)
+            raise
         if len(arg.sql) > SQL_CHARS_MAX:
             raise SqlError("the expression is too large")
         return arg
@@ -201,7 +207,11 @@ class Binder:
         """A call of a user function that is no SQL one: a column that the scope computes."""
         name = text_of(call)
         if self._locals:
-            message = f"function {name} cannot be called in a lambda: its arguments are columns"
+            message = (
+                f"function {name} cannot be called in a lambda, since its arguments are columns: "
+                "declare it for an array and call it over the whole one, or over array_join(...) "
+                "in a subquery"
+            )
             raise SqlError(message, Code.NOT_IMPLEMENTED)
         if call.args.get("filter") is not None or call.args.get("is_over"):
             message = f"FILTER and OVER belong to aggregates, {name} is none"
@@ -225,7 +235,7 @@ class Binder:
         for at, node in enumerate(nodes):
             if isinstance(node, exp.Lambda):
                 others = list(plain.values())
-                if name == "random_in_type" and isinstance(others[0].constant, str):
+                if name == "random_in_type" and others and isinstance(others[0].constant, str):
                     others = [Arg("", drawn_type(parse_type(others[0].constant)))]
                 args.append(self._lambda(node, others))
             elif isinstance(node, exp.Alias):
@@ -380,8 +390,17 @@ def _earliest(binder: Binder, call: Call) -> Arg:
     return Arg(zero_sql(t), t)
 
 
-def _not_yet(binder: Binder, call: Call) -> Arg:
-    raise SqlError(f"function {text_of(call)} is not supported yet", Code.NOT_IMPLEMENTED)
+def _of_joins(binder: Binder, call: Call) -> Arg:
+    message = f"function {text_of(call)} belongs into ON of a join of two streams"
+    raise SqlError(message, Code.NOT_IMPLEMENTED)
+
+
+def _dictionary(binder: Binder, call: Call) -> Arg:
+    message = (
+        f"function {text_of(call)} looks into a dictionary, and there are none here: "
+        "join table(stream) of a keyed stream instead"
+    )
+    raise SqlError(message, Code.NOT_IMPLEMENTED)
 
 
 def _untimely_untuple(binder: Binder, call: Call) -> Arg:
@@ -397,15 +416,26 @@ def _of_scope(binder: Binder, call: Call) -> Arg:
     return found
 
 
-_LATER_FUNCTIONS = "date_diff_within lag_behind dict_get dict_get_or_default dict_has"
+_DICTIONARIES = "dict_get dict_get_or_default dict_get_or_null dict_has"
 _SPECIAL: dict[str, Callable[[Binder, Call], Arg]] = {
     "earliest_ts": _earliest,
     "earliest_timestamp": _earliest,
     **dict.fromkeys(("lag", "lags", "neighbor", "row_number", "monotonic"), _of_scope),
     "untuple": _untimely_untuple,
-    **dict.fromkeys(_LATER_FUNCTIONS.split(), _not_yet),
+    **dict.fromkeys(("date_diff_within", "lag_behind"), _of_joins),
+    **dict.fromkeys(_DICTIONARIES.split(), _dictionary),
 }
 ENGINE_FUNCTIONS = frozenset(_SPECIAL)
+
+
+def _view_parameter(binder: Binder, node: exp.Expr) -> Arg:
+    if not node.args.get("sample"):
+        message = f"{{{node.name}:...}} is a parameter and belongs into CREATE VIEW"
+        raise SqlError(message, Code.BAD_ARGUMENTS)
+    t = parse_type(text_of(cast("exp.Expr", node.args["to"])))
+    return Arg(zero_sql(t), t)
+
+
 _HANDLERS: dict[type[exp.Expr], Callable[[Binder, exp.Expr], Arg]] = {
     exp.Literal: _literal,
     exp.Null: lambda b, n: Arg("NULL", NULL, None),
@@ -433,4 +463,5 @@ _HANDLERS: dict[type[exp.Expr], Callable[[Binder, exp.Expr], Arg]] = {
     JsonPath: containers.bind_json_path,
     MapLiteral: containers.bind_map,
     ColumnsMatching: _columns_matching,
+    ViewParameter: _view_parameter,
 }

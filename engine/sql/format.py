@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from engine.sql import statements as st
-from engine.sql.definitions import create_query, from_create
+from engine.sql.create_text import create_query
+from engine.sql.definitions import from_create
 from engine.sql.text import Printer
 from engine.types import quote_name
 

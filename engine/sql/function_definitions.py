@@ -24,6 +24,8 @@ from engine.udf.definition import (
     key_of,
     language_of,
 )
+from engine.udf.python_source import inspect_python
+from engine.udf.remote_options import checked_remote
 
 
 def from_statement(statement: st.CreateFunction) -> Definition:
@@ -103,10 +105,7 @@ def _typed(definition: Definition) -> Definition:
     options["returns"] = str(returns)
     options["arguments"] = [[c.name, c.type] for c in columns]
     checked = msgspec.structs.replace(definition, columns=columns, options=options)
-    if language_of(definition) == "javascript":
-        return _javascript(checked)
-    what = f"{language_of(definition)} functions"
-    raise SqlError(f"{what} are not supported yet", Code.NOT_IMPLEMENTED)
+    return _LANGUAGES[language_of(definition)](checked)
 
 
 def _value_type(name: str, what: str, text: str) -> DataType:
@@ -120,9 +119,31 @@ def _value_type(name: str, what: str, text: str) -> DataType:
 def _javascript(definition: Definition) -> Definition:
     from engine.udf.javascript import inspect
 
-    found = inspect(definition.name, definition.query, aggregate=is_aggregate(definition))
+    aggregate = is_aggregate(definition)
+    return _declared(definition, inspect(definition.name, definition.query, aggregate=aggregate))
+
+
+def _python(definition: Definition) -> Definition:
+    aggregate = is_aggregate(definition)
+    found = inspect_python(definition.name, definition.query, aggregate=aggregate)
+    return _declared(definition, found)
+
+
+def _declared(definition: Definition, found: dict[str, Any]) -> Definition:
     arity = found.pop("arity", -1)
     if is_aggregate(definition):
         found["takes_delta"] = arity > len(definition.columns)
     options = {**definition.options, **found}
     return msgspec.structs.replace(definition, options=options)
+
+
+def _remote(definition: Definition) -> Definition:
+    if is_aggregate(definition):
+        message = f"function {definition.name}: a remote function cannot be an aggregate"
+        raise SqlError(message, Code.BAD_ARGUMENTS)
+    remote = checked_remote(definition.name, definition.options.get("remote") or {})
+    options = {**definition.options, "remote": remote}
+    return msgspec.structs.replace(definition, options=options)
+
+
+_LANGUAGES = {"javascript": _javascript, "python": _python, "remote": _remote}

@@ -10,6 +10,7 @@ from sqlglot import exp
 from engine.errors import Code, SqlError
 from engine.protocol import Definition
 from engine.sql.nodes import Call, Source, text_of
+from engine.sql.places import located, moved
 from engine.sql.text import to_text
 from engine.udf.definition import Functions, is_aggregate, is_built_in, language_of
 
@@ -73,7 +74,8 @@ class _Resolver:
             if found.name not in self._used:
                 self._used.append(found.name)
             if language_of(found) == "sql":
-                body = self._body(cast("Call", call), found, chain)
+                with located(call):
+                    body = self._body(cast("Call", call), found, chain)
                 if call is node:
                     node = body
                 else:
@@ -103,7 +105,7 @@ class _Resolver:
         if call.args.get("distinct") or call.args.get("is_over") or call.args.get("filter"):
             message = f"DISTINCT, FILTER and OVER belong inside of function {name}"
             raise SqlError(message, Code.BAD_ARGUMENTS)
-        body = exp.Paren(this=parse_expression(found.query).copy())
+        body = moved(exp.Paren(this=parse_expression(found.query).copy()), call)
         self._rename_lambdas(body)
         _substitute(body, dict(zip(names, given, strict=True)))
         resolved = self._resolved(body, (*chain, name))

@@ -11,7 +11,16 @@ from sqlglot.tokens import TokenType as T
 
 from engine.errors import Code
 from engine.sql.dialect import CLAUSE_WORDS, ExpressionParser
-from engine.sql.nodes import ArrayJoin, Call, EmitClause, Joined, SessionRange, Source
+from engine.sql.nodes import (
+    ArrayJoin,
+    Call,
+    EmitClause,
+    Joined,
+    SessionRange,
+    Source,
+    ViewParameter,
+)
+from engine.sql.places import identifier, marked, place
 
 # Table functions whose first argument is a source.
 OVER_SOURCES = frozenset(("tumble", "hop", "session", "table", "dedup", "changelog", "rowify"))
@@ -83,6 +92,17 @@ class QueryParser(ExpressionParser):
             return exp.Paren(this=items[0])
         return exp.Tuple(expressions=items)
 
+    def _parse_map(self) -> exp.Expr:
+        """`{'k': 1}`, or `{name:type}`: a parameter of a view."""
+        if self._curr.token_type != T.VAR or self._next.token_type != T.COLON:
+            return super()._parse_map()
+        node = marked(ViewParameter(this=self._curr.text), self._prev)
+        self._advance(2)
+        node.set("to", self._parse_types())
+        if not self._match(T.R_BRACE):
+            self.fail(f"syntax error: expected '}}' before {self.here()}")
+        return node
+
     def _cte(self) -> exp.Expr:
         name = self.name("a name after WITH")
         if not self._match(T.ALIAS) or not self._match(T.L_PAREN):
@@ -110,10 +130,11 @@ class QueryParser(ExpressionParser):
     # -- SELECT --------------------------------------------------------------------------------
 
     def _select(self) -> exp.Expr:
+        first = self._prev
         distinct = self._match(T.DISTINCT)
         self.word("ALL")
         columns = self._select_list()
-        select = exp.Select(expressions=columns)
+        select = marked(exp.Select(expressions=columns), first)
         if distinct:
             select.set("distinct", True)
         if self._match(T.FROM):
@@ -187,6 +208,7 @@ class QueryParser(ExpressionParser):
             select.set("emit", self._emit())
         elif self._match(T.SETTINGS):
             given: dict[str, str] = select.args.get("settings") or {}
+            marked(select, self._curr, "settings")
             select.set("settings", {**given, **self.settings()})
         else:
             return False
@@ -197,10 +219,15 @@ class QueryParser(ExpressionParser):
         offset: exp.Expr | None = None
         if self._match(T.COMMA):
             offset, first = first, self.require(self._parse_unary())
+        index = self._index
+        if offset is None and self._match(T.OFFSET):  # LIMIT n OFFSET m BY
+            offset = self.require(self._parse_unary())
+            if self._curr.text.upper() != "BY":
+                self._retreat(index)
+                offset = None
         if self.word("BY"):
             self._once(select, "limit_by")
-            if offset is not None:
-                self.fail("LIMIT offset, n BY is not supported", Code.NOT_IMPLEMENTED)
+            select.set("limit_by_offset", offset)
             keys = self._items(self._parse_disjunction)
             select.set("limit_by", exp.Tuple(expressions=[first, *keys]))
             return
@@ -268,7 +295,8 @@ class QueryParser(ExpressionParser):
         return Source(this=name)
 
     def _table_function(self) -> Source:
-        name = self._curr.text.lower()
+        first = self._curr
+        name = first.text.lower()
         self._advance(2)
         arguments: list[exp.Expr] = []
         if name in OVER_SOURCES:
@@ -279,7 +307,9 @@ class QueryParser(ExpressionParser):
             arguments.append(self._table_argument(name))
             if not self._match(T.COMMA) and self._curr.token_type != T.R_PAREN:
                 self.fail(f"syntax error: expected ')' before {self.here()}")
-        return Source(this=Call(this=name, expressions=arguments))
+        if arguments and name not in OVER_SOURCES and all(map(_is_given, arguments)):
+            return Source(this=identifier(first), given=arguments)
+        return Source(this=marked(Call(this=name, expressions=arguments), first))
 
     def _table_argument(self, function: str) -> exp.Expr:
         opens = self._curr.token_type in (T.L_BRACKET, T.L_PAREN)
@@ -327,7 +357,7 @@ class QueryParser(ExpressionParser):
         select.set("array_join", ArrayJoin(expressions=items, left=left))
 
     def _join(self) -> exp.Expr | None:
-        index = self._index
+        index, first = self._index, self._curr
         found = {"side": "", "kind": "", "strictness": ""}
         while self._curr.token_type == T.VAR:
             word = self._curr.text.upper()
@@ -343,7 +373,7 @@ class QueryParser(ExpressionParser):
         if not self._match(T.JOIN):
             self._retreat(index)
             return None
-        join = Joined(this=self._source(), **found)
+        join = marked(Joined(this=self._source(), **found), first)
         if self._match(T.ON):
             join.set("on", self.require(self._parse_disjunction()))
         elif self._match(T.USING):
@@ -371,7 +401,7 @@ class QueryParser(ExpressionParser):
             self.fail(f"syntax error: unexpected {self.here()} after EMIT")
         if self._prev.token_type == T.AND:
             self.fail(f"syntax error: unexpected {self.here()} after AND in EMIT")
-        return replace(clause, words=self._find_sql(start, self._prev))
+        return replace(clause, words=self._find_sql(start, self._prev), place=place(start))
 
     def _is_and(self, index: int) -> bool:
         return self._tokens[index].token_type == T.AND
@@ -439,6 +469,12 @@ def _bare_star(column: exp.Expr) -> exp.Expr:
     """`(* except (a))` of a select list as `* except (a)`."""
     held = column.this if isinstance(column, exp.Paren) else None
     return held if isinstance(held, exp.Star) else column
+
+
+def _is_given(node: exp.Expr) -> bool:
+    """Whether it is `name = value`, the value of a view's parameter."""
+    plain = isinstance(node, exp.EQ) and isinstance(node.this, exp.Column)
+    return plain and not node.this.args.get("table")
 
 
 def _own_ctes(query: exp.Expr) -> list[exp.Expr]:

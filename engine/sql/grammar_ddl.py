@@ -10,13 +10,18 @@ from sqlglot import exp
 from sqlglot.tokens import Token
 from sqlglot.tokens import TokenType as T
 
-from engine.errors import Code
+from engine.batch import TP_APPEND_TIME, TP_DELTA, TP_SN, TP_TIME
+from engine.errors import Code, SqlError
 from engine.protocol import ColumnDef
 from engine.sql import later
 from engine.sql import statements as st
 from engine.sql.grammar_durable import DurableParser
 from engine.sql.grammar_functions import FunctionGrammar
+from engine.sql.places import Placed, located, place, place_of, stands
+from engine.sql.settings import STREAM_SETTINGS, check_settings
+from engine.type_parser import parse_type
 
+_STORED_ALWAYS = frozenset((TP_TIME, TP_DELTA, TP_SN, TP_APPEND_TIME))
 _COLUMN_DEFAULTS = {"DEFAULT": "default", "ALIAS": "alias", "MATERIALIZED": "materialized"}
 
 
@@ -27,6 +32,9 @@ class StatementParser(DurableParser, FunctionGrammar):
         """Stand before the first token."""
         self.reset()
         self.sql = sql
+        self.object_place = ""
+        self._columns_at: dict[str, str] = {}
+        self._named: list[exp.Column] = []  # in indexes, families and the order of rows
         self._chunks = [tokens]
         self._advance_chunk()
 
@@ -67,7 +75,10 @@ class StatementParser(DurableParser, FunctionGrammar):
         }
         if first in table:
             self._advance()
-            return table[first]()
+            made = table[first]()
+            if isinstance(made, Placed):
+                return replace(made, place=self.object_place, columns_at=self._columns_at)
+            return made
         if first in later.STATEMENTS:
             self._later(first, later.STATEMENTS[first])
         return self.fail(f"syntax error: unexpected {self.here()}")
@@ -105,22 +116,38 @@ class StatementParser(DurableParser, FunctionGrammar):
         created = replace(created, mutable=mutable)
         while self._curr:
             created = self._create_clause(created)
+        self._check_named(created)
         return created
+
+    def _check_named(self, created: st.CreateStream) -> None:
+        """SqlError 47 for a column of an index, a family or the order of rows that is none."""
+        there = {column.name for column in created.columns} | _STORED_ALWAYS
+        for column in self._named:
+            if column.name not in there:
+                with located(column):
+                    message = (
+                        f"stream {created.name} has no column {column.name[:120]}: an index, a "
+                        "family, ORDER BY and PARTITION BY take columns of the stream"
+                    )
+                    raise SqlError(message, Code.UNKNOWN_IDENTIFIER)
 
     def _create_clause(self, created: st.CreateStream) -> st.CreateStream:
         if self.word("PRIMARY", "KEY"):
             keys = tuple(self._wrapped_texts())
             return replace(created, primary_key=keys)
         if self._match(T.ORDER_BY):
-            return replace(created, order_by=self._expression_text())
+            return replace(created, order_by=self._naming_text())
         if self._match(T.PARTITION_BY):
-            return replace(created, partition_by=self._expression_text())
+            return replace(created, partition_by=self._naming_text())
         if self.word("TTL"):
             return replace(created, ttl=self._expression_text())
         if self.word("COMMENT"):
             return replace(created, comment=self._string())
         if self._match(T.SETTINGS):
-            return replace(created, settings=self.settings())
+            with stands(place(self._curr)):
+                given = self.settings()
+                check_settings(given, STREAM_SETTINGS, "a stream")
+            return replace(created, settings=given)
         if self._curr.text.upper() in ("ENGINE", "AS", "INTO", "ON"):
             self.fail(f"CREATE STREAM ... {self._curr.text} is not supported", Code.NOT_IMPLEMENTED)
         return self.fail(f"syntax error: unexpected {self.here()} in CREATE STREAM")
@@ -141,7 +168,12 @@ class StatementParser(DurableParser, FunctionGrammar):
         return tuple(columns), keys
 
     def _skip_index(self) -> None:
-        """An index or a family of columns is accepted and has no effect."""
+        """An index or a family of columns has no effect; its columns must be there."""
+        self._advance(2)
+        self._naming_text()
+        self.word("UNIQUE")
+        if self.word("STORING"):
+            self._naming_text()
         depth = 0
         while self._curr and (depth or self._curr.token_type not in (T.COMMA, T.R_PAREN)):
             depth += {T.L_PAREN: 1, T.R_PAREN: -1}.get(self._curr.token_type, 0)
@@ -151,11 +183,15 @@ class StatementParser(DurableParser, FunctionGrammar):
         column = ColumnDef(name=self.name("a column").name, type="")
         no_type = self._curr.text.upper() in _COLUMN_DEFAULTS
         if not no_type:
+            first = self._curr
             column = msgspec.structs.replace(column, type=str(self._parse_types().this))
+            with stands(place(first)):
+                parse_type(column.type)
         while True:
             word = self._curr.text.upper()
             if word in _COLUMN_DEFAULTS and self._curr.token_type == T.VAR:
                 self._advance()
+                self._columns_at[column.name] = place(self._curr)
                 text = self._expression_text()
                 column = msgspec.structs.replace(column, default=text, kind=_COLUMN_DEFAULTS[word])
             elif self.word("CODEC"):
@@ -178,6 +214,14 @@ class StatementParser(DurableParser, FunctionGrammar):
         start = self._curr
         node = self.require(self._parse_disjunction())
         st.check_depth(node)
+        return self._find_sql(start, self._prev)
+
+    def _naming_text(self) -> str:
+        """An expression as written, all of whose columns must be of the stream."""
+        start = self._curr
+        node = self.require(self._parse_disjunction())
+        st.check_depth(node)
+        self._named += node.find_all(exp.Column)
         return self._find_sql(start, self._prev)
 
     def _parenthesised_text(self) -> str:
@@ -329,7 +373,8 @@ class StatementParser(DurableParser, FunctionGrammar):
         while self._match(T.COMMA):
             names.append(self.name("a column"))
         self._match_r_paren()
-        return replace(insert, columns=tuple(n.name for n in names))
+        places = tuple(place_of(name) for name in names)
+        return replace(insert, columns=tuple(n.name for n in names), places=places)
 
     def _tuples(self) -> tuple[tuple[exp.Expr, ...], ...]:
         """Tuples with or without commas between them."""
@@ -358,13 +403,15 @@ class StatementParser(DurableParser, FunctionGrammar):
                 self.fail(f"SHOW CREATE {kind.upper()[:40]} is not supported", Code.NOT_IMPLEMENTED)
             self._advance()
             return st.ShowCreate(kind, self._object("a name"), self._text())
+        only_materialized = bool(self.word("MATERIALIZED"))
         kind = self._curr.text.lower()
-        if kind not in ("streams", "views", "functions"):
+        known = ("views",) if only_materialized else ("streams", "views", "functions", "databases")
+        if kind not in known:
             self.fail(f"SHOW {kind.upper()[:40]} is not supported", Code.NOT_IMPLEMENTED)
         self._advance()
         if self._match(T.FROM) or self._match(T.IN):
             self._use()
-        show = st.Show(kind, text=self._text())
+        show = st.Show("materialized views" if only_materialized else kind, text=self._text())
         negated = bool(self._match(T.NOT))
         if self._match(T.LIKE) or self._match(T.ILIKE):
             return replace(show, like=self._string(), negated=negated)

@@ -11,6 +11,7 @@ from engine.errors import Code
 from engine.sql import durable
 from engine.sql import statements as st
 from engine.sql.grammar import QueryParser
+from engine.sql.places import place_of
 
 _ACTIONS = ("PAUSE", "RESUME", "UNPAUSE", "RECOVER")
 
@@ -18,18 +19,21 @@ _ACTIONS = ("PAUSE", "RESUME", "UNPAUSE", "RECOVER")
 class DurableParser(QueryParser):
     """Statements about queries that keep their state, and what all statements read alike."""
 
+    object_place = ""  # of the first object that the statement names
+
     def _text(self) -> str:
         """The whole statement as written."""
         return self._find_sql(self._tokens[0], self._tokens[-1])
 
     def _object(self, what: str) -> str:
         """A name of a stream or view, maybe with `default.` before it."""
-        name = self.name(what).name
+        name = self.name(what)
         if self._match(T.DOT):
-            if name != "default":
-                self.fail(f"database {name} does not exist", Code.UNKNOWN_DATABASE)
-            name = self.name(what).name
-        return name
+            if name.name != "default":
+                self.fail(f"database {name.name} does not exist", Code.UNKNOWN_DATABASE)
+            name = self.name(what)
+        self.object_place = self.object_place or place_of(name)
+        return name.name
 
     def _string(self) -> str:
         if not self._match(T.STRING):
@@ -92,7 +96,20 @@ class DurableParser(QueryParser):
         name = self._object("the view's name")
         self.maybe("SYNC", "ASYNC")
         found = cast("Literal['pause', 'resume', 'recover']", action)
-        return durable.ControlView(found, name, self._text())
+        seek_to = self._seek_to(name) if self._match(T.SETTINGS) else ""
+        return durable.ControlView(found, name, self._text(), seek_to)
+
+    def _seek_to(self, name: str) -> Literal["earliest", "latest"]:
+        """Where a view goes on, of SYSTEM RECOVER and RESUME."""
+        settings = self.settings()
+        seek_to = settings.pop("seek_to", "")
+        if settings or seek_to not in ("earliest", "latest"):
+            self.fail(
+                f"the only setting for materialized view {name} here is seek_to = 'earliest' or "
+                "'latest'",
+                Code.BAD_ARGUMENTS,
+            )
+        return cast("Literal['earliest', 'latest']", seek_to)
 
     def _subscribe(self) -> durable.Subscribe:
         """What follows SUBSCRIBE."""

@@ -10,6 +10,7 @@ from engine.errors import Code
 from engine.protocol import ColumnDef
 from engine.sql import statements as st
 from engine.sql.grammar import QueryParser
+from engine.sql.places import place_of
 from engine.udf.definition import Language
 
 _LANGUAGES: dict[str, Language] = {"JAVASCRIPT": "javascript", "PYTHON": "python"}
@@ -26,12 +27,15 @@ _REMOTE = {
 class FunctionGrammar(QueryParser):
     """Function statements; they begin after CREATE [OR REPLACE]."""
 
+    object_place = ""
+
     def create_function(self, text: str, *, or_replace: bool) -> st.CreateFunction:
         """[AGGREGATE | REMOTE] FUNCTION name ..."""
         aggregate, remote = bool(self.word("AGGREGATE")), bool(self.word("REMOTE"))
         self.expect("FUNCTION")
         if_not_exists = bool(self.word("IF", "NOT", "EXISTS"))
-        name = self.name("the function's name").name
+        found = self.name("the function's name")
+        self.object_place, name = place_of(found), found.name
         if self._match(T.ALIAS):
             if aggregate or remote:
                 self.fail("CREATE FUNCTION name AS is for SQL functions alone")

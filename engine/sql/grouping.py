@@ -213,6 +213,8 @@ class GroupScope(ColumnScope):
             if known.native == native:
                 return Arg(known.result, bound.type)
         name = f"__a{len(self.aggregates)}"
+        if self.weighted:
+            bound = bound.over_changes
         if self.streaming:
             result = bound.final(tuple(quoted(n) for n in self._partials(bound, condition)))
         else:
@@ -231,6 +233,7 @@ class GroupScope(ColumnScope):
             use = PartialUse(
                 "", form.sql, template.type, template.merge, by, template.keep, form.counted
             )
+            use = replace(use, items=template.items)
             names.append(self._partial(use))
         return names
 

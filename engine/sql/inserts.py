@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.batch import TP_DELTA, TP_TIME
 from engine.errors import Code, SqlError
+from engine.naming import is_servers
 from engine.protocol import Definition
 from engine.sql.context import Context, Item
 from engine.sql.definitions import bind_columns, stored_columns
@@ -13,6 +14,7 @@ from engine.sql.logical import BoundedQuery
 from engine.sql.lower_bounded import functions_in, lower_bounded, tables_in
 from engine.sql.names import use
 from engine.sql.narrowing import passed_cells, passed_type
+from engine.sql.places import stands
 from engine.sql.plan_parts import Column
 from engine.sql.relations import Field, Inline, is_bounded, quoted
 from engine.sql.select import aligned, bind_query
@@ -36,18 +38,28 @@ class InsertPlan:
 
 def plan_insert(statement: Insert, context: Context) -> tuple[InsertPlan, BoundedQuery]:
     """The target and the query of the rows. SqlError 16 for an unknown column, 20 for counts."""
-    definition = context.lookup(statement.name)
-    if definition.kind != "stream":
-        message = f"{statement.name} is a {definition.kind.replace('_', ' ')}, rows go into streams"
-        raise SqlError(message, Code.BAD_ARGUMENTS)
-    check_settings(statement.settings, QUERY_SETTINGS, "INSERT")
-    targets = _targets(statement, definition)
-    if statement.query is not None:
-        query = _select(statement, targets, context)
-    else:
-        query = _values(statement, targets, context)
+    with stands(statement.place):
+        definition = context.lookup(statement.name)
+        _check_target(definition)
+        check_settings(statement.settings, QUERY_SETTINGS, "INSERT")
+        targets = _targets(statement, definition)
+        if statement.query is not None:
+            query = _select(statement, targets, context)
+        else:
+            query = _values(statement, targets, context)
     plan = InsertPlan(statement.name, query.schema, statement.settings.get("idempotent_id", ""))
     return plan, query
+
+
+def _check_target(definition: Definition) -> None:
+    if definition.kind != "stream":
+        message = (
+            f"{definition.name} is a {definition.kind.replace('_', ' ')}, rows go into streams"
+        )
+        raise SqlError(message, Code.BAD_ARGUMENTS)
+    if is_servers(definition.name):
+        message = f"{definition.name} belongs to the server, which alone writes its rows"
+        raise SqlError(message, Code.BAD_ARGUMENTS)
 
 
 def _targets(statement: Insert, definition: Definition) -> tuple[Column, ...]:
@@ -65,12 +77,13 @@ def _targets(statement: Insert, definition: Definition) -> tuple[Column, ...]:
         every = writable if statement.except_ or _is_wide(statement, len(writable)) else declared
         return tuple(c for c in every.values() if c.name not in left_out)
     found: list[Column] = []
-    for name in statement.columns:
-        if name in _DISCARDED or name not in writable:
-            message = f"stream {statement.name} has no column {name[:120]} to insert into"
-            raise SqlError(message, Code.NO_SUCH_COLUMN_IN_STREAM)
-        if name in {c.name for c in found}:
-            raise SqlError(f"column {name} is given twice", Code.DUPLICATE_COLUMN)
+    for name, place in zip(statement.columns, statement.places, strict=True):
+        with stands(place):
+            if name in _DISCARDED or name not in writable:
+                message = f"stream {statement.name} has no column {name[:120]} to insert into"
+                raise SqlError(message, Code.NO_SUCH_COLUMN_IN_STREAM)
+            if name in {c.name for c in found}:
+                raise SqlError(f"column {name} is given twice", Code.DUPLICATE_COLUMN)
         found.append(writable[name])
     return tuple(found)
 

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from engine.errors import Code, SqlError
 from engine.functions.table import Arg
+from engine.sql.applied import FunctionCalls
 from engine.sql.context import Context
 from engine.sql.expressions import Binder
 from engine.sql.names import ColumnScope, Names, use
@@ -63,6 +64,9 @@ class Conditions:
     ordered: list[tuple[Arg, Op, Arg]] = field(default_factory=list[tuple[Arg, Op, Arg]])
     range: Range | None = None
     lag: Lag | None = None
+    calls: tuple[FunctionCalls, FunctionCalls] = field(
+        default_factory=lambda: (FunctionCalls(), FunctionCalls())
+    )  # of user functions, by side
 
 
 def bind_using(names: list[str], sides: Sides) -> Conditions:
@@ -240,10 +244,13 @@ class _Reader:
         """The expression if it names columns of this side alone, at least one."""
         if not any(isinstance(n, exp.Column) for n in node.walk()):
             return None
+        scope = ColumnScope(Names(self._sides[side], {}), self._context)
+        scope.calls = self._found.calls[side]
+        mark = scope.calls.mark()
         try:
-            scope = ColumnScope(Names(self._sides[side], {}), self._context)
             return Binder(scope).bind(node)
         except SqlError as error:
+            scope.calls.reset(mark)
             if error.code == Code.UNKNOWN_IDENTIFIER:
                 self._check_known(node)
             return None

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from engine.batch import TP_DELTA
 from engine.errors import Code, SqlError
+from engine.sql import places
 from engine.sql.context import Context, Item
 from engine.sql.expressions import Binder
 from engine.sql.lifted import Lifted, lift, with_columns
@@ -34,7 +35,8 @@ def bind_from(select: exp.Select, context: Context) -> Item:
     item = bind_source(cast("Source", source.this), context)
     for at, join in enumerate(children(select, "joins")):
         right = bind_source(join.this, context)
-        item = _join(item, right, cast("Joined", join), f"j{context.depth}_{at}", context)
+        with places.located(join):
+            item = _join(item, right, cast("Joined", join), f"j{context.depth}_{at}", context)
     array_join = child(select, "array_join")
     if array_join is not None:
         item = _array_join(item, cast("ArrayJoin", array_join), context)

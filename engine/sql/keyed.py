@@ -56,7 +56,14 @@ def keyed_of(definition: Definition, keep: str = "") -> Keyed | None:
     if definition.kind != "stream" or definition.mode not in KEYED_MODES:
         return None
     keys = key_names(definition.primary_key)
-    return Keyed(definition.mode, keys, version_of(definition), keep)
+    merged = is_coalesced(definition)
+    return Keyed(definition.mode, keys, version_of(definition), keep, merged)
+
+
+def is_coalesced(definition: Definition) -> bool:
+    """Whether an INSERT overwrites only the columns that it gives."""
+    given = definition.settings.get("coalesced", "").lower() in ("1", "true")
+    return given and definition.mode == MUTABLE
 
 
 def version_of(definition: Definition) -> str:
@@ -81,12 +88,8 @@ def check_keyed(definition: Definition, types: dict[str, DataType]) -> None:
             raise SqlError(message, Code.BAD_ARGUMENTS)
     if len(set(keys)) < len(keys):
         raise SqlError(f"the primary key of {name} names a column twice", Code.BAD_ARGUMENTS)
-    if definition.settings.get("coalesced", "").lower() in ("1", "true"):
-        message = (
-            f"setting coalesced of {name} is not supported: an INSERT gives the whole row of a "
-            "key, and columns that it leaves out take their defaults"
-        )
-        raise SqlError(message, Code.NOT_IMPLEMENTED)
+    if is_coalesced(definition):
+        _check_coalesced(definition)
     version = definition.settings.get("version_column", "").strip("`")
     if not version:
         return
@@ -105,17 +108,44 @@ def check_keyed(definition: Definition, types: dict[str, DataType]) -> None:
         raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
 
 
+def _check_coalesced(definition: Definition) -> None:
+    """Rows of a coalesced stream are parts: what looks at one of them alone makes no sense."""
+    name, settings = definition.name, definition.settings
+    for setting in ("version_column", "ttl_column"):
+        if settings.get(setting):
+            message = (
+                f"setting {setting} of {name} does not go with coalesced, whose rows are merged in "
+                "order of arrival: leave one of them out"
+            )
+            raise SqlError(message, Code.NOT_IMPLEMENTED)
+    for column in definition.columns:
+        if column.kind == "materialized":
+            message = (
+                f"column {column.name} of {name} is MATERIALIZED, and rows of a coalesced stream "
+                "are not whole when they are stored: make it an ALIAS"
+            )
+            raise SqlError(message, Code.NOT_IMPLEMENTED)
+
+
 def compacted(keyed: Keyed, table: str) -> str:
     """A SELECT of the rows that are left of a stream's stored rows, in order of arrival.
 
     `table`: SQL that may stand after FROM and gives all stored rows in order of arrival. Of a
-    versioned stream the row of the largest version is left per key, of equal ones the later. Of a
+    versioned stream the row of the largest version is left per key, of equal ones the later; of a
+    coalesced one the last value of each column that is not NULL (columns may change places). Of a
     changelog a row with a negative weight takes away the nearest rows before it of its key that are
     left; `_tp_delta` is what is left of a row's weight.
     """
     where = f" WHERE {keyed.keep}" if keyed.keep else ""
     rows = f"SELECT *, row_number() OVER () AS {_ROW} FROM {table}{where}"
     keys = ", ".join(quoted(key) for key in keyed.keys)
+    if keyed.coalesced:
+        over = f"OVER (PARTITION BY {keys} ORDER BY {_ROW})"
+        values = f"COLUMNS(* EXCLUDE ({keys}, {_ROW}))"
+        merged = f'last_value({values} IGNORE NULLS) {over} AS "\\0"'
+        number = f"row_number() OVER (PARTITION BY {keys} ORDER BY {_ROW} DESC)"
+        rows = f"SELECT {keys}, {_ROW}, {merged} FROM ({rows}) AS __v QUALIFY {number} = 1"
+        return f"SELECT * EXCLUDE ({_ROW}) FROM ({rows}) AS __k ORDER BY {_ROW}"
     if keyed.mode != "changelog_kv":
         order = f"{quoted(keyed.version)} DESC NULLS LAST, " if keyed.version else ""
         number = f"row_number() OVER (PARTITION BY {keys} ORDER BY {order}{_ROW} DESC)"

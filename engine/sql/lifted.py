@@ -1,4 +1,9 @@
-"""Windows over a side of a join of streams: they stand above the join, the watermark below it."""
+"""Windows over a side of a join of streams: they stand above the join, the watermark below it.
+
+A tumble or hop window of the whole source is told the newest times by a node below the join. What
+goes by rows or by substreams (sessions, PARTITION BY) gets the rows themselves, also those without
+a partner: the inner joins below run as LEFT ones, and the aggregation leaves such rows out.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +72,38 @@ def lift(item: Item, join: Joined) -> Lifted:
     elif relation.time is not None:
         return Lifted(item)
     return Lifted(Item(below, fields), relation.spec, window)
+
+
+def with_unmatched(window: Windowed, where: str) -> tuple[Windowed, str]:
+    """A window over inner joins that also sees left rows without a partner, and a condition that
+    leaves them out besides `where`."""
+    below, flags = _unmatched(window.input)
+    found = [f"{quoted(flag)} IS NOT NULL" for flag in flags]
+    found += [f"({where})"] if where else []
+    return replace(window, input=below), " AND ".join(found)
+
+
+def _unmatched(relation: Relation) -> tuple[Relation, list[str]]:
+    match relation:
+        case Renamed():
+            below, flags = _unmatched(relation.input)
+            columns = [Named(flag, quoted(flag), BOOL) for flag in flags]
+            return with_columns(replace(relation, input=below), columns), flags
+        case StreamJoin():
+            left, flags = _unmatched(relation.left)
+            joined = replace(relation, left=cast("Renamed", left))
+            if relation.kind == "left":
+                return joined, flags
+            flag = f"__m{len(flags)}"
+            same = tuple(Named(c.name, quoted(c.name), c.type) for c in relation.right.columns)
+            right = Renamed(
+                relation.right,
+                (*same, Named(flag, "true", BOOL)),
+                (*(relation.right.uses or ((),) * len(same)), ()),
+            )
+            return replace(joined, right=right, kind="left"), [*flags, flag]
+        case _:
+            return relation, []
 
 
 _BOUNDS = tuple(quoted(name) for name in WINDOW_COLUMNS)

@@ -147,12 +147,27 @@ class Upsert:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """Rows of a coalesced stream made whole: a NULL in `columns` becomes the last value that is not
+    NULL of the rows with the same keys, if there is one."""
+
+    input: Node
+    keys: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    @property
+    def schema(self) -> Schema:
+        """As its input."""
+        return self.input.schema
+
+
+@dataclass(frozen=True, slots=True)
 class Join:
     """Two inputs; port 0 is the left one.
 
     `strictness` and the sides say which operator runs (section 9 of the dialect). Schema: the left
     columns, then the right ones without their `_tp_delta`, then `_tp_delta` if the result is a
-    changelog. A left row without a match has `fill` (SQL constants of the right columns' types).
+    changelog. A left row without a match has NULLs on the right; the fields above put in defaults.
     `table_right`: the right side is bounded, read once when the query starts.
     """
 
@@ -162,7 +177,6 @@ class Join:
     strictness: Literal["all", "asof", "latest"]
     sides: tuple[Side, Side]
     schema: Schema
-    fill: tuple[str, ...] = ()
     bidirectional: bool = True  # False: only left rows give output (enrichment)
     asof: AsofRule | None = None
     range: RangeRule | None = None
@@ -269,12 +283,14 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class LimitBy:
-    """At most `count` rows per `keys`: over the whole query (`per_query`) or per emitted batch."""
+    """At most `count` rows per `keys` after the first `offset`: over the whole query (`per_query`)
+    or per emitted batch."""
 
     input: Node
     count: int
     keys: tuple[str, ...]
     per_query: bool
+    offset: int = 0
 
     @property
     def schema(self) -> Schema:
@@ -309,6 +325,19 @@ class Distinct:
 
 
 @dataclass(frozen=True, slots=True)
+class Collect:
+    """Rows wait for the next tick of an interval, which sends them as one emission."""
+
+    input: Node
+    interval_ms: int
+
+    @property
+    def schema(self) -> Schema:
+        """As its input."""
+        return self.input.schema
+
+
+@dataclass(frozen=True, slots=True)
 class Union:
     """UNION ALL of equal schemas, unordered between inputs."""
 
@@ -332,8 +361,10 @@ Node = (
     | LimitBy
     | Limit
     | Distinct
+    | Collect
     | Union
     | Upsert
+    | Merge
     | Join
     | Dedup
     | Rowify

@@ -226,7 +226,8 @@ def _limited_by(relation: Selected, body: str) -> str:
     numbered = f"SELECT *, row_number() OVER () AS __rn FROM ({body}) AS __b"
     order = ", ".join((*relation.order, "__rn"))
     number = f"row_number() OVER (PARTITION BY {keys} ORDER BY {order})"
-    kept = f"SELECT * FROM ({numbered}) AS __n QUALIFY {number} <= {rule.count} ORDER BY __rn"
+    among = f"{number} BETWEEN {rule.offset + 1} AND {rule.offset + rule.count}"
+    kept = f"SELECT * FROM ({numbered}) AS __n QUALIFY {among} ORDER BY __rn"
     return f"SELECT * EXCLUDE (__rn) FROM ({kept}) AS __k"
 
 

@@ -31,7 +31,6 @@ def lower_join(
         relation.strictness,
         sides,
         tuple(schema),
-        relation.fill,
         relation.bidirectional,
         relation.asof,
         relation.range,

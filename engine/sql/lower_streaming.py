@@ -137,7 +137,12 @@ class _Lowering:
         if not needed:
             needed = tuple(c for c in read.columns if c.name == "_tp_time")
         keyed = read.keyed if begins_compacted(read) else None
-        scan = lg.Scan(needed, definition.id, definition.name, seek_of(read), read.past, keyed)
+        scan: lg.Node = lg.Scan(
+            needed, definition.id, definition.name, seek_of(read), read.past, keyed
+        )
+        if read.keyed is not None and read.keyed.coalesced:
+            keys = read.keyed.keys
+            scan = lg.Merge(scan, keys, tuple(c.name for c in needed if c.name not in keys))
         if read.tracked and read.keyed is not None:
             rule = read.keyed
             schema = (*scan.schema, lg.Column(TP_DELTA, INT8))
@@ -210,11 +215,13 @@ class _Lowering:
             node = self.project(held, columns)
         if relation.distinct:
             node = lg.Distinct(node)
+            if relation.grouping is None and relation.emit is not None:
+                node = lg.Collect(node, relation.emit.interval_ms)
         if relation.order:
             node = lg.Sort(node, relation.order)
         if relation.limit_by is not None:
             rule = relation.limit_by
-            node = lg.LimitBy(node, rule.count, rule.keys, rule.per_query)
+            node = lg.LimitBy(node, rule.count, rule.keys, rule.per_query, rule.offset)
         if relation.limit >= 0 or relation.offset:
             node = lg.Limit(node, relation.limit, relation.offset)
         if relation.hidden:
@@ -233,6 +240,11 @@ class _Lowering:
         below = self.node(cast("Relation", relation.input))
         emit = relation.emit
         assert emit is not None, "a streaming aggregation has a policy"
+        if emit.how == "changelog" and emit.when == "close":
+            # A window is sent once, when it is over: nothing of it is taken back.
+            plain = replace(relation, emit=replace(emit, how="plain"))
+            made = self._aggregate(plain, grouping)
+            return project(made, (*_all(made), lg.Named(TP_DELTA, "CAST(1 AS TINYINT)", INT8)), "")
         where = relation.where
         if emit.session is not None:  # rows that WHERE drops are no part of a session
             below, where = project(below, _all(below), where) if where else below, ""
@@ -249,6 +261,7 @@ class _Lowering:
                 p.keep,
                 p.counted,
                 p.function,
+                p.items,
             )
             for p in grouping.partials
         )

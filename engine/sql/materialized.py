@@ -115,6 +115,12 @@ def target_columns(
         if column is None:
             raise SqlError(_misfit(view, where, field.name), Code.BAD_ARGUMENTS)
         found.append(column)
+    if where.mode == "changelog_kv" and TP_DELTA not in (field.name for field in item.fields):
+        message = (
+            f"{where.name} is a changelog_kv stream, whose rows are changes: materialized view "
+            f"{view.name} must select _tp_delta (usually with EMIT CHANGELOG)"
+        )
+        raise SqlError(message, Code.INCORRECT_QUERY)
     return tuple(found), where
 
 

@@ -1,8 +1,9 @@
 """Numbers that a column may not hold: an INSERT passes them on as computed, to be checked there.
 
-A cast in a query wraps integers and cuts fractions. An INSERT is equal to an ingest body, so it may
-not: the rows' query leaves such values in their own type, and the ingest path refuses what does not
-fit, naming row and column.
+A cast in a query wraps integers and cuts fractions. An INSERT wraps integers too, but a fraction,
+or a number of another kind that is too large, is as little stored as another value as it is by an
+ingest body: the rows' query leaves such values in their own type, and the ingest path refuses what
+does not fit, naming row and column.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from engine.types import (
     DataType,
     array,
     duckdb_type,
-    integer_range,
     map_of,
     tuple_of,
 )
@@ -63,12 +63,7 @@ def passed_cells(
 def _narrows(source: DataType, target: DataType) -> bool:
     if target == FLOAT32:
         return source == FLOAT64
-    if not target.is_integer or not source.is_numeric:
-        return False
-    if not source.is_integer:
-        return True
-    (low, high), (least, most) = integer_range(source), integer_range(target)
-    return low < least or high > most
+    return target.is_integer and source.is_numeric and not source.is_integer
 
 
 def _has_zone(t: DataType) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sqlglot import exp
@@ -38,6 +38,12 @@ class ColumnsMatching(exp.Expression):
     arg_types = {"this": True}  # noqa: RUF012
 
 
+class ViewParameter(exp.Expression):
+    """`{name:type}` in a view: `this` the name, `to` a TypeName; `sample`: a zero stands for it."""
+
+    arg_types = {"this": True, "to": True, "sample": False}  # noqa: RUF012
+
+
 class SessionRange(exp.Expression):
     """`[start, end)` of a session window."""
 
@@ -68,10 +74,11 @@ class Call(exp.Expression):
 class Source(exp.Expression):
     """A FROM item: `this` is a name (Identifier), a query or a Call of a table function.
 
-    In a Call the first argument of a function over a source is itself a Source.
+    In a Call the first argument of a function over a source is itself a Source. `given`: the
+    values of a view's parameters, as equalities.
     """
 
-    arg_types = {"this": True, "alias": False}  # noqa: RUF012
+    arg_types = {"this": True, "alias": False, "given": False}  # noqa: RUF012
 
 
 class Joined(exp.Expression):
@@ -113,6 +120,7 @@ class EmitClause:
     max_span: exp.Expr | None = None
     only_max_span: bool = False
     words: str = ""  # the clause as written, for printing
+    place: str = field(default="", compare=False)  # where it begins
 
 
 # What a SELECT of this dialect may carry besides sqlglot's own args.
@@ -132,6 +140,7 @@ SELECT_ARGS = frozenset(
         "having",
         "order",
         "limit_by",
+        "limit_by_offset",
         "limit",
         "offset",
         "emit",

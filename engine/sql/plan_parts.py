@@ -71,13 +71,15 @@ class Keyed:
 
     `mode`: changelog_kv, versioned_kv or mutable. `version`: the column whose largest value wins;
     empty: the later arrival wins. `keep`: SQL over the stored columns of rows that the TTL has not
-    let go, '' = all; others are no part of the compacted past.
+    let go, '' = all; others are no part of the compacted past. `coalesced`: a NULL is a value that
+    the row does not give.
     """
 
     mode: Literal["changelog_kv", "versioned_kv", "mutable"]
     keys: tuple[str, ...]
     version: str = ""
     keep: str = ""
+    coalesced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +127,11 @@ class WindowSpec:
 class Side:
     """One side of a join. `keys`: columns of its schema, in step with those of the other side.
 
-    `weighted`: its rows carry `_tp_delta`. `primary`: of an append x keyed join the right side's
-    primary key (columns of its schema): a row replaces the one before with the same.
+    `weighted`: its rows carry `_tp_delta`.
     """
 
     keys: tuple[str, ...]
     weighted: bool = False
-    primary: tuple[str, ...] = ()
-    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +191,7 @@ Merge = Literal[
     "last",  # the latest arrived value wins
     "concat",  # list: earlier arrivals first
     "union",  # list used as a set, order of first arrival
+    "distinct",  # as union, but what comes out is how many values the set has
     "with_min",  # companion of the partial named `by`: taken from the side whose `by` is smaller
     "with_max",
     "user",  # rows for a user aggregate
@@ -217,8 +217,10 @@ class Partial:
     `sql` may use every column of the Aggregate's input and `__row` (arrival number in the batch).
     A NULL partial means "no value in this batch" and leaves the slot as it is. `keep`: of a
     "concat" list only so many values are needed, the smallest ones, or the largest when negative
-    (0 = all, in order of arrival); others may be dropped at any merge, and the order is free.
+    (0 = all, in order of arrival), tuples by their first field alone and of equal ones those that
+    arrived first; others may be dropped at any merge, and the order of different ones is free.
     `counted`: over a changelog; `sql` then gives the list of the batch's values with their weights.
+    `items`: of "distinct", whose own type is a number: the type of the lists that `sql` gives.
     `function`: a user aggregate; `sql` then gives its rows (see `engine.udf.column`).
     """
 
@@ -230,6 +232,7 @@ class Partial:
     keep: int = 0
     counted: Counted | None = None
     function: Function | None = None
+    items: DataType | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from engine.sql import statements as st
 from engine.sql.analyze import analysis
 from engine.sql.changelog import require_delta
 from engine.sql.context import Context, Item
-from engine.sql.definitions import check_name, create_query, from_create
+from engine.sql.create_text import create_query
+from engine.sql.definitions import check_name, from_create
 from engine.sql.explain import explain
 from engine.sql.function_definitions import checked_function, find_function, from_statement
 from engine.sql.functions import apply_functions
@@ -25,6 +26,8 @@ from engine.sql.logical import BoundedQuery, StreamingQuery
 from engine.sql.lower_bounded import lower_bounded
 from engine.sql.lower_streaming import lower_streaming
 from engine.sql.materialized import ViewPlan, altered, materialized_definition, plan_view
+from engine.sql.parameters import sampled
+from engine.sql.places import located, of_statement, told
 from engine.sql.relations import Facts, is_bounded
 from engine.sql.select import bind_query
 from engine.sql.text import to_text
@@ -89,8 +92,10 @@ class Planner:
         self._definitions = definitions
         self._functions = functions
 
-    def plan(self, sql: str) -> Planned:
+    def plan(self, sql: str, *, of_view: bool = False) -> Planned:
         """Parse, check and bind one statement. Raises SqlError or NotFound, never runs anything.
+
+        `of_view`: it is the query of a view, which may have parameters.
 
         Takes milliseconds for usual statements and up to about a second for the longest ones that
         are allowed: call it off the event loop.
@@ -99,9 +104,13 @@ class Planner:
             raise SqlError(
                 f"the statement is longer than {self._sql_bytes_max} bytes (setting sql_bytes_max)"
             )
-        statement = st.parse(sql)
+        with told():
+            statement = st.parse(sql)
+        if of_view and isinstance(statement, st.Select):
+            statement = replace(statement, query=sampled(statement.query))
         try:
-            return self._plan(statement, sql)
+            with told() if isinstance(statement, st.Insert) else of_statement(statement):
+                return self._plan(statement, sql)
         except RecursionError:
             raise SqlError(f"the statement is nested deeper than {st.DEPTH_MAX} levels") from None
 
@@ -181,7 +190,8 @@ class Planner:
     def _bound(self, query: exp.Expr) -> tuple[Item, Context]:
         context = self._context()
         self._allowed(query, context)
-        return bind_query(query, context), context
+        with located(query), told():
+            return bind_query(query, context), context
 
     def _allowed(self, node: exp.Expr, context: Context) -> exp.Expr:
         """The tree with user functions resolved, checked against the allow-list."""
@@ -209,10 +219,11 @@ class Planner:
             uses=used_names(facts),
             functions=tuple(facts.functions),
         )
-        if streaming:
-            planned = replace(planned, streaming=lower_streaming(item, facts, settings))
-        else:
-            planned = replace(planned, bounded=lower_bounded(item, facts))
+        with located(query):
+            if streaming:
+                planned = replace(planned, streaming=lower_streaming(item, facts, settings))
+            else:
+                planned = replace(planned, bounded=lower_bounded(item, facts))
         report = analysis(statement, sql, to_text(query), facts, item, streaming=streaming)
         return replace(planned, analysis=report)
 
@@ -252,8 +263,9 @@ class Planner:
 
     def _create_view(self, statement: st.CreateView, sql: str) -> Planned:
         check_name(statement.name)
-        item, facts, _ = self._bind(statement.query)
-        require_delta(item)
+        item, facts, _ = self._bind(sampled(statement.query))
+        with located(statement.query):
+            require_delta(item)
         if statement.name in facts.views or statement.name in {
             r.definition.name for r in facts.reads
         }:
@@ -294,7 +306,8 @@ class Planner:
         planned = self._query(statement, statement.query, sql)
         if planned.kind != "streaming":
             message = "SUBSCRIBE TO keeps the state of a query without end; this one ends by itself"
-            raise SqlError(message, Code.BAD_ARGUMENTS)
+            with located(statement.query):
+                raise SqlError(message, Code.BAD_ARGUMENTS)
         return planned
 
     def _ddl(

@@ -267,7 +267,6 @@ class StreamJoin:
     keys: tuple[tuple[str, ...], tuple[str, ...]]
     changelog: bool = False
     bidirectional: bool = True
-    fill: tuple[str, ...] = ()
     asof: AsofRule | None = None
     range: RangeRule | None = None
     lag: LagRule | None = None
@@ -295,6 +294,7 @@ class PartialUse:
     keep: int = 0
     counted: Counted | None = None
     function: Function | None = None
+    items: DataType | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -313,11 +313,12 @@ class Grouping:
 
 @dataclass(frozen=True, slots=True)
 class LimitByRule:
-    """LIMIT n BY: names of (maybe hidden) output columns."""
+    """LIMIT [offset,] n BY: names of (maybe hidden) output columns."""
 
     count: int
     keys: tuple[str, ...]
     per_query: bool
+    offset: int = 0
 
 
 @dataclass(slots=True)

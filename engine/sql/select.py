@@ -15,15 +15,15 @@ from engine.sql.applied import FunctionCalls, called, called_after_where, holds_
 from engine.sql.changelog import (
     emit_flat_changelog,
     nested_interval_ms,
-    refuse_distinct,
     track_if_possible,
 )
 from engine.sql.context import Context, Item
-from engine.sql.emit import Shape, last_rewrite, resolve_emit
+from engine.sql.emit import Shape, last_rewrite, resolve_emit, says_when
 from engine.sql.expressions import Binder
 from engine.sql.grouping import EMIT_VERSION, GroupScope
 from engine.sql.joins import bind_from
 from engine.sql.key_session import bind_key_session
+from engine.sql.lifted import with_unmatched
 from engine.sql.names import (
     WINDOW_COLUMNS,
     ColumnScope,
@@ -34,8 +34,9 @@ from engine.sql.names import (
     result_sql,
     use,
 )
-from engine.sql.nodes import SELECT_ARGS, EmitClause, child, children, emit_of, settings_of
-from engine.sql.plan_parts import Column, Named
+from engine.sql.nodes import EmitClause, child, children, emit_of, settings_of
+from engine.sql.places import located, stands
+from engine.sql.plan_parts import Column, EmitSpec, Named
 from engine.sql.relations import (
     Field,
     Filtered,
@@ -77,7 +78,8 @@ def bind_query(query: exp.Expr, context: Context) -> Item:
 def _bind_query(query: exp.Expr, context: Context) -> Item:
     settings = settings_of(query)
     if settings:
-        check_settings(settings, QUERY_SETTINGS, "a query")
+        with located(query, "settings"):
+            check_settings(settings, QUERY_SETTINGS, "a query")
         context = replace(context, settings={**context.settings, **settings})
         if settings.get("query_mode", "").lower() == "table":
             context = replace(context, bounded=True)
@@ -92,10 +94,8 @@ def _bind_query(query: exp.Expr, context: Context) -> Item:
         return bind_set_operation(query, context)
     if not isinstance(query, exp.Select):
         raise SqlError("a query begins with SELECT", Code.SYNTAX_ERROR)
-    for key, value in query.args.items():
-        if value and key not in SELECT_ARGS:
-            raise SqlError(f"{key} is not supported in SELECT", Code.NOT_IMPLEMENTED)
-    return SelectBinder(query, context).bind()
+    with located(query):
+        return SelectBinder(query, context).bind()
 
 
 class SelectBinder:
@@ -131,6 +131,7 @@ class SelectBinder:
             aggregated=aggregated,
             windowed=isinstance(self.relation, Windowed),
             fields=self.names.fields,
+            distinct=bool(self.select.args.get("distinct")),
         )
         rewritten = last_rewrite(emit, shape, self.context) if emit is not None else None
         where = self._where(rewritten.predicate if rewritten else None, aggregated=aggregated)
@@ -139,12 +140,11 @@ class SelectBinder:
             self.relation = Windowed(cast("Relation", self.relation), spec, time, aggregated=True)
         if aggregated:
             return self._aggregated(where, emit, implied=bool(rewritten and rewritten.window))
-        resolve_emit(emit, shape)
+        policy = resolve_emit(emit, shape)
         if emit is not None and emit.changelog:
-            emit_flat_changelog(self.relation)
-        if self.select.args.get("distinct"):
-            refuse_distinct(self.relation)
-        return self._flat(where)
+            with stands(emit.place):
+                emit_flat_changelog(self.relation)
+        return self._flat(where, policy)
 
     # -- clauses -------------------------------------------------------------------------------
 
@@ -169,8 +169,9 @@ class SelectBinder:
         for node in parts:
             if node is None:
                 continue
-            if not self.bounded:
-                seek.extract(node, self.below.origin)
+            with located(node):
+                if not self.bounded:
+                    seek.extract(node, self.below.origin)
             conditions.append(Binder(self.below).condition(node))
         if calls:
             rule = calls.rule(self._substreams())
@@ -243,7 +244,7 @@ class SelectBinder:
 
     # -- without aggregates --------------------------------------------------------------------
 
-    def _flat(self, where: str) -> Item:
+    def _flat(self, where: str, policy: EmitSpec | None) -> Item:
         if child(self.select, "having") is not None:
             raise SqlError("HAVING needs an aggregate or GROUP BY", Code.NOT_AN_AGGREGATE)
         binder = Binder(self.below)
@@ -254,7 +255,7 @@ class SelectBinder:
             return self._inlined(where, binder)
         named, fields = self._bound_outputs(binder)
         fields = self._with_origins(fields)
-        selected = Selected(self.relation, where, None, tuple(named), flat=True)
+        selected = Selected(self.relation, where, None, tuple(named), emit=policy, flat=True)
         return Item(self._placed(self._finished(selected, binder)), tuple(fields))
 
     def _is_plain(self) -> bool:
@@ -311,6 +312,8 @@ class SelectBinder:
         windowed = isinstance(self.relation, Windowed)
         if isinstance(self.relation, Windowed):
             self.relation = replace(self.relation, aggregated=True)
+            if self.relation.lifted and (self.partition or self.relation.spec.kind == "session"):
+                self.relation, where = with_unmatched(self.relation, where)
         scope = GroupScope(self.below, streaming=not self.bounded)
         scope.weighted = track_if_possible(self.relation)
         scope.changelog = emit is not None and emit.changelog
@@ -335,7 +338,7 @@ class SelectBinder:
             if policy is not None and emit is not None and emit.span:
                 session = bind_key_session(emit, self.below, grouped=bool(scope.keys))
                 policy = replace(policy, session=session)
-            if policy is not None and not _says_when(emit):
+            if policy is not None and not says_when(emit):
                 interval_ms = nested_interval_ms(self.relation) or policy.interval_ms
                 policy = replace(policy, interval_ms=interval_ms)
             if policy is not None and scope.emit_version:
@@ -390,7 +393,8 @@ class SelectBinder:
         keys = {c.name for c in scope.window_columns} | {k.sql for k in scope.keys}
         if not any(n in keys or quoted(n) in keys for n in WINDOW_COLUMNS):
             message = "GROUP BY of a window aggregation needs window_start or window_end"
-            raise SqlError(message, Code.WINDOW_COLUMN_NOT_REFERENCED)
+            with located(next(iter(children(self.select, "group")), None)):
+                raise SqlError(message, Code.WINDOW_COLUMN_NOT_REFERENCED)
 
     # -- ORDER BY, LIMIT -----------------------------------------------------------------------
 
@@ -436,7 +440,8 @@ class SelectBinder:
         sqls |= {name: sql for sql, name in columns.items()}
         whole = {quoted(n) for n in (*WINDOW_COLUMNS, EMIT_VERSION)}
         per_query = any(w in sqls[name] for name in names for w in whole)
-        return LimitByRule(constant_count(count, "LIMIT BY", 0), names, per_query)
+        skipped = constant_count(child(self.select, "limit_by_offset"), "LIMIT BY", 0)
+        return LimitByRule(constant_count(count, "LIMIT BY", 0), names, per_query, skipped)
 
     def _helper(self, node: exp.Expr, binder: Binder, columns: dict[str, str]) -> str:
         """Name of the output column that holds the expression; a hidden one if there is none."""
@@ -450,12 +455,6 @@ class SelectBinder:
             self.hidden.append(Named(known, sql, arg.type))
             columns[sql] = known
         return known
-
-
-def _says_when(emit: EmitClause | None) -> bool:
-    """Whether EMIT names its own moments; without them a global aggregation over another one sends
-    whenever that one does."""
-    return emit is not None and (emit.periodic is not None or emit.batch is not None)
 
 
 def constant_count(node: exp.Expr | None, what: str, default: int) -> int:

@@ -10,14 +10,15 @@ from sqlglot import exp
 from engine.errors import Code, SqlError
 from engine.functions.table import Arg
 from engine.protocol import Definition
+from engine.sql.applied import FunctionCalls
 from engine.sql.changelog import with_weight
 from engine.sql.context import Context, Item
 from engine.sql.dedup_source import bind_dedup, bind_rowify
 from engine.sql.definitions import (
     BoundColumn,
     bind_columns,
-    is_added,
     keep_predicate,
+    may_lack,
     random_columns,
     stored_columns,
 )
@@ -25,7 +26,9 @@ from engine.sql.expressions import Binder
 from engine.sql.keyed import DELTA_MODES, KEYED_MODES, TP_DELTA, VERSIONED_MODES, keyed_of
 from engine.sql.names import WINDOW_COLUMNS, ColumnScope, Names
 from engine.sql.nodes import Call, Source, text_of
+from engine.sql.parameters import filled, given_values
 from engine.sql.past import past_of
+from engine.sql.places import located, within_view
 from engine.sql.plan_parts import Column, Named
 from engine.sql.relations import (
     Called,
@@ -61,7 +64,11 @@ SHARD = "0::INTEGER"  # there is one shard: no join has to carry its number
 
 def bind_source(node: Source, context: Context) -> Item:
     """A FROM item with its alias on every field."""
-    context = context.deeper()
+    with located(node):
+        return _bind_source(node, context.deeper())
+
+
+def _bind_source(node: Source, context: Context) -> Item:
     this = cast("exp.Expr", node.this)
     alias = text_of(node, "alias")
     if isinstance(this, exp.Select | exp.SetOperation):
@@ -73,7 +80,7 @@ def bind_source(node: Source, context: Context) -> Item:
         item = _table_function(this, context)
         alias = alias or _inner_name(this)
     else:
-        item = _named(this.name, context)
+        item = _named(this.name, given_values(node), context)
         alias = alias or this.name
     return Item(item.relation, tuple(_sourced(field, alias) for field in item.fields))
 
@@ -94,7 +101,7 @@ def _inner_name(call: Call) -> str:
     return this.name if isinstance(this, exp.Identifier) else ""
 
 
-def _named(name: str, context: Context) -> Item:
+def _named(name: str, given: dict[str, exp.Expr], context: Context) -> Item:
     from engine.sql.functions import apply_functions
     from engine.sql.select import bind_query
     from engine.sql.statements import parse_query
@@ -106,9 +113,13 @@ def _named(name: str, context: Context) -> Item:
     definition = context.lookup(name)
     if definition.kind == "view":
         context.facts.views.append(name)
-        query = parse_query(definition.query)
+        query = filled(parse_query(definition.query), name, given)
         query = apply_functions(query, context.functions, context.facts.functions)
-        return with_weight(bind_query(query, context.inside_view(name)))
+        with within_view(name):
+            return with_weight(bind_query(query, context.inside_view(name)))
+    if given:
+        message = f"{name} is no view with parameters: leave out ({next(iter(given))} = ...)"
+        raise SqlError(message, Code.BAD_ARGUMENTS)
     if definition.kind == "materialized_view" and definition.options.get("into"):
         context.facts.views.append(name)
         definition = context.lookup(str(definition.options["into"]))
@@ -188,9 +199,9 @@ def _field_of(read: Read, column: Column, *, star: bool) -> Field:
 
 
 def _with_defaults(definition: Definition, fields: list[Field], context: Context) -> list[Field]:
-    """Columns that were added later: rows from before have their default, or zero. A nullable one
-    is NULL there, since a stored NULL looks the same."""
-    added = {c.name: c for c in bind_columns(definition) if is_added(c.stored)}
+    """Columns that stored rows may lack (added later, or not given in a coalesced stream): they
+    have their default, or zero. A nullable one is NULL, since a stored NULL looks the same."""
+    added = {c.name: c for c in bind_columns(definition) if may_lack(definition, c)}
     if not added:
         return fields
     scope = ColumnScope(Names(tuple(fields), {}), context)
@@ -241,7 +252,7 @@ def _table_function(call: Call, context: Context) -> Item:
         return _window(call, context)
     if name == "table":
         return _table(call, context)
-    if name in ("numbers", "zeros"):
+    if name in ("numbers", "zeros", "numbers_mt", "zeros_mt"):
         return _numbers(call, context)
     if name == "values":
         return _values(call, context)
@@ -291,7 +302,7 @@ def _is_flat(relation: Relation | None) -> bool:
 
 
 def _numbers(call: Call, context: Context) -> Item:
-    name = text_of(call)
+    name = text_of(call).removesuffix("_mt")
     numbers: list[int] = []
     for node in call.expressions:
         if not isinstance(node, exp.Literal) or node.is_string or not node.name.isdigit():
@@ -352,7 +363,9 @@ def _window(call: Call, context: Context) -> Item:
         message = f"{name}() over a global aggregation is not supported"
         raise SqlError(message, Code.NOT_IMPLEMENTED)
     item = _without_window_columns(item)
-    time, processing = _time_argument(item, args.time, context)
+    scope = ColumnScope(Names(item.fields, {}), context)
+    scope.calls = FunctionCalls()
+    time, processing = _time_argument(scope, args.time)
     column, computed = time.sql.strip('"'), None
     plain = time.sql.startswith('"') and any(f.sql == time.sql for f in item.fields)
     if not plain:
@@ -363,7 +376,7 @@ def _window(call: Call, context: Context) -> Item:
     if args.range is not None:
         if name != "session":
             raise SqlError(f"{name} takes no range", Code.BAD_ARGUMENTS)
-        binder = Binder(ColumnScope(Names(item.fields, {}), context))
+        binder = Binder(scope)
         spec = replace(
             spec,
             start_predicate=binder.condition(cast("exp.Expr", args.range.this)),
@@ -371,7 +384,10 @@ def _window(call: Call, context: Context) -> Item:
             start_inclusive=bool(args.range.args["start_inclusive"]),
             end_inclusive=bool(args.range.args["end_inclusive"]),
         )
-    relation = Windowed(cast("Relation", item.relation), spec, computed, aggregated=False)
+    below = cast("Relation", item.relation)
+    if scope.calls:
+        below = Called(below, tuple(scope.calls.calls))
+    relation = Windowed(below, spec, computed, aggregated=False)
     window = tuple(Field(n, spec.time_type, quoted(n)) for n in WINDOW_COLUMNS)
     return Item(relation, (*(f for f in item.fields if f.name not in WINDOW_COLUMNS), *window))
 
@@ -390,12 +406,11 @@ def _is_global_aggregate(relation: Relation | None) -> bool:
             return False
 
 
-def _time_argument(item: Item, node: exp.Expr | None, context: Context) -> tuple[Arg, bool]:
+def _time_argument(scope: ColumnScope, node: exp.Expr | None) -> tuple[Arg, bool]:
     """The bound time and whether it is processing time."""
     node = node if node is not None else exp.column("_tp_time")
-    binder = Binder(ColumnScope(Names(item.fields, {}), context))
     processing = isinstance(node, Call) and text_of(node) in ("now", "now64")
-    return binder.bind(node), processing
+    return Binder(scope).bind(node), processing
 
 
 def _without_window_columns(item: Item) -> Item:

@@ -16,6 +16,7 @@ from engine.errors import Code, SqlError
 from engine.protocol import ColumnDef
 from engine.sql import durable
 from engine.sql.dialect import Tailrace
+from engine.sql.places import Placed, moved
 
 SQL_BYTES_MAX = 1 << 20  # whatever the setting sql_bytes_max says
 # Depth of expressions and queries. The binder goes down a few Python frames for each level.
@@ -39,7 +40,7 @@ class Select:
 
 
 @dataclass(frozen=True, slots=True)
-class CreateStream:
+class CreateStream(Placed):
     """CREATE [RANDOM] STREAM. Expressions are kept as text; settings as given, lower-case keys."""
 
     name: str
@@ -58,7 +59,7 @@ class CreateStream:
 
 
 @dataclass(frozen=True, slots=True)
-class CreateView:
+class CreateView(Placed):
     """CREATE VIEW name AS query; `query_text` is the SELECT as written."""
 
     name: str
@@ -71,7 +72,7 @@ class CreateView:
 
 
 @dataclass(frozen=True, slots=True)
-class CreateFunction:
+class CreateFunction(Placed):
     """CREATE [AGGREGATE | REMOTE] FUNCTION. Arguments of a SQL function have no types.
 
     `body`: the expression after the arrow, or the source in `language`; `remote`: clauses of a
@@ -91,7 +92,7 @@ class CreateFunction:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Placed):
     """DROP STREAM | VIEW | FUNCTION. `force`: enable_dependency_check=false."""
 
     kind: str  # stream, view or function
@@ -102,7 +103,7 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Rename:
+class Rename(Placed):
     """RENAME STREAM a TO b."""
 
     name: str
@@ -112,7 +113,7 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
-class Truncate:
+class Truncate(Placed):
     """TRUNCATE STREAM name."""
 
     name: str
@@ -135,7 +136,7 @@ class ColumnChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Alter:
+class Alter(Placed):
     """ALTER STREAM name MODIFY TTL | SETTING | COMMENT, or its columns; None = not changed."""
 
     name: str
@@ -147,7 +148,7 @@ class Alter:
 
 
 @dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Placed):
     """DELETE FROM name WHERE condition."""
 
     name: str
@@ -156,14 +157,16 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(Placed):
     """INSERT INTO: rows of `values`, or of `query`.
 
-    `columns` empty: all but `except_`. `settings` may hold idempotent_id.
+    `columns` empty: all but `except_`; `places`: where each of them stands. `settings` may hold
+    idempotent_id.
     """
 
     name: str
     columns: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     except_: tuple[str, ...] = ()
     values: tuple[tuple[exp.Expr, ...], ...] = ()
     query: exp.Expr | None = None
@@ -173,9 +176,9 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """SHOW STREAMS | VIEWS | FUNCTIONS [LIKE pattern | WHERE condition on name]."""
+    """SHOW STREAMS, VIEWS, FUNCTIONS, ... [LIKE pattern | WHERE condition on name]."""
 
-    kind: str  # streams, views or functions
+    kind: str  # streams, views, materialized views, functions or databases
     like: str = ""
     negated: bool = False
     where: exp.Expr | None = None
@@ -183,7 +186,7 @@ class Show:
 
 
 @dataclass(frozen=True, slots=True)
-class ShowCreate:
+class ShowCreate(Placed):
     """SHOW CREATE STREAM | VIEW | FUNCTION name."""
 
     kind: str
@@ -192,7 +195,7 @@ class ShowCreate:
 
 
 @dataclass(frozen=True, slots=True)
-class Describe:
+class Describe(Placed):
     """DESCRIBE name or DESCRIBE (SELECT ...)."""
 
     name: str = ""
@@ -293,7 +296,7 @@ def parse_expression(sql: str) -> exp.Expr:
     except RecursionError:
         raise SqlError(f"the expression is nested deeper than {DEPTH_MAX} levels") from None
     check_depth(node)
-    return node
+    return moved(node)
 
 
 def _prepared(kind: type, sql: str):
@@ -334,6 +337,8 @@ def _syntax(error: ParseError) -> SqlError:
     """SqlError 62 from sqlglot's error, with its position."""
     for found in error.errors:
         what = found.get("description") or "unexpected text"
+        if what.startswith("Required keyword"):  # the parser's own words name its classes
+            what = "an expression is missing"
         line, column = found.get("line"), found.get("col")
         return SqlError(f"syntax error: {what} (line {line}, column {column})")
     return SqlError(f"syntax error: {_first_line(str(error))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,8 +15,10 @@ from engine.sql.join_on import Conditions, bind_on, bind_using
 from engine.sql.nodes import Joined, child, children, text_of
 from engine.sql.plan_parts import AsofRule, LagRule, Named, RangeRule
 from engine.sql.relations import (
+    Called,
     Field,
     Filtered,
+    FunctionCall,
     Read,
     Relation,
     Renamed,
@@ -65,6 +68,7 @@ class _Sides:
     def __init__(self, prefix: str, renamed: tuple[Renamed, Renamed]) -> None:
         self._prefix = prefix
         self._renamed = renamed
+        self.calls: tuple[Sequence[FunctionCall], Sequence[FunctionCall]] = ((), ())
         self._extra: tuple[list[Named], list[Named]] = ([], [])
 
     def add(self, side: int, name: str, arg: Arg, t: DataType) -> str:
@@ -83,7 +87,8 @@ class _Sides:
         if not extra:
             return held
         same = tuple(Named(c.name, quoted(c.name), c.type) for c in held.columns)
-        return Renamed(held, (*same, *extra), (*held.uses, *(() for _ in extra)))
+        below = Called(held, tuple(self.calls[side])) if self.calls[side] else held
+        return Renamed(below, (*same, *extra), (*held.uses, *(() for _ in extra)))
 
 
 def bind_stream_join(
@@ -108,6 +113,7 @@ def bind_stream_join(
         assert on is not None, "CROSS was refused, the grammar wants ON or USING for others"
         conditions = bind_on(on, fields, context)
     sides = _Sides(prefix, (apart[0][0], apart[1][0]))
+    sides.calls = conditions.calls[0].calls, conditions.calls[1].calls
     ranged = _range(kind, conditions, sides, context)
     _check(kind, conditions)
     asof = _asof(conditions, sides, context)

@@ -17,6 +17,7 @@ from engine.sql.nodes import (
     SessionRange,
     Source,
     TypeName,
+    ViewParameter,
     child,
     children,
     emit_of,
@@ -178,7 +179,10 @@ class Printer:
         limit_by = child(node, "limit_by")
         if limit_by is not None:
             count, *keys = limit_by.expressions
-            out += f"{self._line()}{self.word('limit')} {self.text(count)} {self.word('by')} "
+            skipped = child(node, "limit_by_offset")
+            first = f"{self.text(skipped)}, " if skipped is not None else ""
+            out += f"{self._line()}{self.word('limit')} {first}{self.text(count)} "
+            out += f"{self.word('by')} "
             out += self.csv(keys)
         out += self._one(node, "limit", "limit") + self._one(node, "offset", "offset")
         emit = emit_of(node)
@@ -206,6 +210,8 @@ class Printer:
         this = cast("exp.Expr", node.this)
         query = isinstance(this, exp.Select | exp.SetOperation)
         out = self.nested(this) if query else self.text(this)
+        given = children(node, "given")
+        out += f"({self.csv(given)})" if given else ""
         alias = text_of(node, "alias")
         return f"{out} {self.word('as')} {quote_name(alias)}" if alias else out
 
@@ -377,6 +383,7 @@ _PRINTERS: dict[type[exp.Expr], Callable[[Printer, exp.Expr], str]] = {
     Duration: _duration,
     SessionRange: _session_range,
     TypeName: lambda p, n: text_of(n),
+    ViewParameter: lambda p, n: f"{{{n.name}:{p.text(n.args['to'])}}}",
     ColumnsMatching: lambda p, n: f"columns({quote_text(text_of(n))})",
 }
 

@@ -9,13 +9,29 @@ from sqlglot import exp
 from engine.errors import SqlError
 from engine.functions.casts import cast_sql
 from engine.functions.table import Arg
+from engine.sql.applied import arguments_of, count_call, number_of, user_function
 from engine.sql.context import Context
 from engine.sql.expressions import Binder
+from engine.sql.lower_bounded import function_sql
 from engine.sql.names import ColumnScope, Names
+from engine.sql.nodes import Call
 from engine.sql.plan_parts import Column
 from engine.sql.relations import quoted
 from engine.sql.values import common_type
 from engine.types import DataType, duckdb_type, integer_range, zero_sql
+
+
+class _Cells(ColumnScope):
+    """No columns; a user function is called where it stands, as each row is one of its own."""
+
+    def apply(self, node: Call, binder: Binder) -> Arg:
+        """The call itself."""
+        function = user_function(node, self.context)
+        named = arguments_of(function, binder.arguments(node))
+        count_call(self.context)
+        args = ", ".join(each.sql for each in named)
+        number = number_of(function, self.context)
+        return Arg(function_sql(function, number, args), function.returns)
 
 
 def values_rows(
@@ -29,7 +45,7 @@ def values_rows(
 
     `passed` may put the cells of a column into another type (`engine.sql.narrowing`).
     """
-    binder = Binder(ColumnScope(Names((), {}), context))
+    binder = Binder(_Cells(Names((), {}), context))
     bound = [[binder.bind(cell) for cell in row] for row in rows]
     if columns is None:
         types = [common_type([row[at] for row in bound]) for at in range(len(names))]

@@ -8,12 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 from engine.arrays import Bools, Int64s, Lane
+from engine.calls import ask
 from engine.counted import Lists
 from engine.errors import Code, QueryFailed
 from engine.sql.plan_parts import Partial
 from engine.types import INT8, arrow_type
 from engine.udf.definition import Function
 from engine.udf.javascript import JavaScript
+from engine.udf.outside import Outside
 
 # An object with a few numbers in it, as measured.
 _OBJECT_BYTES = 400
@@ -35,12 +37,18 @@ class UserColumn:
         assert partial.function is not None
         self.merge_kind = partial.merge
         self._function: Function = partial.function
-        self._engine = JavaScript(self._function)
+        outside = self._function.outside
+        self._engine = Outside(self._function, ask) if outside else JavaScript(self._function)
         self._types = [c.type for c in self._function.arguments]
         self._kind = arrow_type(partial.type)
         self._lane = lane
         self._array = array
         self.there: Bools = np.zeros(0, np.bool_)
+
+    @property
+    def recoverable(self) -> bool:
+        """Whether its objects can be saved."""
+        return self._function.recoverable
 
     def lane(self, array: pa.Array) -> Lists:
         """A batch's partials in the form that `merge` takes."""

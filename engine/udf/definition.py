@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 import msgspec
 
+from engine.calls import TIMEOUT_MS_DEFAULT, Remote
 from engine.errors import Code, SqlError
 from engine.functions.registry import normalized, scalar
 from engine.protocol import ColumnDef, Definition
@@ -28,7 +29,8 @@ class Function:
     """A user function as bound; what was bound goes on with its text when another is put in.
 
     Arguments of a SQL function have no types. `customized_emit`, `takes_delta`, `methods`: what the
-    source of an aggregate declares (`engine.udf.javascript.inspect`).
+    source of an aggregate declares (`engine.udf.javascript.inspect`). `remote`, `timeout_ms`: of
+    functions that run outside of the engine.
     """
 
     name: str
@@ -40,6 +42,13 @@ class Function:
     customized_emit: bool = False
     takes_delta: bool = False
     methods: tuple[str, ...] = ()
+    remote: Remote | None = None
+    timeout_ms: int = TIMEOUT_MS_DEFAULT
+
+    @property
+    def outside(self) -> bool:
+        """Whether it runs in another process, so that a step waits for its answers."""
+        return self.language in ("python", "remote")
 
     @property
     def recoverable(self) -> bool:
@@ -86,6 +95,8 @@ def function_of(definition: Definition) -> Function:
 def _function(name: str, source: str, packed: bytes) -> Function:
     options = msgspec.json.decode(packed)
     arguments = tuple(Column(n, parse_type(t)) for n, t in options.get("arguments", ()))
+    remote = dict(options.get("remote") or {})
+    timeout_ms = int(remote.pop("execution_timeout", 0)) or TIMEOUT_MS_DEFAULT
     return Function(
         name,
         options["language"],
@@ -96,6 +107,8 @@ def _function(name: str, source: str, packed: bytes) -> Function:
         bool(options.get("customized_emit")),
         bool(options.get("takes_delta")),
         tuple(options.get("methods", ())),
+        Remote(**remote) if remote else None,
+        timeout_ms,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 import msgspec
 import pyarrow as pa
 
+from engine.calls import AGGREGATE_FAILED
 from engine.errors import Code, QueryFailed, SqlError
 from engine.types import DataType
 from engine.udf.definition import Function
@@ -24,8 +25,6 @@ STACK_BYTES_MAX: Final = 2 << 20
 # At CREATE a source only declares functions.
 INSPECT_SECONDS_MAX: Final = 1
 INSPECT_MEMORY_BYTES_MAX: Final = 32 << 20
-# AGGREGATE_FUNCTION_THROW of the dialect; a stopping engine has the same number.
-AGGREGATE_FAILED: Final = 503
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _FRAME = re.compile(r"at (?:(\S+) \()?<input>:(\d+):(\d+)\)?")
 _MESSAGE_CHARS_MAX = 400

@@ -17,4 +17,6 @@ def to_wire(name: str, function: Function) -> JobFunction:
         str(function.returns),
         function.source,
         function.aggregate,
+        function.remote,
+        function.timeout_ms,
     )

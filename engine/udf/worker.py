@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable
+from typing import cast
 
 import pyarrow as pa
 
@@ -20,6 +21,7 @@ from engine.type_parser import parse_type
 from engine.types import DataType, array, arrow_type, duckdb_type
 from engine.udf.definition import Function, Language
 from engine.udf.javascript import JavaScript
+from engine.udf.outside import Ask, Outside
 from engine.worker_wire import JobFunction
 
 _ONE_SLOT = (0,)
@@ -27,17 +29,24 @@ _ONE_SLOT = (0,)
 
 def _function(wire: JobFunction) -> Function:
     arguments = tuple(Column(name, parse_type(t)) for name, t in wire.arguments)
-    language: Language = "javascript"
     return Function(
-        wire.function, language, arguments, parse_type(wire.returns), wire.source, wire.aggregate
+        wire.function,
+        cast("Language", wire.language),
+        arguments,
+        parse_type(wire.returns),
+        wire.source,
+        wire.aggregate,
+        remote=wire.remote,
+        timeout_ms=wire.timeout_ms,
     )
 
 
 class WorkerFunctions:
     """The functions of one job. `failure`: what a call raised, whose code DuckDB does not keep."""
 
-    def __init__(self, session: Session, instant_ms: int, seed: int) -> None:
+    def __init__(self, session: Session, instant_ms: int, seed: int, ask: Ask) -> None:
         self._session = session
+        self._ask = ask
         self._instant_ms = instant_ms
         self._seed = seed
         self._local = threading.local()
@@ -72,10 +81,13 @@ class WorkerFunctions:
             self.failure = self.failure or error
             raise
 
-    def _engine(self, function: Function) -> JavaScript:
-        engines: dict[str, JavaScript] = self._local.__dict__.setdefault("engines", {})
+    def _engine(self, function: Function) -> JavaScript | Outside:
+        engines: dict[str, JavaScript | Outside] = self._local.__dict__.setdefault("engines", {})
         if function.name not in engines:
-            engines[function.name] = JavaScript(function)
+            outside = function.outside
+            engines[function.name] = (
+                Outside(function, self._ask) if outside else JavaScript(function)
+            )
         return engines[function.name]
 
     def _scalar(self, function: Function, columns: list[pa.Array]) -> pa.Array:
@@ -84,6 +96,8 @@ class WorkerFunctions:
     def _aggregate(self, function: Function, columns: list[pa.Array]) -> pa.Array:
         """Arguments are lists, one for each group."""
         engine = self._engine(function)
+        if isinstance(engine, Outside):
+            return _at_once(engine, columns, [c.type for c in function.arguments])
         types = [c.type for c in function.arguments]
         engine.begin(self._instant_ms, self._seed)
         results: list[pa.Array] = []
@@ -95,6 +109,21 @@ class WorkerFunctions:
             results.append(engine.finalize(_ONE_SLOT))
         kind = arrow_type(function.returns)
         return pa.concat_arrays(results) if results else pa.array([], kind)
+
+
+def _at_once(engine: Outside, columns: list[pa.Array], types: list[DataType]) -> pa.Array:
+    """All groups of a vector in two calls: each costs a way to another process."""
+    count = len(columns[0])
+    lengths = columns[0].value_lengths().fill_null(0).to_pylist()
+    slots = [at for at, length in enumerate(lengths) if length]
+    borders = [0]
+    for at in slots:
+        borders.append(borders[-1] + lengths[at])
+    if slots:
+        engine.process(slots, borders, [c.flatten() for c in columns], types)
+    results = engine.finalize(range(count))
+    engine.clear(range(count))
+    return results
 
 
 def _row(column: pa.Array, at: int, t: DataType) -> pa.Array:

@@ -254,10 +254,10 @@ def test_many_bad_lines_cost_few_rows_sent_in_vain(server: StandIn, tmp_path: Pa
 
     server.on_ingest = count
     file = tmp_path / "events.ndjson"
-    file.write_text("\n".join(f'{{"id":{n if n % 2 else chr(34) * 2}}}' for n in range(2000)))
+    file.write_text("\n".join(f'{{"id":{n if n % 2 else chr(34) * 2}}}' for n in range(400)))
     assert run(server, file, "--on-error", "skip").exit_code == 0
-    assert len(stored(server)) == 1000
-    assert sent < 12_000
+    assert len(stored(server)) == 200
+    assert sent < 2_400
 
 
 @pytest.mark.parametrize("status", [429, 500, 507])

@@ -18,6 +18,7 @@ from engine.log.records import Commit, cut_slice, merge_slices
 class MemoryView:
     next_sn: int
     hot: tuple[StreamSlice, ...] = ()
+    first_sn: int = 0
 
     def __enter__(self) -> MemoryView:
         return self
@@ -62,12 +63,15 @@ class MemoryStorage:
         self.listeners.append(callback)
         return MemorySubscription(lambda: self.listeners.remove(callback))
 
-    def view(self, stream_id: str) -> MemoryView:
+    def view(self, stream_id: str, from_sn: int = 0) -> MemoryView:
         held = self.streams.get(stream_id, [])
         return MemoryView(len(held), tuple(held[self.sealed :]))
 
     def count_read(self, stream_id: str, rows: int, nbytes: int) -> None:
         """Rates are not kept here."""
+
+    def removed_sn(self, stream_id: str) -> int:
+        return 0
 
     def keep_sql(self, stream_id: str) -> str:
         """Nothing has a TTL here."""

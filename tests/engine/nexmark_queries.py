@@ -2,8 +2,9 @@
 
 Sources: the statements of the benchmark's authors in the forms that mean what the query is to
 mean (two windows of one query are joined on the window, the latest bid is one of a bidder and an
-auction). A batch form names tables `person`, `auction`, `bid`; `{closed}` is the last event time: a
-window is sent when its end is not after it.
+auction). A batch form names tables `person`, `auction`, `bid`, `side_input`, with the number `n` of
+a row in its stream; `{closed}` is the last event time: a window is sent when its end is not after
+it. `arrived` is the time at which a live row came, `{now}` the time at the end.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ EARLIEST = " settings seek_to='earliest'"
 @dataclass(frozen=True)
 class Query:
     """`last`: of the streaming rows only those of the last emission count, since every emission
-    has the whole result."""
+    has the whole result. `live`: it is about the time at which rows come, so they come while it
+    runs and not before."""
 
     name: str
     streaming: str
     batch: str
     last: bool = False
+    live: bool = False
 
 
 _HOP = (
@@ -59,6 +62,19 @@ _TIME_TYPE = (
     "CASE WHEN hour(date_time) BETWEEN 8 AND 18 THEN 'dayTime' "
     "WHEN hour(date_time) <= 6 OR hour(date_time) >= 20 THEN 'nightTime' ELSE 'otherTime' END"
 )
+# A past is joined by left, then by right rows; a group came with its first one.
+_FINALS = (
+    "finals AS (SELECT max(b.price) AS final, a.seller AS seller, "
+    "min(struct_pack(a := a.n, b := b.n)) AS came FROM auction a JOIN bid b ON a.id = b.auction "
+    "WHERE b.date_time BETWEEN a.date_time AND a.expires GROUP BY a.id, a.seller, b.date_time)"
+)
+# A session ends with the first bid at the moment of expiry, and no other begins.
+_RACES = (
+    "races AS (SELECT a.id, a.item_name, a.seller, a.expires, b.price, b.date_time, b.n, "
+    "min(b.n) FILTER (WHERE b.date_time = a.expires) OVER (PARTITION BY a.id) AS ended "
+    "FROM auction a JOIN bid b ON a.id = b.auction WHERE b.date_time BETWEEN a.date_time AND "
+    "a.expires)"
+)
 _CHANNEL = (
     "CASE lower(channel) WHEN 'apple' THEN '0' WHEN 'google' THEN '1' WHEN 'facebook' THEN '2' "
     "WHEN 'baidu' THEN '3' ELSE regexp_extract(url, '.*channel_id=([^&]*)', 1) END"
@@ -91,6 +107,13 @@ QUERIES = (
           f"WITH {_COUNTS}, best AS (SELECT max(num) AS maxn, ws FROM counts GROUP BY ws) "
           "SELECT auction, num FROM counts JOIN best USING (ws) WHERE num >= maxn AND "
           "ws + INTERVAL 2 SECOND <= (SELECT max(ws) FROM counts)"),
+    Query("q6", "select seller, array_avg(array_concat([final], lags(final, 1, 9, 0))) as "
+          "avg_sell_price from (select max(b.price) as final, a.seller as seller, b.date_time from "
+          "auction as a inner join bid as b on a.id = b.auction where b.date_time >= a.date_time "
+          "and b.date_time <= a.expires group by a.id, a.seller, b.date_time emit periodic 1s) "
+          "partition by seller",
+          f"WITH {_FINALS} SELECT seller, sum(final) OVER (PARTITION BY seller ORDER BY came ROWS "
+          "BETWEEN 9 PRECEDING AND CURRENT ROW) / 10 FROM finals", last=True),
     Query("q7", "select b.auction, b.price, b.bidder, b.date_time, b.extra from bid as b "
           "inner join "
           "(select max(price) as maxprice, window_start, window_end from tumble(bid, "
@@ -111,6 +134,16 @@ QUERIES = (
           f"(SELECT *, {_TEN} AS ws FROM auction) a ON p.id = a.seller AND p.ws = a.ws "
           "WHERE p.ws + INTERVAL 10 SECOND <= '{closed_person}' "
           "AND p.ws + INTERVAL 10 SECOND <= '{closed_auction}'"),
+    Query("q9", "with q as (select a.*, b.auction, b.bidder, b.price, b.date_time as bid_time from "
+          "auction as a join bid as b on a.id = b.auction where b.date_time >= a.date_time and "
+          "b.date_time <= a.expires) select window_start as ws, window_end as we, max_k(price, 1, "
+          "id, item_name, seller) as wb from session(q, bid_time, 2h, [bid_time < expires, "
+          "bid_time >= expires]) partition by id group by window_start, window_end "
+          "emit after window close and timeout 2s",
+          f"WITH {_RACES} SELECT min(date_time), max(date_time) + INTERVAL 1 MILLISECOND, "
+          "[arg_max(struct_pack(p := price, i := id, n := item_name, s := seller), "
+          "struct_pack(p := price, n := -n))] FROM races WHERE ended IS NULL OR n <= ended "
+          "GROUP BY id"),
     Query("q10", "select auction, bidder, price, date_time, extra, format_datetime(date_time, "
           "'%Y-%m-%d') as dt, format_datetime(date_time, '%H:%i') as hm from bid",
           "SELECT auction, bidder, price, date_time, extra, strftime(date_time, '%Y-%m-%d'), "
@@ -123,6 +156,15 @@ QUERIES = (
           "count(*) AS found, min(date_time) AS ws, max(date_time) + INTERVAL 1 SECOND AS we "
           "FROM b GROUP BY bidder, k) SELECT bidder, found, ws, we FROM c "
           "QUALIFY k < max(k) OVER (PARTITION BY bidder)"),
+    Query("q12", "select bidder, count() as bid_count, window_start as ws, window_end as we from "
+          "tumble(bid, now64(3, 'UTC'), 10s) group by bidder, window_start, window_end",
+          "SELECT bidder, count(*), time_bucket(INTERVAL 10 SECOND, arrived) AS ws, "
+          "ws + INTERVAL 10 SECOND FROM bid GROUP BY bidder, ws "
+          "HAVING ws + INTERVAL 10 SECOND <= '{now}'", live=True),
+    Query("q13", "select b.auction, b.bidder, b.price, b.date_time, s.value from bid as b join "
+          "table(side_input) as s on b.auction % 10000 = s.key",
+          "SELECT b.auction, b.bidder, b.price, b.date_time, s.value FROM bid b JOIN side_input s "
+          "ON b.auction % 10000 = s.key"),
     Query("q14", "select auction, bidder, 0.908 * price as price, multi_if(hour(date_time) >= "
           "8 and "
           "hour(date_time) <= 18, 'dayTime', hour(date_time) <= 6 or hour(date_time) >= 20, "

@@ -16,6 +16,8 @@ QUERIES = (
     "select a.v, b.v from r as a join r as b on a.i = b.i",
     "select a.v, b.v, c.v from l as a left join r as b on a.i = b.i left join r as c on a.i = c.i",
     "select a.v, b.v from (select * from l union all select * from r) as a join r as b using (i)",
+    "select i, v from (select i, v from r union all select -i, v from r)",
+    "select group_array(v) from (select v from r union all select v from r) emit on update",
 )
 APPENDS = st.lists(
     st.tuples(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,14 @@ CHANGES = st.lists(
 CUTS = st.lists(st.integers(0, 60), max_size=3)
 
 
+@pytest.fixture(autouse=True, params=[2, 4_096], ids=["sorted", "small"])
+def sorted_from(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Groups that are looked through often are sorted from this size on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.multisets._SORTED_MIN", request.param)
+        yield
+
+
 def merged(held: Ranked, changes: list[Change]) -> None:
     groups = np.array([group for group, _, _ in changes], np.int64)
     values = pa.array([value for _, value, _ in changes], pa.float64())
@@ -44,6 +53,11 @@ def counts(changes: list[Change], group: int) -> dict[float, int]:
         if which == group:
             found[value] += weight
     return {value: count for value, count in found.items() if count > 0}
+
+
+def listed(held: Ranked, group: int, most: int = 0) -> tuple[list[int], list[int]]:
+    _, entries, times = held.entries(np.array([group]), most)
+    return entries.tolist(), times.tolist()
 
 
 def best(held: Ranked, group: int) -> float | None:
@@ -68,7 +82,7 @@ def test_the_best_of_what_is_left(
     for group in range(3):
         left = counts(done, group)
         assert best(held, group) == choose(left, default=None)
-        entries, times = held.entries(group)
+        entries, times = listed(held, group)
         values = held.values(np.array(entries, np.int64), 0).to_pylist()
         assert dict(zip(values, times, strict=True)) == left
         assert values == sorted(left, reverse=order == "down")
@@ -82,9 +96,9 @@ def test_the_first_few(changes: list[Change], cuts: list[int], most: int) -> Non
     for part in parts(changes, cuts):
         merged(held, part)
         for group in range(3):
-            held.entries(group, most)
+            listed(held, group, most)
     for group in range(3):
-        entries, times = held.entries(group, most)
+        entries, times = listed(held, group, most)
         values = held.values(np.array(entries, np.int64), 0).to_pylist()
         found = [v for v, n in zip(values, times, strict=True) for _ in range(n)]
         left = sorted(v for v, n in counts(changes, group).items() for _ in range(n))
@@ -111,7 +125,7 @@ def test_saved_and_restored(changes: list[Change], cut: int, cleared: bool) -> N
         merged(each, changes[cut:])
     for group in range(3):
         assert best(fresh, group) == best(held, group)
-        found = [each.entries(group) for each in (held, fresh)]
+        found = [listed(each, group) for each in (held, fresh)]
         values = [
             each.values(np.array(entries, np.int64), 0).to_pylist()
             for each, (entries, _) in zip((held, fresh), found, strict=True)

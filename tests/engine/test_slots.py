@@ -102,3 +102,29 @@ def test_sliced_columns_are_read_from_their_offset() -> None:
         part = values.slice(1, 3)
         slots, _ = table.assign(np.arange(3).astype(np.uint64), (column.encode(part),))
         assert column.take(slots).to_pylist() == part.to_pylist()
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 40)), min_size=1, max_size=12))
+def test_a_table_that_nobody_searches_keeps_and_saves_its_slots(
+    steps: list[tuple[int, int]],
+) -> None:
+    table, numbers, arrived = SlotTable(searched=False), dict[int, int](), 0
+    for more, gone in steps:
+        slots, made = table.assign(np.arange(arrived, arrived + more, dtype=np.uint64))
+        assert made.all()
+        assert not numbers.keys() & set(slots.tolist())
+        numbers.update(zip(slots.tolist(), range(arrived, arrived + more), strict=True))
+        arrived += more
+        leaving = sorted(numbers)[:gone]
+        table.free(np.array(leaving, np.int64))
+        for slot in leaving:
+            del numbers[slot]
+        assert dict(zip(table.slots(), table.hashes(table.slots()), strict=True)) == numbers
+        assert table.live == len(numbers)
+    saved = table.changes(full=True)
+    assert saved is not None
+    again = SlotTable(searched=False)
+    again.load(saved.top, saved.free, saved.slots, saved.hashes, saved.keys)
+    assert again.slots().tolist() == sorted(numbers)
+    new, _ = again.assign(np.array([arrived], np.uint64))
+    assert int(new[0]) not in numbers

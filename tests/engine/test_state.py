@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from engine.comparing import sort_key
 from engine.sql.plan_parts import Partial
-from engine.state import Accumulators, sort_key
+from engine.state import Accumulators
 from engine.types import BOOL, FLOAT64, INT64, INT128, STRING, array, arrow_type, decimal
 
 FOUR = np.arange(4)
@@ -114,3 +115,41 @@ def test_the_state_of_min_k_does_not_grow() -> None:
         found.merge(np.arange(1), found.lanes([column]))
         sizes.add(found.nbytes)
     assert len(sizes) <= 2
+
+
+def test_counted_sets_give_their_size_and_keep_their_values() -> None:
+    partials = [Partial("d", "", INT64, "distinct", items=array(FLOAT64))]
+    found = Accumulators(partials)
+    found.grow(4)
+    lists = [[1.0, NAN], None, [3.0], []], [[NAN, 2.0, 1.0], [4.0], None, None]
+    log = found.parts["list0"]
+    saved = []
+    for each in lists:
+        found.merge(FOUR, found.lanes([pa.array(each, pa.list_(pa.float64()))]))
+        saved.append(log.changes(full=False))
+    assert found.arrays(found.capture(FOUR))[0].to_pylist() == [3, 1, 1, 0]
+
+    restored = Accumulators(partials)
+    restored.grow(4)
+    restored.parts["list0"].restore([delta for delta in saved if delta is not None])
+    restored.merge(FOUR, restored.lanes([pa.array([[2.0], [5.0], None, None])]))
+    assert restored.arrays(restored.capture(FOUR))[0].to_pylist() == [3, 2, 1, 0]
+
+    # What panes hold is merged by value, too.
+    whole = Accumulators(partials)
+    whole.grow(4)
+    whole.fold(found, np.array([0]), np.array([0]))
+    whole.fold(found, np.array([0]), np.array([2]))
+    assert whole.arrays(whole.capture(FOUR))[0].to_pylist()[0] == 4
+
+
+def test_sets_of_panes_keep_lists_and_nan() -> None:
+    partials = [Partial("u", "", array(array(INT64)), "union")]
+    pane = Accumulators(partials)
+    pane.grow(4)
+    pane.merge(FOUR, pane.lanes([pa.array([[[1]], [[2], [1]], None, None])]))
+    whole = pane.fresh()
+    whole.grow(4)
+    for slot in (0, 1):
+        whole.fold(pane, np.array([0]), np.array([slot]))
+    assert whole.arrays(whole.capture(FOUR))[0].to_pylist()[0] == [[1], [2]]

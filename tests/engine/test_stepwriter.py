@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pytest
 
+from engine.calls import Answer
 from engine.errors import Overloaded, StorageFull, TailraceError, UserError
 from engine.log.records import Append, Commit, Done, Note, Receipt, Record
 from engine.stepbook import NOTE_KIND, Entry, Job, StepBook, note_of
@@ -104,6 +105,21 @@ def test_quiet_steps_do_not_wait_for_ever(log: Log) -> None:
     for number in range(QUIET_MAX):
         made.add(step(number))
     assert log.submitted == 1
+
+
+def test_answers_of_outside_calls_count_as_what_waits(log: Log) -> None:
+    made = writer(log)
+    made.flush()
+    answer = Answer(bytes(6 << 20))
+    for number in range(3):
+        assert not made.full
+        made.add(StepRecord(number, number, "tick", answers=(answer,)))
+    assert made.full
+    log.commit()  # the job begins
+    log.commit()  # two of the answers
+    assert not made.full and made.written == 1
+    log.run()
+    assert made.written == 2
 
 
 @pytest.mark.parametrize("refusal", [Overloaded("busy"), StorageFull("full")])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,57 +12,14 @@ import pytest
 import pytest_asyncio
 
 import engine.local
-from engine.clock import ManualClock, SystemClock
+from engine.clock import SystemClock
 from engine.config import EngineSettings
 from engine.errors import TailraceError
 from engine.workers import WorkerPool
-from tests.sql.virtual_engine import SharedPool, VirtualEngine
+from tests.engine.place import Place
+from tests.sql.virtual_engine import SharedPool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-class Place:
-    """An engine that is stopped, killed and started again over its folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.clock = ManualClock()
-        self._lives = 0
-        self.engine: VirtualEngine
-
-    async def start(self) -> None:
-        found = await VirtualEngine.open(self.folder, EngineSettings(), self.clock)
-        assert isinstance(found, VirtualEngine)
-        self.engine = found
-        await self.engine.settle()
-
-    async def stop(self) -> None:
-        await self.engine.close()
-
-    async def restart(self) -> None:
-        await self.stop()
-        self.clock.advance(1_000)
-        await self.start()
-
-    async def kill(self) -> None:
-        """Go on with what was on disk at this moment."""
-        self._lives += 1
-        copy = self.folder.with_name(f"life{self._lives}")
-        shutil.copytree(self.folder, copy)
-        await self.stop()
-        self.folder = copy
-        self.clock.advance(1_000)
-        await self.start()
-
-    async def run(self, sql: str) -> None:
-        reader = await self.engine.statement(sql)
-        await reader.finished()
-        assert reader.end is not None and not reader.end.code, reader.end
-
-    async def rows(self, sql: str) -> list[list[Any]]:
-        reader = await self.engine.statement(sql)
-        await reader.finished()
-        return reader.rows()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -210,15 +166,17 @@ SEVERAL = ("enriched", "left joined", "with a table", "ranged")
 async def test_a_run_with_kills_gives_what_a_run_without_gives(
     place: Place, name: str, seed: int
 ) -> None:
-    wanted = await _run(place, name, random.Random(seed), kills=False)
+    wanted = await run_view(place, name, random.Random(seed), kills=False)
     await place.run("drop view mv")
     for stream in ("s", "r", "v"):
         await place.run(f"drop stream {stream}")
-    assert await _run(place, name, random.Random(seed), kills=True) == wanted
+    assert await run_view(place, name, random.Random(seed), kills=True) == wanted
     assert wanted
 
 
-async def _run(place: Place, name: str, chance: random.Random, *, kills: bool) -> list[list[Any]]:
+async def run_view(
+    place: Place, name: str, chance: random.Random, *, kills: bool
+) -> list[list[Any]]:
     """The rows of a view over random rows; with `kills` the engine dies, stops and takes
     checkpoints in between."""
     columns = "(i int32, k string, t datetime64(3)) settings event_time_column='t'"

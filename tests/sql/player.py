@@ -68,6 +68,7 @@ class Player:
             code, message = error.code, error.message
             reader = None
         assert code == step.code, f"line {step.line}: code {code} ({message}), not {step.code}"
+        assert step.message in message, f"line {step.line}: {message}, not ... {step.message} ..."
         if step.query and reader is not None:
             if self._query is not None:
                 assert self._query.rows() == [], f"line {step.line}: rows of the query before"
@@ -121,7 +122,7 @@ def start_of(steps: list[Step]) -> int:
 async def play(steps: list[Step], folder: Path, *, coalesced: bool) -> None:
     """Play a fixture on an empty engine in `folder`."""
     clock = ManualClock(start_of(steps))
-    engine = await VirtualEngine.open(folder, EngineSettings(), clock)
+    engine = await VirtualEngine.open(folder, EngineSettings(allow_python_functions=True), clock)
     assert isinstance(engine, VirtualEngine)
     try:
         await Player(engine, coalesced=coalesced).play(steps)

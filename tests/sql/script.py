@@ -24,6 +24,7 @@ class Run:
     sql: str
     query: bool = False
     code: int = 0
+    message: str = ""  # what the error's message holds
 
     @property
     def appends(self) -> bool:
@@ -80,6 +81,7 @@ class _Reader:
         self.sql: list[str] = []
         self.query = False
         self.code = 0
+        self.message = ""
         self.rows: list[list[Any]] | None = None
 
     def line(self, number: int, text: str) -> None:
@@ -104,15 +106,16 @@ class _Reader:
         if inside or not text.rstrip().endswith(";"):
             return
         start = number - len(self.sql) + 1
-        self.steps.append(Run(start, "\n".join(self.sql), self.query, self.code))
-        self.sql, self.query, self.code = [], False, 0
+        self.steps.append(Run(start, "\n".join(self.sql), self.query, self.code, self.message))
+        self.sql, self.query, self.code, self.message = [], False, 0, ""
 
     def _directive(self, number: int, word: str, rest: str) -> None:
         self.rows = None
         if word == "query":
             self.query = True
         elif word == "error":
-            self.code = int(rest.split()[0])
+            code, _, self.message = rest.partition(" ")
+            self.code = int(code)
         elif word in ("rows", "no rows", "unordered rows"):
             self.rows = []
             self.steps.append(Expect(number, self.rows, word.startswith("unordered")))

@@ -22,6 +22,7 @@ class SharedPool:
 
     def __init__(self, pool: WorkerPool) -> None:
         self.run = pool.run
+        self.call_with = pool.call_with
 
     async def start(self) -> None:
         """It runs already."""
@@ -46,8 +47,16 @@ class VirtualEngine(LocalEngine):
         for _ in range(_TURNS):
             await asyncio.sleep(0)
 
+    def step_flow(self) -> None:
+        """Run what waits at this instant, once."""
+        self._flow.step()
+
     async def _kept_settle(self) -> bool:
+        calling = self.calls.busy
         views, subscriptions = await self._views.settle(), await self._subscriptions.settle()
+        if calling:
+            await asyncio.sleep(0.001)  # for the answers of other processes
+            return True
         return views or subscriptions
 
     async def wait(self, milliseconds: int) -> None:

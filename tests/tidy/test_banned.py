@@ -27,11 +27,12 @@ CALLS: dict[str, tuple[str, ...]] = {
     "uuid.uuid1": ("engine/clock.py",),
     "uuid.uuid4": ("engine/clock.py",),
     "os.urandom": (),
-    "os.environ": ("controlplane/settings.py",),
+    # The function process empties its own.
+    "os.environ": ("controlplane/settings.py", "engine/udf/function_process.py"),
     "os.getenv": ("controlplane/settings.py",),
     "print": ("controlplane/cli.py", "controlplane/commands"),
     "eval": (),
-    "exec": (),
+    "exec": ("engine/udf/function_process.py",),  # users' functions, in their own process
 }
 
 # A generator of its own, seeded by the clock's `seed`, is as repeatable as the clock.
@@ -48,15 +49,17 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "controlplane/secrets.py",
         "controlplane/services/access.py",
     ),
-    "pickle": (),
+    "pickle": ("engine/udf/function_process.py",),  # states of its own functions
     "multiprocessing": (),
 }
 
 # `connectors` know these of the engine and nothing else.
-CONNECTOR_LEAVES = ("batch", "clock", "errors", "limits", "protocol", "remote")
+CONNECTOR_LEAVES = ("batch", "calls", "clock", "errors", "limits", "protocol", "remote")
 
 # Supervised loops where any error must be turned into a state: file -> how many.
 BROAD_HANDLERS: dict[str, int] = {
+    "connectors/call_service.py": 1,  # a call's failure is its answer
+    "engine/desk.py": 1,  # the same
     "connectors/host.py": 1,  # a request's failure is that request's answer
     "connectors/runner.py": 1,  # one source's failure is its status, not the process's
     "controlplane/commands/ingest.py": 1,  # the reader thread's error is raised by the main thread
@@ -74,6 +77,7 @@ BROAD_HANDLERS: dict[str, int] = {
     "engine/maintenance.py": 1,  # background work is tried again after a while
     "engine/running.py": 6,  # one query's failure is not the others'
     "engine/storage.py": 1,  # one listener's error is not the others'
+    "engine/udf/function_process.py": 1,  # whatever a user's function raises is its failure
     "engine/worker_main.py": 1,  # whatever a statement raises is that statement's failure
 }
 

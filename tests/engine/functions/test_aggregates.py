@@ -170,7 +170,7 @@ def merged(merge: str, old: object, new: object, t: DataType) -> object:
         return new
     if merge == "concat":
         return [*old, *new]  # type: ignore[misc]
-    assert merge == "union"
+    assert merge in ("union", "distinct")
     return [*old, *(v for v in new if v not in old)]  # type: ignore[misc,union-attr]
 
 
@@ -188,7 +188,10 @@ def fold(bound: BoundAggregate, batches: list[dict[str, object]]) -> list[object
                 continue
             state[i] = new if old is None else merged(partial.merge, old, new, partial.type)
             wins[i] = state[i] != old
-    return state
+    return [
+        len(held) if p.items and isinstance(held, list) else held
+        for p, held in zip(bound.partials, state, strict=True)
+    ]
 
 
 def filtered(sql: str, where: str) -> str:

@@ -110,7 +110,8 @@ def forms(entry: Aggregate, name: str) -> Iterator[str]:
     yield f"SELECT {native} AS r FROM {rows}"
     yield f"SELECT {native} AS r FROM {rows} WHERE false"
     partials = ", ".join(
-        f"{p.sql.replace('{filter}', '')} AS p{at}" for at, p in enumerate(bound.partials)
+        f"{'len' if p.items else ''}({p.sql.replace('{filter}', '')}) AS p{at}"
+        for at, p in enumerate(bound.partials)
     )
     final = bound.final(tuple(f'"p{at}"' for at in range(len(bound.partials))))
     yield f"SELECT {final} AS r FROM (SELECT {partials} FROM {rows})"

@@ -340,7 +340,11 @@ def test_a_number_that_cannot_be_read_fails_the_query(world: World) -> None:
         ("create stream x(k int32) settings mode = 'nosuch'", 36),
         ("create stream x(k int32) settings version_column = 'k'", 36),
         ("create mutable stream x(k int32)", 36),
-        ("create mutable stream x(k int32) primary key k settings coalesced = true", 48),
+        (
+            "create mutable stream x(k int32, t datetime) primary key k "
+            "settings coalesced = true, ttl_column = 't'",
+            48,
+        ),
         ("create random stream x(k int32) settings mode = 'changelog'", 36),
         ("use other", 81),
         ("select emit_version() from table(readings)", 48),

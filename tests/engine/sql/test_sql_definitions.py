@@ -10,7 +10,8 @@ from sql_support import NOW_MS, World, tokens_bound
 
 from engine.errors import SqlError
 from engine.protocol import ColumnDef, Definition
-from engine.sql.definitions import check_definition, create_query, keep_sql, stored_schema
+from engine.sql.create_text import create_query
+from engine.sql.definitions import check_definition, keep_sql, stored_schema
 from engine.sql.dialect import Lexer
 
 WORDS = sorted({word.lower() for word in Lexer.KEYWORDS if word.isidentifier()})

@@ -23,8 +23,6 @@ select i, k from s emit changelog;
 -- error 48
 select k, count(), emit_version(), _tp_delta from s group by k emit changelog;
 
--- error 48
-select distinct k, _tp_delta from c;
 
 -- error 80
 create view w as select i, k from c;
@@ -32,5 +30,3 @@ create view w as select i, k from c;
 -- error 42
 select * from changelog(s);
 
--- error 48
-select window_start, count(), _tp_delta from tumble(s, 1s) group by window_start emit changelog;

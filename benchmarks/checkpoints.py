@@ -1,0 +1,86 @@
+"""What checkpoints cost: the same rows with and without them, CPU of collecting and of writing."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.engine_flow import Counter
+from benchmarks.harness import Figure, Options
+from benchmarks.stateful import CASES, Case, define, filling, give, parts
+from engine.checkpoints import Checkpoint, CheckpointStore, as_written
+from engine.clock import ManualClock
+from engine.graph import Graph
+from engine.log.files import FileSystem
+from engine.snapshots import nothing_before, snapshots_of
+from engine.sql.keyed import snapshot_query
+from engine.sql.repeats import scans
+from tests.engine.pipeline import Pipelines
+
+# The default of checkpoint_interval; by CPU time, so that a busy machine changes nothing.
+INTERVAL_SECONDS = 5.0
+# Part of the CPU that checkpoints may cost.
+COST_MAX = 0.15
+
+
+class Checkpoints:
+    """Takes and writes a checkpoint of a graph whenever its interval has passed."""
+
+    def __init__(self, folder: Path, interval: float) -> None:
+        self._store = CheckpointStore(folder, FileSystem(), ManualClock())
+        self._interval = interval
+        self._due = time.process_time() + interval
+        self.taken = 0
+
+    def look(self, graph: Graph) -> None:
+        """Between two steps."""
+        if time.process_time() < self._due:
+            return
+        full = self._store.wants_base("q")
+        found = as_written(graph.changes(full=full))
+        self._store.write("q", Checkpoint(self.taken, 0, (), found, full))
+        self.taken += 1
+        self._due = time.process_time() + self._interval
+
+
+def spent(case: Case, events: int, seed: int, interval: float = 0) -> tuple[float, int]:
+    """CPU-seconds for the rows of a case, and the checkpoints taken (0 = without)."""
+    pipelines = Pipelines()
+    try:
+        for name, mode in zip("sr", case.modes, strict=True):
+            define(pipelines, name, mode)
+        plan = pipelines.plan(case.sql)
+        empty = {snapshot_query(scan): nothing_before(scan, 0) for scan in scans(plan.root)}
+        answers = {query: empty[query] for query in snapshots_of(plan)}
+        pipelines.flow.start("q", plan, Counter(), pipelines.clock.now_ms(), answers)
+        pipelines.virtual.settle()
+        graph = pipelines.flow._lives.running["q"].graph
+        for part in filling(case, seed + 1):
+            give(pipelines, case.first, part)
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoints = Checkpoints(Path(folder), interval)
+            total = 0.0
+            for part in parts(events, case, seed):
+                total += give(pipelines, "s", part)
+                began = time.process_time()
+                if interval:
+                    checkpoints.look(graph)
+                total += time.process_time() - began
+            return total, checkpoints.taken
+    finally:
+        pipelines.close()
+
+
+def measure(options: Options) -> list[Figure]:
+    """For each case the part of the CPU that checkpoints cost."""
+    figures: list[Figure] = []
+    interval = INTERVAL_SECONDS / (10 if options.quick else 1)
+    for case in CASES:
+        events = options.size(20_000_000, 2_000_000)
+        off, _ = spent(case, events, options.seed)
+        on, taken = spent(case, events, options.seed, interval)
+        cost = (on - off) / off
+        note = f"{taken} in {on:.1f} CPU-s"
+        figures.append(Figure(case.name, 100 * cost, "%", 100 * COST_MAX, lower=True, note=note))
+    return figures

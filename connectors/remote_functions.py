@@ -1,0 +1,158 @@
+"""Calls of remote functions: one POST with the columns of a batch, its answer as it came."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from connectors.backoff import Backoff
+from connectors.contract import Sleep
+from engine.calls import Answer, Request, refused
+from engine.clock import Clock
+
+ANSWER_BYTES_MAX: Final = 32 << 20
+# Attempts of one call, all within its deadline.
+ATTEMPTS_MAX: Final = 4
+RETRY_FIRST_SECONDS: Final = 0.1
+RETRY_LAST_SECONDS: Final = 2.0
+CONNECTIONS_MAX: Final = 32
+# Answers of a server that is busy or away for a moment.
+_AGAIN: Final = frozenset((429, 502, 503, 504))
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+
+
+class _Failure(Exception):
+    """Why an attempt failed, as a clause. `again`: the next one may not."""
+
+    def __init__(self, why: str, *, again: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        self.again = again
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """The addresses of a host."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[4][0]) for address in found]
+
+
+class RemoteFunctions:
+    """Carries calls out. For one loop; any number of calls at a time.
+
+    `private`: whether addresses that are not public may be called. The address that is connected to
+    is the one that was looked at.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        sleep: Sleep,
+        *,
+        private: bool,
+        resolver: Resolve = resolve,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._private = private
+        self._resolve = resolver
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            trust_env=False,  # a proxy of the environment would see keys and rows
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
+            timeout=None,
+        )
+
+    async def call(self, request: Request) -> Answer:
+        """The answer, or why there is none after the attempts that the deadline has room for."""
+        host = urlsplit(request.where.url).hostname if request.where is not None else ""
+        seconds = request.timeout_ms / 1000
+        last = ""
+        try:
+            async with asyncio.timeout(seconds):
+                backoff = Backoff(self._clock.seed(), RETRY_FIRST_SECONDS, RETRY_LAST_SECONDS)
+                for attempt in range(1, ATTEMPTS_MAX + 1):
+                    try:
+                        return Answer(await self._attempt(request))
+                    except _Failure as failure:
+                        last = failure.why
+                        if not failure.again or attempt == ATTEMPTS_MAX:
+                            return refused(request, f"{host} {last}")
+                    await self._sleep(backoff.next())
+        except TimeoutError:
+            reason = f" (its last attempt: {last})" if last else ""
+            return refused(request, f"{host} gave no answer within {seconds:g} s{reason}")
+        return refused(request, f"{host} {last}")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def _attempt(self, request: Request) -> bytes:
+        where = request.where
+        assert where is not None, "a call of a remote function"
+        url = httpx.URL(where.url)
+        headers = {"host": url.netloc.decode("ascii"), "content-type": "application/json"}
+        if where.auth_method == "auth_header":
+            headers[where.auth_header] = where.auth_key
+        address = await self._address(url)
+        try:
+            async with self._client.stream(
+                "POST",
+                url.copy_with(host=address),
+                content=request.body,
+                headers=headers,
+                extensions={"sni_hostname": url.host},
+            ) as response:
+                return await _body(response)
+        except httpx.TransportError as error:
+            why = f"could not be reached ({type(error).__name__})"
+            raise _Failure(why, again=True) from None
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise _Failure(f"could not be called ({type(error).__name__})") from None
+
+    async def _address(self, url: httpx.URL) -> str:
+        port = url.port or (443 if url.scheme == "https" else 80)
+        try:
+            found = await self._resolve(url.host, port)
+        except (OSError, UnicodeError):
+            raise _Failure("has no address", again=True) from None
+        if not found:
+            raise _Failure("has no address", again=True)
+        if not self._private and not all(map(_public, found)):
+            raise _Failure(
+                "is in a private network, which the setting allow_private_networks must allow"
+            )
+        return found[0]
+
+
+def _public(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    address = mapped or address
+    return address.is_global and not address.is_multicast
+
+
+async def _body(response: httpx.Response) -> bytes:
+    status = response.status_code
+    if response.is_redirect:
+        raise _Failure("redirects, which is not followed: give the function its final URL")
+    if not response.is_success:
+        raise _Failure(f"answered with status {status}", again=status in _AGAIN)
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > ANSWER_BYTES_MAX:
+            raise _Failure(f"gave an answer over {ANSWER_BYTES_MAX >> 20} MiB")
+    return b"".join(parts)

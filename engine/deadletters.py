@@ -1,0 +1,89 @@
+"""The dead-letter stream of a view: the rows that it left out, each with its error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from engine.batch import Batch, StreamSlice
+from engine.leaving import Why
+from engine.log.records import Append
+from engine.protocol import ColumnDef, Definition
+from engine.targets import Target
+
+# In the options of a dead-letter stream: the id of the view that it belongs to.
+OWNER: Final = "dead_letters_of"
+NAMES: Final = ("raw", "error", "origin", "time")
+# Rows as text, and messages, are cut to this: one row must not fill the log.
+TEXT_MAX: Final = 1 << 20
+_SCHEMA: Final = pa.schema(
+    [("raw", pa.string()), ("error", pa.string()), ("origin", pa.string()),
+     ("time", pa.timestamp("ms"))]
+)  # fmt: skip
+
+
+def stream_of(view: Definition) -> Definition:
+    """The dead-letter stream of a view, as it is to be created."""
+    comments = (
+        "the row as JSON",
+        "why it was left out",
+        "the stream, the append (_tp_sn) and the row in it, from 0",
+        "when",
+    )
+    types = ("string", "string", "string", "datetime64(3, 'UTC')")
+    return Definition(
+        "",
+        name_of(view),
+        "stream",
+        tuple(
+            ColumnDef(name, kind, comment=comment)
+            for name, kind, comment in zip(NAMES, types, comments, strict=True)
+        ),
+        ttl_expression="to_datetime(_tp_time) + interval 7 day",
+        options={OWNER: view.id},
+        description=f"Rows that materialized view {view.name} left out.",
+    )
+
+
+def name_of(view: Definition) -> str:
+    """Its name; the part of the id keeps it apart from that of another view of the name."""
+    return f"_dlq_{view.name[:50]}_{view.id[:8]}"
+
+
+class DeadLetters:
+    """`engine.leaving.Letters` of one view. For the flow thread; close it."""
+
+    def __init__(self, target: Target, names: Mapping[str, str]) -> None:
+        """`target` takes the columns `NAMES`. `names`: of the streams by id."""
+        self._target = target
+        self._names = names
+        self._rows: list[tuple[str, str, str]] = []  # of one step
+
+    def add(self, part: StreamSlice, why: Why, read: int) -> None:
+        """See `Letters.add`."""
+        name = self._names.get(part.stream_id, part.stream_id)
+        for row in sorted(why):
+            (values,) = part.rows.slice(row, 1).to_pylist()
+            raw = msgspec.json.encode(values, enc_hook=str).decode()
+            append = int(np.searchsorted(part.borders, row, "right")) - 1
+            at = row - int(part.borders[append]) + (0 if append else read)
+            origin = f"{name} {part.sn[append]} {at}"
+            self._rows.append((raw[:TEXT_MAX], why[row][:TEXT_MAX], origin))
+
+    def appends(self, instant_ms: int) -> tuple[Append, ...]:
+        """The rows since the last call, as one append."""
+        rows, self._rows = self._rows, []
+        if not rows:
+            return ()
+        columns = [pa.array(each, pa.string()) for each in zip(*rows, strict=True)]
+        times = pa.array([instant_ms] * len(rows), pa.int64()).cast(pa.timestamp("ms"))
+        made = pa.RecordBatch.from_arrays([*columns, times], schema=_SCHEMA)
+        return (self._target.append(Batch(made, instant_ms), instant_ms),)
+
+    def close(self) -> None:
+        """Free what filling in needs."""
+        self._target.close()

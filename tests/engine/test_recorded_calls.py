@@ -1,0 +1,187 @@
+"""Outside calls of kept queries: an answer is asked for once, whatever happens afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+import engine.local
+from engine.calls import Answer, Request, refused
+from engine.clock import SystemClock
+from engine.config import EngineSettings
+from engine.errors import Code, TailraceError
+from engine.workers import WorkerPool
+from tests.engine.place import Place
+from tests.sql.virtual_engine import SharedPool, VirtualEngine
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Counter:
+    """A remote function that never gives the same answer twice: the number of the value asked."""
+
+    def __init__(self, place: Served) -> None:
+        self._place = place
+        self.asked = 0
+        self.requests: list[Request] = []
+        self.silent = False
+        self.failing = False
+
+    def attach(self) -> None:
+        self._place.engine.calls.attach(self._begin)
+
+    def _begin(self, number: int, request: Request) -> None:
+        self.requests.append(request)
+        if self.silent:
+            return
+        calls = self._place.engine.calls
+        if self.failing:
+            failure = refused(request, "it is closed")
+            asyncio.get_running_loop().call_soon(calls.answered, number, failure)
+            return
+        [values] = msgspec.json.decode(request.body, type=dict[str, list[Any]]).values()
+        found = range(self.asked + 1, self.asked + 1 + len(values))
+        self.asked += len(values)
+        answer = Answer(msgspec.json.encode({"result": list(found)}))
+        asyncio.get_running_loop().call_soon(calls.answered, number, answer)
+
+
+class Served(Place):
+    """An engine whose calls are answered from its start on."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.counter = Counter(self)
+
+    async def start(self) -> None:
+        found = await VirtualEngine.open(self.folder, EngineSettings(), self.clock)
+        assert isinstance(found, VirtualEngine)
+        self.engine = found
+        self.counter.attach()
+        await self.engine.settle()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _workers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SharedPool]:
+    pool = WorkerPool(EngineSettings(), SystemClock(), tmp_path_factory.getbasetemp())
+    await pool.start()
+    yield SharedPool(pool)
+    await pool.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def place(
+    tmp_path: Path, _workers: SharedPool, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Served]:
+    monkeypatch.setattr(engine.local, "WorkerPool", lambda *_: _workers)
+    made = Served(tmp_path / "life0")
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def counter(place: Served) -> Counter:
+    await place.run("create stream s (i int32)")
+    await place.run("create remote function nth(i int32) returns int64 url 'https://example.org'")
+    return place.counter
+
+
+async def test_a_view_goes_on_after_a_kill_without_asking_again(
+    place: Place, counter: Counter
+) -> None:
+    await place.run("create materialized view mv as select sum(nth(i)) as n from s emit on update")
+    for value in range(3):
+        await place.run(f"insert into s (i) values ({value})({value})")
+        await place.engine.settle()
+    assert counter.asked == 6
+    await place.kill()
+    await place.run("insert into s (i) values (9)")
+    await place.engine.settle()
+    assert counter.asked == 7
+    assert await place.rows("select n from table(mv)") == [[3], [10], [21], [28]]
+
+
+async def test_a_checkpoint_of_a_step_that_waits_is_none(place: Place, counter: Counter) -> None:
+    await place.run("create materialized view mv as select nth(i) as n from s")
+    await place.run("insert into s (i) values (1)")
+    await place.engine.settle()
+    counter.silent = True
+    await place.run("insert into s (i) values (2)")
+    for _ in range(5):
+        place.engine.step_flow()
+        await asyncio.sleep(0)
+    assert len(counter.requests) == 2
+    counter.silent = False
+    await place.kill()  # the call under way is lost with the engine, and asked for again
+    await place.engine.settle()
+    assert counter.asked == 2
+    assert await place.rows("select n from table(mv)") == [[1], [2]]
+
+
+async def test_a_subscription_gives_rows_that_are_recorded(place: Place, counter: Counter) -> None:
+    reader = await place.engine.statement("subscribe to select i, nth(i) as n from s")
+    query_id = reader.opened.id
+    await place.run("insert into s (i) values (5)(6)")
+    await place.engine.settle()
+    assert reader.rows() == [[5, 1], [6, 2]]
+    await place.kill()  # the reader had taken nothing for certain
+    again = await place.engine.statement(f"recover from '{query_id}'")
+    await place.run("insert into s (i) values (7)")
+    await place.engine.settle()
+    assert again.rows() == [[5, 1], [6, 2], [7, 3]]
+    assert counter.asked == 3
+    await again.close()
+
+
+async def test_a_connector_that_comes_back_is_asked_again(place: Place, counter: Counter) -> None:
+    reader = await place.engine.statement("select nth(i) as n from s")
+    counter.silent = True
+    await place.run("insert into s (i) values (5)")
+    for _ in range(5):
+        place.engine.step_flow()
+        await asyncio.sleep(0)
+    assert len(counter.requests) == 1
+    counter.silent = False
+    counter.attach()
+    await place.engine.settle()
+    assert reader.rows() == [[1]]
+    await reader.close()
+
+
+async def test_bounded_queries_and_inserts_ask_too(place: Place, counter: Counter) -> None:
+    await place.run("insert into s (i) values (5)(6)")
+    assert await place.rows("select nth(i) as n from table(s)") == [[1], [2]]
+    await place.run("create stream t (n int64)")
+    await place.run("insert into t (n) select nth(i) as n from table(s)")
+    assert await place.rows("select n from table(t)") == [[3], [4]]
+
+
+async def test_python_functions_are_refused_unless_allowed(place: Served) -> None:
+    sql = "create function f(a int32) returns int32 language python as $$ def f(a): return a $$"
+    with pytest.raises(TailraceError, match="TAILRACE_ALLOW_PYTHON_FUNCTIONS") as caught:
+        await place.run(sql)
+    assert caught.value.code == Code.ACCESS_DENIED
+
+
+async def test_a_view_whose_call_fails_says_why_and_recovers(
+    place: Served, counter: Counter
+) -> None:
+    await place.run("create materialized view mv as select nth(i) as n from s")
+    counter.failing = True
+    await place.run("insert into s (i) values (1)")
+    await place.engine.settle()
+    definitions = (await place.engine.definitions()).definitions
+    [view] = [d for d in definitions if d.name == "mv"]
+    assert view.options["status"] == "Error"
+    assert view.options["status_message"] == "Function nth failed: it is closed."
+    counter.failing = False
+    await place.run("system recover materialized view mv")
+    await place.engine.settle()
+    assert await place.rows("select n from table(mv)") == [[1]]
