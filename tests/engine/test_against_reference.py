@@ -186,7 +186,7 @@ def session_queries(draw: st.DrawFn) -> Query:
 
 
 SETTINGS = settings(
-    max_examples=60,
+    max_examples=settings.default.max_examples // 5,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -55,7 +55,7 @@ def ran(query: str, appends: list[list[Row]], *, coalesced: bool) -> list[list[t
 
 
 @pytest.mark.parametrize("query", QUERIES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings.default.max_examples // 8, deadline=None)
 @given(appends=APPENDS)
 def test_grouping_of_appends_changes_nothing(query: str, appends: list[list[Row]]) -> None:
     assert ran(query, appends, coalesced=True) == ran(query, appends, coalesced=False)
@@ -69,7 +69,7 @@ def groups_of(rows: dict[int, Row]) -> dict[str, tuple[int, int, int, int]]:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4, deadline=None)
 @given(appends=APPENDS)
 def test_periodic_results_are_those_of_the_current_rows(appends: list[list[Row]]) -> None:
     current: dict[int, Row] = {}
@@ -80,7 +80,7 @@ def test_periodic_results_are_those_of_the_current_rows(appends: list[list[Row]]
         assert {row[0]: row[1:] for row in rows} == groups_of(current)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4, deadline=None)
 @given(appends=APPENDS)
 def test_changes_add_up_to_the_current_groups(appends: list[list[Row]]) -> None:
     current: dict[int, Row] = {}
@@ -98,7 +98,7 @@ def test_changes_add_up_to_the_current_groups(appends: list[list[Row]]) -> None:
         assert sorted(standing) == wanted
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4, deadline=None)
 @given(appends=APPENDS)
 def test_an_aggregate_of_groups_sees_them_as_they_are(appends: list[list[Row]]) -> None:
     current: dict[int, Row] = {}

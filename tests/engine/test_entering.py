@@ -46,7 +46,7 @@ def result(sql: str, appends: list[tuple[str, list[Any], bool]], *, together: bo
 
 
 @given(sql=st.sampled_from(QUERIES), appends=APPENDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2, deadline=None)
 def test_what_is_run_together_changes_nothing(sql: str, appends: list[Any]) -> None:
     assert result(sql, appends, together=True) == result(sql, appends, together=False)
 

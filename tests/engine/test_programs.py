@@ -8,28 +8,15 @@ seed and itself, made small, as a fixture.
 
 from __future__ import annotations
 
-import os
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from tests.engine.programs import Program
 from tests.engine.programs_nested import FAMILIES, made
 from tests.engine.programs_run import Rows, of_engine, of_reference
 from tests.engine.programs_shrink import described, shrunk
+from tests.engine.seeds import first_seed
 
 FULL, SHORT = 2_000, 400
-
-
-def first_seed() -> int:
-    """Where the seeds of this run begin."""
-    given = os.environ.get("TAILRACE_PROGRAM_SEED")
-    if given is not None:
-        return int(given)
-    git = ["git", "rev-parse", "HEAD"]
-    found = subprocess.run(git, cwd=Path(__file__).parent, capture_output=True, text=True)
-    return int(found.stdout[:8], 16) if found.returncode == 0 else 0
 
 
 def _results(program: Program) -> tuple[Rows, Rows]:

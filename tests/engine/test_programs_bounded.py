@@ -7,7 +7,7 @@ import pytest
 from tests.engine.programs_bounded import made, multiset, of_bounded
 from tests.engine.programs_run import of_engine
 from tests.engine.programs_shrink import described
-from tests.engine.test_programs import first_seed
+from tests.engine.seeds import first_seed
 
 FULL, SHORT = 200, 30
 

@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from tests.engine.pipeline import EPOCH, Pipelines
 from tests.engine.restarts import drawn, restarts
 
-SETTINGS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(
+    max_examples=settings.default.max_examples // 5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 Row = tuple[str | None, int, int]
 # Commits of appends of rows (key, value, seconds); between commits time passes.
