@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 import engine.checkpointing
 import engine.leaving
 import engine.local
 import engine.views
-from engine.clock import SystemClock
-from engine.config import EngineSettings
 from engine.errors import TailraceError
 from engine.protocol import Caller
-from engine.workers import WorkerPool
 from tests.engine.place import Place
-from tests.sql.virtual_engine import SharedPool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def _workers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SharedPool]:
-    pool = WorkerPool(EngineSettings(), SystemClock(), tmp_path_factory.getbasetemp())
-    await pool.start()
-    yield SharedPool(pool)
-    await pool.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def place(
-    tmp_path: Path, _workers: SharedPool, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Place]:
-    monkeypatch.setattr(engine.local, "WorkerPool", lambda *_: _workers)
-    made = Place(tmp_path / "life0")
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def _code(place: Place, sql: str) -> int:

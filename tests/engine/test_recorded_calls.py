@@ -11,14 +11,11 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-import engine.local
 from engine.calls import Answer, Request, refused
-from engine.clock import SystemClock
 from engine.config import EngineSettings
 from engine.errors import Code, TailraceError
-from engine.workers import WorkerPool
 from tests.engine.place import Place
-from tests.sql.virtual_engine import SharedPool, VirtualEngine
+from tests.sql.virtual_engine import VirtualEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -67,19 +64,8 @@ class Served(Place):
         await self.engine.settle()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def _workers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SharedPool]:
-    pool = WorkerPool(EngineSettings(), SystemClock(), tmp_path_factory.getbasetemp())
-    await pool.start()
-    yield SharedPool(pool)
-    await pool.close()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
-async def place(
-    tmp_path: Path, _workers: SharedPool, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Served]:
-    monkeypatch.setattr(engine.local, "WorkerPool", lambda *_: _workers)
+async def place(tmp_path: Path, shared_workers: None) -> AsyncIterator[Served]:
     made = Served(tmp_path / "life0")
     await made.start()
     yield made

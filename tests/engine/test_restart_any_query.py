@@ -89,21 +89,26 @@ def events(seed: int) -> list[int | tuple[str, list[tuple[Any, ...]]]]:
     return made
 
 
+def played(pipelines: Pipelines, sql: str, seed: int) -> list[Any]:
+    """What the query sends over the events of a seed."""
+    for name in ("s", "d"):
+        pipelines.stream(name, "k string, g int32, v int64, t datetime64(3)")
+    output = pipelines.query(sql)
+    for event in events(seed):
+        if isinstance(event, int):
+            pipelines.advance(event)
+        elif event[1]:
+            pipelines.insert(event[0], event[1])
+    pipelines.advance(61)
+    assert output.error is None, output.error
+    return output.emissions()
+
+
 def run(sql: str, seed: int, choose: Choose) -> tuple[list[Any], dict[str, int]]:
     with restarts(choose) as done:
         pipelines = Pipelines(FlowSettings(batch_rows_max=3 if seed % 3 == 0 else 10_000))
         try:
-            for name in ("s", "d"):
-                pipelines.stream(name, "k string, g int32, v int64, t datetime64(3)")
-            output = pipelines.query(sql)
-            for event in events(seed):
-                if isinstance(event, int):
-                    pipelines.advance(event)
-                elif event[1]:
-                    pipelines.insert(event[0], event[1])
-            pipelines.advance(61)
-            assert output.error is None, output.error
-            return output.emissions(), done
+            return played(pipelines, sql, seed), done
         finally:
             pipelines.close()
 

@@ -12,7 +12,7 @@ from engine.flow_settings import FlowSettings
 from engine.spillspace import SpillSpace
 from tests.engine.pipeline import Pipelines
 from tests.engine.restarts import GO_ON, Choose, drawn, every, restarts
-from tests.engine.test_restart_any_query import QUERIES, events
+from tests.engine.test_restart_any_query import QUERIES, played
 from tests.engine.test_restart_any_query import run as in_memory
 
 SEEDS = range(3)
@@ -64,17 +64,7 @@ def spilling(sql: str, seed: int, choose: Choose, folder: Path) -> tuple[list[An
     with restarts(choose), mock.patch.object(SpillSpace, "write", counted):
         pipelines = Pipelines(settings)
         try:
-            for name in ("s", "d"):
-                pipelines.stream(name, "k string, g int32, v int64, t datetime64(3)")
-            output = pipelines.query(sql)
-            for event in events(seed):
-                if isinstance(event, int):
-                    pipelines.advance(event)
-                elif event[1]:
-                    pipelines.insert(event[0], event[1])
-            pipelines.advance(61)
-            assert output.error is None, output.error
-            return output.emissions(), written
+            return played(pipelines, sql, seed), written
         finally:
             pipelines.close()
 

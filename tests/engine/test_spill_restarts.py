@@ -10,13 +10,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-import engine.local
-from engine.clock import SystemClock
 from engine.config import EngineSettings
-from engine.workers import WorkerPool
 from tests.engine.place import Place
 from tests.engine.test_views import run_view
-from tests.sql.virtual_engine import SharedPool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -24,20 +20,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 TINY = EngineSettings(state_memory_bytes_max=1)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def _workers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SharedPool]:
-    pool = WorkerPool(EngineSettings(), SystemClock(), tmp_path_factory.mktemp("history"))
-    await pool.start()
-    yield SharedPool(pool)
-    await pool.close()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
-async def places(
-    tmp_path: Path, _workers: SharedPool, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[Place, Place]]:
+async def places(tmp_path: Path, shared_workers: None) -> AsyncIterator[tuple[Place, Place]]:
     """One with little memory, one with enough."""
-    monkeypatch.setattr(engine.local, "WorkerPool", lambda *_: _workers)
     tiny, plain = Place(tmp_path / "tiny" / "life0", TINY), Place(tmp_path / "plain" / "life0")
     for each in (tiny, plain):
         each.folder.parent.mkdir()

@@ -1,35 +1,15 @@
-"""One pool of query workers for all fixtures of the dialect, and which ways they are played."""
+"""Which ways the fixtures of the dialect are played, and their query workers."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-import engine.local
-from engine.clock import SystemClock
-from engine.config import EngineSettings
-from engine.workers import WorkerPool
 from tests.engine.seeds import first_seed
-from tests.sql.virtual_engine import SharedPool
+from tests.shared_workers import module_workers, shared_workers
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def _workers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SharedPool]:
-    folder: Path = tmp_path_factory.mktemp("history")
-    pool = WorkerPool(EngineSettings(), SystemClock(), folder)
-    await pool.start()
-    yield SharedPool(pool)
-    await pool.close()
-
-
-@pytest.fixture
-def shared_workers(_workers: SharedPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Engines that are opened in this test use the module's workers."""
-    monkeypatch.setattr(engine.local, "WorkerPool", lambda *_: _workers)
+__all__ = ["module_workers", "shared_workers"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
