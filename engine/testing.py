@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -63,10 +64,14 @@ class VirtualFlow:
     """A flow without a thread over any storage; time moves by `advance` alone."""
 
     def __init__(
-        self, storage: Storage, clock: ManualClock, settings: FlowSettings | None = None
+        self,
+        storage: Storage,
+        clock: ManualClock,
+        settings: FlowSettings | None = None,
+        sessions: Callable[[], Session] = Session,
     ) -> None:
         self.clock = clock
-        self.flow = Flow(clock, storage, Session, settings)
+        self.flow = Flow(clock, storage, sessions, settings)
         self._queries = 0
 
     def start(self, plan: StreamingQuery, answers: Answers | None = None) -> Collected:

@@ -1,7 +1,8 @@
 """The query worker process: one bounded statement at a time, inside limits, killable at any moment.
 
-It never trusts the statement: one SELECT only, an in-memory DuckDB that is made anew for each job,
-reads of the history folder only, no bytes to any file, bounded address space. The statement itself
+It never trusts the statement: one SELECT only, a connection that is made anew for each job to an
+in-memory DuckDB that is made anew after each failure, reads of the history folder only, no bytes to
+any file, bounded address space. The statement itself
 was checked against the allow-list before it came here; this is the second wall.
 """
 
@@ -156,7 +157,7 @@ class Worker:
         self._channel = channel
         self._clock = SystemClock()
         self._session = self._new_session()
-        self._spare: Session | None = self._new_session()
+        self._session.renew()
         limits.give_back_memory()
         self._idle_bytes = limits.resident_bytes()
         # The limit counts from here for every job: counted from what a job left behind, the limits
@@ -178,8 +179,6 @@ class Worker:
                 kept_space_bytes=limits.address_space_bytes() - self._idle_space_bytes,
             )
             self._channel.send(worker_wire.READY, msgspec.msgpack.encode(ready))
-            # Made while nobody waits, if so: a new instance takes 20 ms.
-            self._spare = self._spare or self._new_session()
             job, descriptor = self._channel.next_job()
             # The hot rows are shared memory of the engine: they do not count as the query's own.
             space = self._idle_space_bytes + self._options.memory_bytes + job.hot_bytes
@@ -187,15 +186,20 @@ class Worker:
             kind, body = self._attempt(job, descriptor)
             self._channel.watch(None)
             self._channel.send(kind, body)
-            self._renew()
+            self._renew(whole=kind == worker_wire.FAIL or bool(job.functions))
 
-    def _renew(self) -> None:
-        """Forget the job: the next one finds nothing of it."""
-        self._session.close()
+    def _renew(self, *, whole: bool) -> None:
+        """Forget the job: the next one finds nothing of it.
+
+        `whole`: the instance too. User functions belong to it, and what was interrupted or out of
+        memory is better left to no one.
+        """
+        if whole:
+            self._session.close()
+            self._session = self._new_session()
+        self._session.renew()
         if limits.resident_bytes() > self._idle_bytes + _KEPT_BYTES_MAX:
             limits.give_back_memory()
-        self._session = self._spare or self._new_session()
-        self._spare = None
 
     def _attempt(self, job: WireJob, descriptor: int) -> tuple[int, bytes]:
         started = self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""One pool of query workers for all engines of a test module."""
+"""One pool of query workers for all engines of a test module, and kept sessions of their flows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import engine.local
 from engine.clock import SystemClock
 from engine.config import EngineSettings
 from engine.workers import WorkerPool
+from tests.sessions import kept_session
 from tests.sql.virtual_engine import SharedPool
 
 
@@ -27,3 +28,4 @@ async def module_workers(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 def shared_workers(module_workers: SharedPool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Engines that are opened in this test use the module's workers."""
     monkeypatch.setattr(engine.local, "WorkerPool", lambda *_: module_workers)
+    monkeypatch.setattr(engine.local.duck, "Session", kept_session)

@@ -17,6 +17,7 @@ from engine.testing import Collected, VirtualFlow
 from engine.type_parser import parse_type
 from engine.types import arrow_type
 from tests.engine.memory_storage import MemoryStorage, batch
+from tests.sessions import kept_session
 
 EPOCH = datetime.datetime(1970, 1, 1)
 
@@ -31,7 +32,7 @@ class Pipelines:
         self.schemas: dict[str, pa.Schema] = {}
         self.functions: dict[str, Definition] = {}
         self.planner = Planner(self.definitions.get, functions=self.functions.get)
-        self.virtual = VirtualFlow(self.storage, self.clock, settings)
+        self.virtual = VirtualFlow(self.storage, self.clock, settings, kept_session)
         self.flow = self.virtual.flow
 
     def stream(self, name: str, columns: str) -> None:

@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from engine.batch import StreamSlice
 from engine.clock import ManualClock
-from engine.duck import Session
 from engine.flow_settings import FlowSettings
 from engine.snapshots import positioned, snapshots_of
 from engine.sql.definitions import stored_schema
@@ -27,6 +26,7 @@ from tests.engine.programs import Event, Program, Stream
 from tests.engine.reference_changes import left_of, left_of_changes
 from tests.engine.reference_rows import Append, Node
 from tests.engine.restarts import drawn, restarts
+from tests.sessions import kept_session
 
 Rows = list[tuple[Any, ...]]
 WEIGHTED = ("changelog", "changelog_kv")
@@ -81,7 +81,7 @@ class Runner(Pipelines):
             appends = [stored(part, at) for at, part in enumerate(parts)]
             fields = [*self.schemas[scan.stream_name], *HIDDEN]
             whole = pa.concat_tables(appends) if appends else pa.schema(fields).empty_table()
-            session = Session()
+            session = kept_session()
             session.register(scan.alias, whole.select(list(scan.columns)))
             found[query] = positioned(session.query(query.sql), len(parts))
             session.close()

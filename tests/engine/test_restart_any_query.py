@@ -113,6 +113,7 @@ def run(sql: str, seed: int, choose: Choose) -> tuple[list[Any], dict[str, int]]
             pipelines.close()
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("sql", QUERIES)
 def test_restarts_change_nothing(sql: str) -> None:
     rows = restarted = 0

@@ -36,7 +36,7 @@ LIMIT_BYTES = 512 << 20
 # The idle size is read at another moment than the worker reads it.
 SPARE_SPACE_BYTES = 32 << 20
 ARENAS_BYTES = 2 * (64 << 20)
-TIME_MS = 2_000
+TIME_MS = 1_000
 # What reliability asks of every runaway; ours end at limit + grace + a busy machine.
 ENDS_WITHIN_SECONDS = 20.0
 

@@ -69,6 +69,7 @@ def spilling(sql: str, seed: int, choose: Choose, folder: Path) -> tuple[list[An
             pipelines.close()
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("sql", QUERIES)
 def test_any_query_with_state_on_disk(sql: str, tmp_path: Path) -> None:
     for seed in SEEDS:

@@ -36,6 +36,7 @@ def files(place: Place) -> list[Path]:
     return sorted(place.folder.rglob("part-*.arrow"))
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "name", ["on update", "tumble", "hop", "distinct", "dedup", "keyed aggregate", "changes"]
 )

@@ -134,6 +134,7 @@ QUERIES = {
 SEVERAL = ("enriched", "left joined", "with a table", "ranged")
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("name", QUERIES)
 @pytest.mark.parametrize("seed", range(1))
 async def test_a_run_with_kills_gives_what_a_run_without_gives(

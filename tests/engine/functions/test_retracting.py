@@ -137,6 +137,7 @@ def expected(
     return {r["g"]: r["r"] for r in session.query(sql).to_pylist()}
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("where", ["", "i > 0"])
 @pytest.mark.parametrize("call", COMPARED)
 def test_what_is_left(session: Session, call: str, where: str) -> None:

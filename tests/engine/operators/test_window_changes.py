@@ -52,6 +52,7 @@ def _vanishing(source: str) -> bool:
     return "changelog(" in source
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("policy", TIMES)
 @pytest.mark.parametrize(("keys", "values", "source"), [*WINDOWS, *SESSIONS])
 def test_pairs_of_what_is_sent_plainly(keys: str, values: str, source: str, policy: str) -> None:
@@ -82,6 +83,7 @@ def _stands(emissions: list[Any], keys: int) -> dict[tuple[Any, ...], tuple[Any,
     return rows
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("policy", TIMES)
 @pytest.mark.parametrize(("keys", "values", "source"), [*WINDOWS, *SESSIONS])
 def test_restarts_and_state_on_disk_change_nothing(
