@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.engine_flow import Counter
 from benchmarks.harness import Figure, Options
-from benchmarks.stateful import CASES, Case, define, filling, give, parts
+from benchmarks.stateful import CASES, Case, define, filling, give, parts, step
 from engine.checkpoints import Checkpoint, CheckpointStore, as_written
 from engine.clock import ManualClock
 from engine.graph import Graph
@@ -62,7 +62,7 @@ def spent(case: Case, events: int, seed: int, interval: float = 0) -> tuple[floa
             checkpoints = Checkpoints(Path(folder), interval)
             total = 0.0
             for part in parts(events, case, seed):
-                total += give(pipelines, "s", part)
+                total += step(pipelines, case, part)
                 began = time.process_time()
                 if interval:
                     checkpoints.look(graph)
