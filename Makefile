@@ -54,7 +54,7 @@ bench-quick: $(READY) ## The same on small data, under 3 minutes
 
 lock: $(READY) ## Lock the newest allowed versions anew (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: install it with your package manager, or run 'pipx install uv'." >&2; exit 1; }
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
+	uv pip compile pyproject.toml --group dev --extra all --universal --python-version 3.11 --upgrade \
 	  --generate-hashes --no-header --no-annotate --quiet -o requirements.lock
 
 clean: ## Remove the environment and caches; never data

@@ -54,6 +54,8 @@ class SourceContext:
     clock: Clock
     sleep: Sleep
     columns: tuple[str, ...] | None = None
+    # Whether addresses that are not public may be connected to (setting allow_private_networks).
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from connectors.contract import ConnectorType, SourceDefinition
-from connectors.metrics import SourceStats
+from connectors.metrics import SourceCounters, SourceSample, SourceStats
 from connectors.status import SourceStatus
 from engine.errors import BY_NAME, EngineUnavailable, TailraceError, UserError
 
@@ -24,6 +25,8 @@ FRAME_BYTES_MAX: Final = 16 << 20
 CALL_SECONDS: Final = 10.0
 # A stop waits until the last batch is written (10 s at most in the runner).
 STOP_SECONDS: Final = 15.0
+# Reaching a cluster may take as long as its own deadline (10 s) says.
+TOPICS_SECONDS: Final = 20.0
 
 T = TypeVar("T")
 
@@ -33,7 +36,8 @@ class ListTypes(msgspec.Struct, frozen=True, tag_field="command", tag="list_type
 
 
 class Validate(msgspec.Struct, frozen=True, tag_field="command", tag="validate"):
-    """Check type and properties without connecting -> None, or UserError 400."""
+    """Check type and properties without connecting -> dotted names of the type's secret
+    properties, or UserError 400."""
 
     type: str
     properties: dict[str, Any]
@@ -41,9 +45,10 @@ class Validate(msgspec.Struct, frozen=True, tag_field="command", tag="validate")
 
 class Start(msgspec.Struct, frozen=True, tag_field="command", tag="start"):
     """Run this source -> SourceStatus. The same definition again does nothing; another one with
-    the same id replaces it."""
+    the same id replaces it. `begin`: what its counters go on from."""
 
     source: SourceDefinition
+    begin: SourceCounters | None = None
 
 
 class Stop(msgspec.Struct, frozen=True, tag_field="command", tag="stop"):
@@ -70,6 +75,34 @@ class Stats(msgspec.Struct, frozen=True, tag_field="command", tag="stats"):
     error_range_ms: int
 
 
+class Samples(msgspec.Struct, frozen=True, tag_field="command", tag="samples"):
+    """Counters of all sources, with their minutes since the given one -> list of SourceSample."""
+
+    since_minute: int
+
+
+class Log(msgspec.Struct, frozen=True, tag_field="command", tag="log"):
+    """What happened to a source -> list of at most so many lines, oldest first."""
+
+    id: str
+    lines: int
+
+
+class Topics(msgspec.Struct, frozen=True, tag_field="command", tag="topics"):
+    """Names of the topics of a Kafka cluster -> list of str, or UserError 400."""
+
+    properties: dict[str, Any]
+
+
+class Keys(msgspec.Struct, frozen=True, tag_field="command", tag="keys"):
+    """The keys that sealed texts are opened with, by id -> None. Sent first on each connection."""
+
+    keys: dict[str, bytes]
+
+    def __repr__(self) -> str:
+        return "Keys()"
+
+
 class Preview(msgspec.Struct, frozen=True, tag_field="command", tag="preview"):
     """Connect, take up to `size` events within `timeout_ms` -> list of objects; UserError 400."""
 
@@ -79,7 +112,10 @@ class Preview(msgspec.Struct, frozen=True, tag_field="command", tag="preview"):
     timeout_ms: int
 
 
-Command = ListTypes | Validate | Start | Stop | Delete | Status | Stats | Preview
+Command = (
+    ListTypes | Validate | Start | Stop | Delete | Status | Stats | Preview
+    | Samples | Log | Topics | Keys
+)  # fmt: skip
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -136,8 +172,9 @@ class ConnectorClient:
     the process is away or does not answer in time, and the errors of the process as they are.
     """
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, keys: Callable[[], Mapping[str, bytes]] | None = None) -> None:
         self._socket = socket
+        self._keys = keys
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
@@ -148,13 +185,16 @@ class ConnectorClient:
         """All source types with the JSON Schema of their properties."""
         return await self._call(ListTypes(), list[ConnectorType])
 
-    async def validate(self, type_: str, properties: dict[str, Any]) -> None:
-        """UserError (400) when the type is not available or a property does not fit."""
-        await self._call(Validate(type_, properties), None)
+    async def validate(self, type_: str, properties: dict[str, Any]) -> frozenset[str]:
+        """Dotted names of the type's secrets. UserError (400) when the type is not available or a
+        property does not fit."""
+        return await self._call(Validate(type_, properties), frozenset[str])
 
-    async def start(self, source: SourceDefinition) -> SourceStatus:
+    async def start(
+        self, source: SourceDefinition, begin: SourceCounters | None = None
+    ) -> SourceStatus:
         """Run a source; returns at once, connecting goes on in the background."""
-        return await self._call(Start(source), SourceStatus)
+        return await self._call(Start(source, begin), SourceStatus)
 
     async def stop(self, source_id: str) -> SourceStatus:
         """Stop a source; returns after its last batch is written."""
@@ -172,6 +212,18 @@ class ConnectorClient:
     async def stats(self, source_id: str, range_ms: int, error_range_ms: int) -> SourceStats:
         """Counters since the start; zeros for a source that was not started."""
         return await self._call(Stats(source_id, range_ms, error_range_ms), SourceStats)
+
+    async def samples(self, since_minute: int) -> list[SourceSample]:
+        """Counters of all sources that were started since the process began."""
+        return await self._call(Samples(since_minute), list[SourceSample])
+
+    async def log(self, source_id: str, lines: int) -> list[str]:
+        """The newest lines of a source's log, oldest first; none when it was not started."""
+        return await self._call(Log(source_id, lines), list[str])
+
+    async def topics(self, properties: dict[str, Any]) -> list[str]:
+        """Topic names of a Kafka cluster. UserError (400) when it cannot be reached."""
+        return await self._call(Topics(properties), list[str], TOPICS_SECONDS)
 
     async def preview(
         self, type_: str, properties: dict[str, Any], size: int, timeout_ms: int
@@ -224,6 +276,8 @@ class ConnectorClient:
                 reader, self._writer = await asyncio.open_unix_connection(str(self._socket))
             except OSError as error:
                 raise _gone() from error
+            if self._keys is not None:
+                self._writer.write(frame((0, Keys(dict(self._keys())))))
             self._reading = asyncio.create_task(self._read(reader))
 
     async def _read(self, reader: asyncio.StreamReader) -> None:

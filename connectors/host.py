@@ -15,15 +15,16 @@ import msgspec
 
 from connectors import control, properties, registry
 from connectors.call_service import CallService
-from connectors.metrics import SourceStats
-from connectors.preview import preview
+from connectors.key_ring import KeyRing
+from connectors.metrics import SourceSample, SourceStats
+from connectors.preview import preview, topics
 from connectors.remote_functions import RemoteFunctions
 from connectors.runner import Appender, SourceRunner, Surroundings
 from connectors.status import SourceStatus
 from engine.clock import SystemClock
 from engine.errors import EngineUnavailable, TailraceError
 from engine.limits import die_with_parent, tune_gc
-from engine.remote import RemoteEngine
+from engine.remote import RemoteEngine, socket_name
 
 log = logging.getLogger("tailrace.connectors")
 
@@ -48,7 +49,7 @@ class EngineConnections:
             return engine
 
     async def _connect(self, workspace: str) -> RemoteEngine:
-        path = self._run_dir / f"engine-{workspace}.sock"
+        path = self._run_dir / socket_name(workspace)
         try:
             engine = await RemoteEngine.connect(str(path))
         except OSError as error:
@@ -65,8 +66,9 @@ class EngineConnections:
 class ConnectorHost:
     """All sources of the process, and what can be asked of them."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, ring: KeyRing | None = None) -> None:
         self._around = surroundings
+        self._ring = ring or KeyRing()
         self._runners: dict[str, SourceRunner] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._handlers: dict[type, Callable[[Any], Awaitable[object]]] = {
@@ -78,6 +80,10 @@ class ConnectorHost:
             control.Status: self._status,
             control.Stats: self._stats,
             control.Preview: self._preview,
+            control.Samples: self._samples,
+            control.Log: self._log,
+            control.Topics: self._topics,
+            control.Keys: self._take_keys,
         }
 
     async def handle(self, command: control.Command) -> object:
@@ -94,9 +100,10 @@ class ConnectorHost:
     async def _list_types(self, _: control.ListTypes) -> object:
         return [registry.describe(spec) for spec in registry.sources().values()]
 
-    async def _validate(self, command: control.Validate) -> None:
+    async def _validate(self, command: control.Validate) -> list[str]:
         spec = registry.source(command.type)
         properties.parse(spec.config, command.properties)
+        return sorted(properties.secret_names(spec.config))
 
     async def _start(self, command: control.Start) -> SourceStatus:
         source = command.source
@@ -106,7 +113,8 @@ class ConnectorHost:
                 if old.definition == source and old.status().status != "stopped":
                     return old.status()
                 await old.stop()
-            runner = SourceRunner(source, self._around)
+            log_ = None if old is None else old.log
+            runner = SourceRunner(source, self._around, command.begin, log_)
             self._runners[source.id] = runner
             runner.start()
             return runner.status()
@@ -135,8 +143,21 @@ class ConnectorHost:
             return SourceStats()
         return runner.stats(command.range_ms, command.error_range_ms)
 
+    async def _samples(self, command: control.Samples) -> list[SourceSample]:
+        return [runner.sample(command.since_minute) for runner in self._runners.values()]
+
+    async def _log(self, command: control.Log) -> list[str]:
+        runner = self._runners.get(command.id)
+        return [] if runner is None else runner.log.newest(command.lines)
+
+    async def _topics(self, command: control.Topics) -> list[str]:
+        return await topics(command.properties, private=self._around.private)
+
+    async def _take_keys(self, command: control.Keys) -> None:
+        self._ring.put(command.keys)
+
     async def _preview(self, command: control.Preview) -> list[dict[str, Any]]:
-        return await preview(command, self._around.clock, self._around.sleep)
+        return await preview(command, self._around)
 
 
 class ControlServer:
@@ -186,8 +207,9 @@ async def serve(socket: Path, run_dir: Path, *, private: bool = False) -> None:
         loop.add_signal_handler(number, stop.set)
     engines = EngineConnections(run_dir)
     clock = SystemClock()
-    host = ConnectorHost(Surroundings(engines.get, clock))
-    functions = RemoteFunctions(clock, asyncio.sleep, private=private)
+    ring = KeyRing()
+    host = ConnectorHost(Surroundings(engines.get, clock, private=private), ring)
+    functions = RemoteFunctions(clock, asyncio.sleep, private=private, ring=ring)
     calls = CallService(run_dir, functions.call)
     await asyncio.to_thread(registry.sources)
     waiting = socket.with_suffix(".new")
@@ -223,6 +245,8 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the URLs of functions
+    for library in ("aiokafka", "nats", "websockets"):  # what fails is in the source's own log
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     die_with_parent()
     asyncio.run(serve(options.control, options.engine_dir, private=options.private))
 

@@ -1,4 +1,4 @@
-"""Counters of one running source, and its throughput minute by minute."""
+"""Counters of one source, and its throughput minute by minute."""
 
 from __future__ import annotations
 
@@ -50,21 +50,63 @@ class SourceStats(msgspec.Struct, frozen=True):
     throughput: tuple[ThroughputPoint, ...] = ()
 
 
-class SourceMetrics:
-    """Counts what a runner does. Not thread-safe: one loop owns it."""
+class SourceCounters(msgspec.Struct, frozen=True):
+    """What is kept of a source's counters over a restart, so that the next life goes on with them.
 
-    def __init__(self, clock: Clock) -> None:
+    `minute` is the last one in which bytes became durable (minutes since the epoch), `minute_bytes`
+    how many; what was on its way is not counted: it comes again, or is lost.
+    """
+
+    sent: int = 0
+    sent_bytes: int = 0
+    dropped: int = 0
+    errors: int = 0
+    uptime_ms: int = 0
+    minute: int = 0
+    minute_bytes: int = 0
+    last_error: ErrorRecord | None = None
+
+
+class SourceSample(msgspec.Struct, frozen=True):
+    """A source's counters now, and the bytes of its minutes since the one that was asked for."""
+
+    id: str
+    counters: SourceCounters
+    minutes: tuple[tuple[int, int], ...] = ()
+
+
+class SourceMetrics:
+    """Counts what a runner does, from `begin` on. Not thread-safe: one loop owns it."""
+
+    def __init__(self, clock: Clock, begin: SourceCounters | None = None) -> None:
+        begin = begin or SourceCounters()
         self._clock = clock
         self._started = clock.monotonic()
-        self.received = 0
-        self.sent = 0
-        self.sent_bytes = 0
-        self.dropped = 0
-        self.errors = 0
+        self._ended: float | None = None
+        self._up_before = begin.uptime_ms
+        self.sent = begin.sent
+        self.sent_bytes = begin.sent_bytes
+        self.dropped = begin.dropped
+        self.received = begin.sent + begin.dropped
+        self.errors = begin.errors
         self.lag_ms = 0
-        self.last_error: ErrorRecord | None = None
-        self._first_minute = clock.now_ms() // MINUTE_MS
+        self.last_error = begin.last_error
         self._minutes: deque[list[int]] = deque(maxlen=MINUTES_MAX)
+        now = clock.now_ms() // MINUTE_MS
+        self._first_minute = now
+        if begin.minute_bytes and begin.minute == now:
+            self._minutes.append([begin.minute, begin.minute_bytes])
+
+    def end(self) -> None:
+        """The source was stopped: its uptime grows no more."""
+        if self._ended is None:
+            self._ended = self._clock.monotonic()
+
+    @property
+    def uptime_ms(self) -> int:
+        """How long it has run."""
+        until = self._clock.monotonic() if self._ended is None else self._ended
+        return self._up_before + round((until - self._started) * 1000)
 
     def batch_received(self, events: int) -> None:
         """A batch of the source was taken into the buffer."""
@@ -90,6 +132,26 @@ class SourceMetrics:
         self.errors += 1
         self.last_error = ErrorRecord(self._clock.now_ms(), message[:MESSAGE_MAX])
 
+    def sample(self, id_: str, since_minute: int) -> SourceSample:
+        """The counters as they are kept over a restart."""
+        minute, size = self._minutes[-1] if self._minutes else (0, 0)
+        counters = SourceCounters(
+            self.sent,
+            self.sent_bytes,
+            self.dropped,
+            self.errors,
+            self.uptime_ms,
+            minute,
+            size,
+            self.last_error,
+        )
+        minutes: list[tuple[int, int]] = []
+        for minute, size in reversed(self._minutes):
+            if minute < since_minute:
+                break
+            minutes.append((minute, size))
+        return SourceSample(id_, counters, tuple(reversed(minutes)))
+
     def snapshot(self, range_ms: int, error_range_ms: int) -> SourceStats:
         """The counters; throughput and the latest error only as far back as the ranges say."""
         now = self._clock.now_ms()
@@ -104,7 +166,7 @@ class SourceMetrics:
             errors=self.errors,
             buffered=self.received - self.sent - self.dropped,
             lag_ms=self.lag_ms,
-            uptime_ms=round((self._clock.monotonic() - self._started) * 1000),
+            uptime_ms=self.uptime_ms,
             last_error=error,
             throughput=self._points(now, range_ms),
         )

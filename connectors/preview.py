@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from connectors import codec, control, properties, registry
-from connectors.contract import Sleep, Source, SourceContext
-from engine.clock import Clock
+from connectors import codec, control, kafka_cluster, properties, registry
+from connectors.contract import Source, SourceContext
+from connectors.runner import Surroundings
 from engine.errors import TailraceError, UserError
 
 EVENTS_MAX: Final = 1_000
 
 
-async def preview(command: control.Preview, clock: Clock, sleep: Sleep) -> list[dict[str, Any]]:
+async def preview(command: control.Preview, around: Surroundings) -> list[dict[str, Any]]:
     """Up to `size` (at most 1,000) events, fewer when the time is over.
 
     Raises UserError (400, orbit) when the type, a property or the connection is at fault.
     """
     spec = registry.source(command.type)
     config = properties.parse(spec.config, command.properties)
-    source = spec.create(config, SourceContext("preview", clock, sleep))
+    context = SourceContext("preview", around.clock, around.sleep, None, around.private)
+    source = spec.create(config, context)
     taken: list[dict[str, Any]] = []
     try:
         async with asyncio.timeout(command.timeout_ms / 1000):
@@ -45,3 +46,15 @@ async def _take(source: Source, taken: list[dict[str, Any]], size: int) -> None:
             taken.append(event)
             if len(taken) >= size:
                 return
+
+
+async def topics(given: dict[str, Any], *, private: bool) -> list[str]:
+    """Topic names of a Kafka cluster, sorted, without its internal ones.
+
+    Raises UserError (400, orbit) when a property or the connection is at fault.
+    """
+    cluster = properties.parse(kafka_cluster.Cluster, given)
+    try:
+        return await kafka_cluster.topics(cluster, private=private)
+    except TailraceError as error:
+        raise UserError(error.message, 400, "orbit") from error

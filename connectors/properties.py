@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from engine.errors import UserError
-
-MASK: Final = "******"
 
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 _AT = re.compile(r" - at `\$\.([^`]+)`$")
@@ -84,50 +81,4 @@ def _secrets(node: dict[str, Any], prefix: str) -> list[str]:
         if value.get("writeOnly"):
             found.append(prefix + name)
         found += _secrets(value, f"{prefix}{name}.")
-    return found
-
-
-def masked(config: type[msgspec.Struct], properties: dict[str, Any]) -> dict[str, Any]:
-    """The properties as they may be shown: each secret that has a value is `******`."""
-    return _replaced(properties, secret_names(config), "", lambda _name, _value: MASK)
-
-
-def merged(
-    config: type[msgspec.Struct], stored: dict[str, Any], given: dict[str, Any]
-) -> dict[str, Any]:
-    """`given`, where a secret that is still masked keeps its stored value."""
-    known = _flat(stored, "")
-    return _replaced(
-        given,
-        secret_names(config),
-        "",
-        lambda name, value: known.get(name, value) if value == MASK else value,
-    )
-
-
-def _replaced(
-    properties: dict[str, Any],
-    secrets: frozenset[str],
-    prefix: str,
-    replace: Callable[[str, Any], Any],
-) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for name, value in properties.items():
-        dotted = prefix + name
-        if isinstance(value, dict):
-            result[name] = _replaced(value, secrets, f"{dotted}.", replace)
-        elif dotted in secrets and value not in (None, ""):
-            result[name] = replace(dotted, value)
-        else:
-            result[name] = value
-    return result
-
-
-def _flat(properties: dict[str, Any], prefix: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in properties.items():
-        if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = value
     return found

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
-from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,6 +10,9 @@ import httpx
 
 from connectors.backoff import Backoff
 from connectors.contract import Sleep
+from connectors.key_ring import FUNCTION_KEY_PLACE, KeyRing
+from connectors.outbound import Resolve, is_public, resolve
+from connectors.sealing import SealError
 from engine.calls import Answer, Request, refused
 from engine.clock import Clock
 
@@ -25,8 +25,6 @@ CONNECTIONS_MAX: Final = 32
 # Answers of a server that is busy or away for a moment.
 _AGAIN: Final = frozenset((429, 502, 503, 504))
 
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-
 
 class _Failure(Exception):
     """Why an attempt failed, as a clause. `again`: the next one may not."""
@@ -35,13 +33,6 @@ class _Failure(Exception):
         super().__init__(why)
         self.why = why
         self.again = again
-
-
-async def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[4][0]) for address in found]
 
 
 class RemoteFunctions:
@@ -57,12 +48,14 @@ class RemoteFunctions:
         sleep: Sleep,
         *,
         private: bool,
+        ring: KeyRing | None = None,
         resolver: Resolve = resolve,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._clock = clock
         self._sleep = sleep
         self._private = private
+        self._ring = ring or KeyRing()
         self._resolve = resolver
         self._client = httpx.AsyncClient(
             transport=transport,
@@ -103,7 +96,12 @@ class RemoteFunctions:
         url = httpx.URL(where.url)
         headers = {"host": url.netloc.decode("ascii"), "content-type": "application/json"}
         if where.auth_method == "auth_header":
-            headers[where.auth_header] = where.auth_key
+            try:
+                key = await self._ring.opened(where.auth_key, FUNCTION_KEY_PLACE)
+            except SealError:
+                why = "cannot be called: the key of the function cannot be opened, put it anew"
+                raise _Failure(why) from None
+            headers[where.auth_header] = key
         address = await self._address(url)
         try:
             async with self._client.stream(
@@ -128,18 +126,11 @@ class RemoteFunctions:
             raise _Failure("has no address", again=True) from None
         if not found:
             raise _Failure("has no address", again=True)
-        if not self._private and not all(map(_public, found)):
+        if not self._private and not all(map(is_public, found)):
             raise _Failure(
                 "is in a private network, which the setting allow_private_networks must allow"
             )
         return found[0]
-
-
-def _public(text: str) -> bool:
-    address = ipaddress.ip_address(text.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    return address.is_global and not address.is_multicast
 
 
 async def _body(response: httpx.Response) -> bytes:

@@ -13,7 +13,8 @@ from connectors import properties, registry
 from connectors.backoff import Backoff
 from connectors.buffer import Append, Buffer, BufferLimits
 from connectors.contract import Sleep, Source, SourceContext, SourceDefinition
-from connectors.metrics import SourceMetrics, SourceStats
+from connectors.metrics import SourceCounters, SourceMetrics, SourceSample, SourceStats
+from connectors.source_log import SourceLog
 from connectors.status import SourceState, SourceStatus
 from engine.clock import Clock
 from engine.errors import (
@@ -58,6 +59,8 @@ class Surroundings:
     clock: Clock
     sleep: Sleep = asyncio.sleep
     limits: BufferLimits = field(default_factory=BufferLimits)
+    # Whether sources may connect to addresses that are not public.
+    private: bool = False
 
 
 class SourceRunner:
@@ -68,13 +71,20 @@ class SourceRunner:
     one poisonous event never stops a source. Everything else is tried again.
     """
 
-    def __init__(self, definition: SourceDefinition, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        definition: SourceDefinition,
+        surroundings: Surroundings,
+        begin: SourceCounters | None = None,
+        log_: SourceLog | None = None,
+    ) -> None:
         self.definition = definition
         self._around = surroundings
         self._clock = surroundings.clock
         self._spec = registry.source(definition.type)
         self._config = properties.parse(self._spec.config, definition.properties)
-        self._metrics = SourceMetrics(self._clock)
+        self._metrics = SourceMetrics(self._clock, begin)
+        self.log = log_ or SourceLog(self._clock)
         self._reconnect = Backoff(self._clock.seed())
         self._retry = Backoff(
             self._clock.seed(), ENGINE_RETRY_FIRST_SECONDS, ENGINE_RETRY_LAST_SECONDS
@@ -90,6 +100,7 @@ class SourceRunner:
         """Begin to run; call once. Connecting goes on in the background."""
         self._start_ms = self._clock.now_ms()
         self._state = "running"
+        self.log.add("INFO", f"started into stream {self.definition.stream}")
         self._task = asyncio.create_task(self._supervise(), name=f"source {self.definition.id}")
 
     async def stop(self) -> None:
@@ -103,6 +114,9 @@ class SourceRunner:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self._state != "stopped":
+            self.log.add("INFO", "stopped")
+        self._metrics.end()
         self._state = "stopped"
         self._message = self._refusal = ""
 
@@ -114,6 +128,10 @@ class SourceRunner:
     def stats(self, range_ms: int, error_range_ms: int) -> SourceStats:
         """Its counters since the start."""
         return self._metrics.snapshot(range_ms, error_range_ms)
+
+    def sample(self, since_minute: int) -> SourceSample:
+        """Its counters as they are kept over a restart."""
+        return self._metrics.sample(self.definition.id, since_minute)
 
     async def _supervise(self) -> None:
         while not self._stopping.is_set():
@@ -140,10 +158,12 @@ class SourceRunner:
             self._clock,
             self._around.sleep,
             await self._columns(engine),
+            self._around.private,
         )
         source = self._spec.create(self._config, context)
         try:
             await source.connect()
+            self.log.add("INFO", "connected")
             self._recovered()
             await self._pump(source)
         finally:
@@ -206,6 +226,7 @@ class SourceRunner:
                 if len(append.parts) == 1:
                     self._metrics.failed(error.message)
                     self._metrics.batch_dropped(append.events)
+                    self.log.add("WARN", f"dropped {append.events} events: {error.message}")
                     self._refusal = error.message
                     return
                 for part in append.parts:  # only the part that is refused is lost
@@ -232,6 +253,7 @@ class SourceRunner:
             log.exception("source %s failed", self.definition.id, exc_info=error)
             message = f"Internal error ({type(error).__name__})."
         self._metrics.failed(message)
+        self.log.add("ERROR", message)
         self._state, self._message = "failed", message
 
     def _recovered(self) -> None:

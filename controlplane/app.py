@@ -12,27 +12,48 @@ from typing import Any, Final
 from litestar import Litestar, Router
 from litestar.di import Provide
 
-from controlplane.api.common import DEFAULT_WORKSPACE, Guard, provide_principal
+from controlplane.api.common import Guard, provide_principal
 from controlplane.api.ingest import Hot
 from controlplane.api.queries import encode_query
 from controlplane.api.routes import API_PREFIX, CONTROLLERS
 from controlplane.api.system import HANDLERS, Documents
-from controlplane.auth import OPEN_OPERATIONS, Authenticator
+from controlplane.audited import Audited
+from controlplane.auth import Authenticator, AuthLimits
+from controlplane.db.audit import AuditTable
 from controlplane.db.repository import Directory
 from controlplane.db.session import Store
+from controlplane.db.source_history import SourceHistory
+from controlplane.db.workspaces import WorkspaceTable
 from controlplane.front import Front
 from controlplane.passwords import Passwords
+from controlplane.permissions import OPEN_OPERATIONS
 from controlplane.problems import exception_handlers
 from controlplane.request import JsonRequest
 from controlplane.services.access import AccessService
-from controlplane.services.engines import EngineLauncher, Engines
+from controlplane.services.audit import AuditService
+from controlplane.services.connectors import Connectors
+from controlplane.services.dashboards import DashboardService
+from controlplane.services.engines import EngineLauncher, EngineLimits, Engines
+from controlplane.services.external_streams import ExternalStreamService
+from controlplane.services.external_tables import ExternalTableService
+from controlplane.services.flows import QueryFlows, SourceFlows
+from controlplane.services.global_metrics import GlobalMetricsService, SourceThroughput
 from controlplane.services.health import HealthService
+from controlplane.services.invitations import InvitationService
 from controlplane.services.queries import QueryService
 from controlplane.services.rest import pause
-from controlplane.services.sources import Connectors, SourceService
+from controlplane.services.saved_queries import SavedQueryService
+from controlplane.services.schemas import SchemaService
+from controlplane.services.secrets import Vault
+from controlplane.services.sessions import SessionService
+from controlplane.services.source_statistics import SourceStatistics
+from controlplane.services.sources import Means, SourceService
 from controlplane.services.streams import StreamService
+from controlplane.services.topology import TopologyService
 from controlplane.services.udfs import UdfService
 from controlplane.services.uses import Uses
+from controlplane.services.views import ViewService
+from controlplane.services.workspaces import Installation, WorkspaceService
 from controlplane.settings import Settings
 from controlplane.sse import Streaming
 from controlplane.telemetry import HttpCounters
@@ -50,6 +71,7 @@ class Outside:
     connectors: Connectors
     clock: Clock
     restarts: dict[str, int]
+    vault: Vault | None = None
 
 
 class Application:
@@ -61,31 +83,77 @@ class Application:
         self.counters = HttpCounters()
         self.directory = Directory(outside.store.sessions)
         self.passwords = Passwords()
-        limits = (settings.auth_cache_entries_max, float(settings.auth_cache_seconds))
-        self.authenticator = Authenticator(self.directory, self.passwords, outside.clock, limits)
+        self.vault = outside.vault or Vault(settings.secret_keys, settings.data_path())
+        self.authenticator = Authenticator(
+            self.directory, self.passwords, outside.clock, auth_limits(settings)
+        )
         self.access = AccessService(
             self.directory, self.authenticator, self.passwords, outside.clock
         )
-        self.engines = Engines(
-            outside.launcher, outside.clock, settings.engine_wait_ms, self._owners
+        self.sessions = SessionService(
+            self.directory, self.authenticator, outside.clock, auth_limits(settings)
+        )
+        self.invitations = InvitationService(
+            self.directory, self.access, outside.clock, settings.invitation_program
+        )
+        self.audit = AuditService(
+            AuditTable(outside.store.sessions),
+            outside.clock,
+            settings.audit_records_max,
+            settings.audit_days,
+        )
+        bounds = EngineLimits(settings.engine_wait_ms, settings.engines_max)
+        self.engines = Engines(outside.launcher, outside.clock, bounds, self._owners, self._at_work)
+        self.workspaces = WorkspaceService(
+            self.directory,
+            WorkspaceTable(outside.store.sessions),
+            self.access,
+            self.engines,
+            Installation(outside.launcher.folders, self._leave_workspace, settings.workspaces_max),
+            outside.clock,
         )
         uses = Uses(self.directory)
         self.streams = StreamService(self.engines, uses)
-        self.udfs = UdfService(self.engines)
-        self.queries = QueryService(self.engines, self.authenticator, uses, outside.clock, settings)
-        self.sources = SourceService(
-            self.directory, self.engines, outside.connectors, outside.clock
+        self.udfs = UdfService(self.engines, self.vault)
+        self.saved_queries = SavedQueryService(self.directory, outside.clock)
+        self.dashboards = DashboardService(self.directory, outside.clock)
+        self.schemas = SchemaService(self.engines, uses, self.directory)
+        self.external_tables = ExternalTableService(self.engines, uses)
+        self.views = ViewService(self.engines, uses, outside.clock)
+        self.queries = QueryService(
+            self.engines, self.authenticator, uses, outside.clock, settings, self.vault
         )
+        self.statistics = SourceStatistics(
+            SourceHistory(outside.store.sessions), outside.connectors, outside.clock
+        )
+        means = Means(outside.connectors, self.vault, self.statistics)
+        self.sources = SourceService(self.directory, self.engines, means, outside.clock)
+        flows = (SourceFlows(self.sources), QueryFlows(self.queries, self.engines))
+        self.topology = TopologyService(self.engines, flows)
+        throughput = (SourceThroughput(self.sources),)
+        self.global_metrics = GlobalMetricsService(self.engines, throughput, ())
+        self.external_streams = ExternalStreamService(self.engines, uses, self.sources)
         self.health = HealthService(
             self.directory, self.engines, outside.connectors, self.queries, outside.restarts
         )
         hot = Hot(self.authenticator, self.engines, outside.clock, settings, self.counters)
-        self.front = Front(self._framework(), hot)  # type: ignore[arg-type]
+        audited = Audited(self._framework(), self.audit)  # type: ignore[arg-type]
+        self.front = Front(audited, hot)
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
 
     async def _owners(self, workspace: str) -> dict[str, tuple[str, ...]]:
         return await self.sources.owners(workspace)
+
+    async def _at_work(self) -> frozenset[str]:
+        return await self.workspaces.at_work()
+
+    async def _leave_workspace(self, name: str, identity: str) -> None:
+        """Nobody gets in any more; what runs for it ends, the engine last."""
+        self.authenticator.forget(workspace_id=identity)
+        await self.queries.forget_workspace(name)
+        await self.sources.forget_workspace(identity)
+        await self.engines.remove(name)
 
     def _framework(self) -> Litestar:
         streaming = Streaming(
@@ -96,15 +164,28 @@ class Application:
         )
         values: dict[str, Any] = {
             "access": self.access,
+            "audit": self.audit,
             "counters": self.counters,
+            "dashboards": self.dashboards,
             "documents": Documents(_produce_documents),
+            "global_metrics": self.global_metrics,
+            "external_streams": self.external_streams,
+            "external_tables": self.external_tables,
             "health": self.health,
+            "invitations": self.invitations,
             "queries": self.queries,
+            "saved_queries": self.saved_queries,
+            "schemas": self.schemas,
+            "sessions": self.sessions,
+            "settings": self.settings,
             "sources": self.sources,
             "streaming": streaming,
             "streams": self.streams,
+            "topology": self.topology,
             "udfs": self.udfs,
             "version": version("tailrace"),
+            "views": self.views,
+            "workspaces": self.workspaces,
         }
         dependencies = {name: _constant(value) for name, value in values.items()}
         dependencies["principal"] = Provide(provide_principal, sync_to_thread=False)
@@ -123,10 +204,15 @@ class Application:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[str]:
         """Run the background work; gives the first admin's key if one was made, else ''."""
+        await self.sources.seal_stored()
         key = await self.access.bootstrap(self.settings)
-        await self.engines.of(DEFAULT_WORKSPACE)
+        await self.workspaces.finish_deletions()
+        names = [workspace.name for workspace in await self.directory.workspaces()]
+        await self.engines.start_needed(names)
         for work in (
+            self.workspaces.sweep(),
             self.sources.keep_running(),
+            self.statistics.run(),
             self.queries.check_callers(),
             self._retire_idle(),
         ):
@@ -137,6 +223,7 @@ class Application:
             await self.begin_stop()
             await asyncio.gather(*self._tasks)
             await self.engines.close()
+            await self.invitations.close()
             self.passwords.close()
 
     async def begin_stop(self) -> None:
@@ -144,13 +231,26 @@ class Application:
         self.health.stopping = True
         self._closing.set()
         self.sources.close()
+        self.statistics.close()
         await self.queries.close()
 
     async def _retire_idle(self) -> None:
         seconds = self.settings.engine_idle_minutes * 60.0
         while not self._closing.is_set():
-            await self.engines.retire_idle(seconds, frozenset({DEFAULT_WORKSPACE}))
+            await self.engines.retire_idle(seconds)
             await pause(self._closing, RETIRE_CHECK_SECONDS)
+
+
+def auth_limits(settings: Settings) -> AuthLimits:
+    """The settings that signing in goes by."""
+    return AuthLimits(
+        entries_max=settings.auth_cache_entries_max,
+        cache_seconds=float(settings.auth_cache_seconds),
+        session_idle_ms=settings.session_idle_minutes * 60_000,
+        session_ms=settings.session_hours * 3_600_000,
+        failures_max=settings.sign_in_failures_max,
+        lock_seconds=float(settings.sign_in_lock_seconds),
+    )
 
 
 def _produce_documents() -> tuple[bytes, bytes]:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import hmac
 import logging
 import re
 import secrets
@@ -17,7 +18,15 @@ import msgspec
 from controlplane import problems
 from controlplane.db.repository import Directory
 from controlplane.db.tables import User, Workspace
+from controlplane.lockout import Lockout
 from controlplane.passwords import Passwords
+from controlplane.permissions import (
+    ADMIN_OPERATIONS,
+    OPERATIONS,
+    SQL_DEFINITIONS,
+    expand,
+    role_permissions,
+)
 from engine.clock import Clock
 from engine.errors import Code
 from engine.protocol import Caller
@@ -27,78 +36,39 @@ _log = logging.getLogger(__name__)
 KEY_BYTES: Final = re.compile(rb"[A-Za-z0-9_-]{60}")
 PASSWORD_BYTES_MAX: Final = 1024
 
-READ_ONLY: Final = frozenset(
-    {"read:stream", "read:query", "read:source", "read:user", "read:metrics", "own:key"}
-)
-WRITER: Final = READ_ONLY | {"write:event"}
-ADMIN: Final = WRITER | {
-    "write:stream", "write:query", "write:source", "write:user", "write:key"
-}  # fmt: skip
-ROLES: Final[dict[str, frozenset[str]]] = {
-    "admin": ADMIN,
-    "writer": WRITER,
-    "read_only": READ_ONLY,
-}
-ROLE_ALIASES: Final = {"reader": "read_only"}
+SESSION_COOKIE: Final = "tailrace_session"
+SESSION_TOKEN: Final = re.compile(rb"[A-Za-z0-9_-]{43}")
+# A session's last use is written down this often at most.
+SEEN_MS: Final = 30_000
+CHANGING_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+WRONG_SIGN_IN: Final = f"The user name or password is wrong (code {Code.AUTHENTICATION_FAILED})."
 
-# Every operation of the API; one that is not here is refused. Running a statement needs
-# read:query, its class decides further (STATEMENT_CLASSES); so does the owner of a query.
-OPERATIONS: Final[dict[str, str]] = {
-    "listStreams": "read:stream",
-    "createStream": "write:stream",
-    "getStream": "read:stream",
-    "updateStream": "write:stream",
-    "deleteStream": "write:stream",
-    "ingestStream": "write:event",
-    "getStreamStats": "read:stream",
-    "listUDFs": "read:stream",
-    "createUDF": "write:stream",
-    "getUDF": "read:stream",
-    "updateUDF": "write:stream",
-    "deleteUDF": "write:stream",
-    "listQueries": "read:query",
-    "createQuery": "read:query",
-    "getQuery": "read:query",
-    "deleteQuery": "read:query",
-    "cancelQuery": "read:query",
-    "getQueryPipeline": "read:query",
-    "executeDDL": "read:query",
-    "execute": "read:query",
-    "formatSQL": "read:query",
-    "analyzeSQL": "read:query",
-    "listAPIKeys": "own:key",
-    "createAPIKey": "own:key",
-    "deleteAPIKey": "own:key",
-    "listRoles": "read:user",
-    "listUsers": "read:user",
-    "createUser": "write:user",
-    "getUser": "read:user",
-    "updateUser": "write:user",
-    "deleteUser": "write:user",
-    "listSources": "read:source",
-    "createSource": "write:source",
-    "getSource": "read:source",
-    "updateSource": "write:source",
-    "patchSource": "write:source",
-    "deleteSource": "write:source",
-    "startSource": "write:source",
-    "stopSource": "write:source",
-    "getSourceStats": "read:source",
-    "previewSource": "write:source",
-    "getInfo": "read:stream",
-    "getMetrics": "read:metrics",
-}
-OPEN_OPERATIONS: Final = frozenset({"getHealth", "getReadiness", "getDocs", "getOpenAPI"})
-STATEMENT_CLASSES: Final = (
-    ("read", "read:query"),
-    ("write", "write:event"),
-    ("ddl", "write:stream"),
-    ("others", "write:query"),
-)
+
+class AuthLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of what is remembered and of how long sign-ins last; see the settings."""
+
+    entries_max: int
+    cache_seconds: float
+    session_idle_ms: int = 120 * 60_000
+    session_ms: int = 24 * 3_600_000
+    failures_max: int = 10
+    lock_seconds: float = 300.0
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """What the credentials of one request are judged by."""
+
+    headers: Mapping[bytes, bytes]
+    workspace: str
+    method: str = "GET"
+    address: str = ""
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """A signed-in caller. `proof` is the key's digest or, with a password, its stored hash."""
+    """A signed-in caller.
+
+    `proof` is the digest of the key or of the session's token; with a password, its stored hash.
+    """
 
     user_id: str
     user_name: str
@@ -109,32 +79,61 @@ class Principal(msgspec.Struct, frozen=True):
     key_id: str
     proof: str
     expire_at_ms: int = 0
+    session_id: str = ""
 
     @property
     def caller(self) -> Caller:
         """What the engine stores as created_by."""
         return Caller(self.user_id, self.user_name)
 
+    @property
+    def is_admin(self) -> bool:
+        """Whether the role is admin; what a key leaves of that is for `may`."""
+        return self.role == "admin"
+
     def may(self, permission: str) -> bool:
         """Whether the role, narrowed by the key, has it."""
         return permission in self.permissions
 
+    def may_change(self, owner_id: str) -> bool:
+        """Whether an object with an owner is the caller's to change: the own one, or as admin."""
+        return self.is_admin or owner_id == self.user_id
+
     def statement_classes(self) -> tuple[str, ...]:
         """Classes of SQL that the caller may run."""
-        return tuple(name for name, needed in STATEMENT_CLASSES if self.may(needed))
-
-
-def normal_role(role: str) -> str:
-    """The role's own name; 400 for an unknown one."""
-    role = ROLE_ALIASES.get(role, role)
-    if role not in ROLES:
-        raise problems.bad_request(f"The role '{role}' is not one of {', '.join(ROLES)}.")
-    return role
+        runs = self.may("write:query")
+        defines = self.is_admin and all(self.may(f"write:{group}") for group in SQL_DEFINITIONS)
+        classes = {
+            "read": runs,
+            "write": runs and self.may("write:stream"),
+            "ddl": runs and defines,
+            "others": runs and self.is_admin,
+        }
+        return tuple(name for name, given in classes.items() if given)
 
 
 def digest_of(key: bytes) -> str:
-    """What is stored of a key. 256 random bits need no slow hash."""
+    """What is stored of a key or a token. 256 random bits need no slow hash."""
     return hashlib.sha256(key).hexdigest()
+
+
+def new_session_token() -> str:
+    """256 random bits as 43 characters of SESSION_TOKEN."""
+    return secrets.token_urlsafe(32)
+
+
+def csrf_of(token: bytes) -> str:
+    """What a request with this session's cookie must send as X-CSRF-Token to change anything."""
+    return hmac.new(token, b"tailrace csrf", hashlib.sha256).hexdigest()
+
+
+def session_token(headers: Mapping[bytes, bytes]) -> bytes:
+    """The session's token of the request's cookies, b"" without one."""
+    for part in headers.get(b"cookie", b"").split(b";"):
+        name, _, value = part.strip().partition(b"=")
+        if name == SESSION_COOKIE.encode():
+            return value.strip(b'"')
+    return b""
 
 
 def permit(principal: Principal, operation: str | None) -> None:
@@ -142,7 +141,12 @@ def permit(principal: Principal, operation: str | None) -> None:
     needed = OPERATIONS.get(operation or "")
     if needed is None or needed not in principal.permissions:
         raise problems.forbidden(
-            f"The role {principal.role} may not do this ({operation}); it needs {needed}."
+            f"The role {principal.role} with these credentials may not do this ({operation}); it "
+            f"needs {needed}."
+        )
+    if operation in ADMIN_OPERATIONS and not principal.is_admin:
+        raise problems.forbidden(
+            f"The role {principal.role} may not do this ({operation}); it needs the role admin."
         )
 
 
@@ -188,21 +192,21 @@ class Authenticator:
     """Checks credentials against the store, with a bounded memory of those just seen."""
 
     def __init__(
-        self,
-        directory: Directory,
-        passwords: Passwords,
-        clock: Clock,
-        limits: tuple[int, float],
+        self, directory: Directory, passwords: Passwords, clock: Clock, limits: AuthLimits
     ) -> None:
-        entries_max, seconds = limits
+        entries_max, seconds = limits.entries_max, limits.cache_seconds
         self._directory = directory
         self._passwords = passwords
         self._clock = clock
+        self._limits = limits
         self._pepper = secrets.token_bytes(32)
+        self._lockout = Lockout(limits.failures_max, limits.lock_seconds, entries_max, clock)
         self._keys: BoundedCache[Principal] = BoundedCache(entries_max, seconds, clock)
         self._sign_ins: BoundedCache[Principal] = BoundedCache(entries_max, seconds, clock)
+        self._sessions: BoundedCache[Principal] = BoundedCache(entries_max, seconds, clock)
         # A verified password stays verified while the stored hash is the same.
         self._verified: BoundedCache[str] = BoundedCache(entries_max, 600.0, clock)
+        self._verifying: dict[str, asyncio.Task[bool]] = {}
         self._workspaces: dict[str, Workspace] = {}
         # One look-up of a key at a time: thousands of requests may wait for the same answer.
         self._looking: dict[str, asyncio.Task[Principal | None]] = {}
@@ -221,38 +225,58 @@ class Authenticator:
             self._look(digest)  # nobody waits for it, so that nobody has to when it is too old
         return principal
 
-    async def authenticate(self, headers: Mapping[bytes, bytes], workspace: str) -> Principal:
+    async def authenticate(self, asking: Asking) -> Principal:
         """The caller. 401 without usable credentials, 403 for wrong ones, 404 elsewhere."""
+        headers = asking.headers
         key = headers.get(b"x-api-key")
         if key is not None:
-            return await self._by_key(key.strip(), workspace)
-        scheme, _, value = headers.get(b"authorization", b"").strip().partition(b" ")
-        kind = scheme.lower()
-        if kind in (b"apikey", b"bearer"):
-            return await self._by_key(value.strip(), workspace)
-        if kind == b"basic":
-            return await self._by_password(value.strip(), workspace)
+            return await self._by_key(key.strip(), asking.workspace)
+        authorization = headers.get(b"authorization")
+        if authorization is not None:
+            scheme, _, value = authorization.strip().partition(b" ")
+            kind = scheme.lower()
+            if kind in (b"apikey", b"bearer"):
+                return await self._by_key(value.strip(), asking.workspace)
+            if kind == b"basic":
+                name, password = _basic(value.strip())
+                return await self.sign_in(name, password, asking.workspace, asking.address)
+            raise problems.unauthenticated()
+        token = session_token(headers)
+        if token:
+            return await self._by_session(token, asking)
         raise problems.unauthenticated()
 
     async def alive(self, principal: Principal) -> bool:
-        """Whether a caller of earlier may still act; cached, so cheap to ask often."""
+        """Whether a caller of earlier may still act as then; cached, so cheap to ask often."""
         if self._expired(principal):
             return False
         if principal.key_id:
-            return await self._find_key(principal.proof) is not None
-        user = await self._directory.users(principal.workspace_id).get(id=principal.user_id)
-        return user is not None and user.password_hash == principal.proof
+            return _same(principal, await self._find_key(principal.proof))
+        if principal.session_id:
+            return _same(principal, await self._find_session(principal.proof, principal.workspace))
+        user = await self._directory.user(principal.user_id)
+        if user is None or user.password_hash != principal.proof:
+            return False
+        role = await self._directory.role(principal.workspace_id, principal.user_id)
+        return role == principal.role
 
-    def forget(self, *, user_id: str = "", key_id: str = "") -> None:
-        """A key or a user was changed or removed here: the next request asks the store."""
+    def forget(self, *, user_id: str = "", key_id: str = "", workspace_id: str = "") -> None:
+        """A key, a user or a workspace was changed or removed here: the next request asks the
+        store."""
 
         def fits(principal: Principal) -> bool:
-            return principal.user_id == user_id or (bool(key_id) and principal.key_id == key_id)
+            return (
+                (bool(user_id) and principal.user_id == user_id)
+                or (bool(key_id) and principal.key_id == key_id)
+                or (bool(workspace_id) and principal.workspace_id == workspace_id)
+            )
 
         self._changes += 1
         self._looking.clear()
-        self._keys.drop(fits)
-        self._sign_ins.drop(fits)
+        for cache in (self._keys, self._sign_ins, self._sessions):
+            cache.drop(fits)
+        if workspace_id:
+            self._workspaces.clear()
 
     async def workspace(self, name: str) -> Workspace:
         """The workspace of that name; 404 if there is none."""
@@ -261,7 +285,7 @@ class Authenticator:
             self._workspaces = {w.name: w for w in await self._directory.workspaces()}
             found = self._workspaces.get(name)
         if found is None:
-            raise problems.Problem(404, f"There is no workspace '{name}'.")
+            raise problems.no_workspace(name)
         return found
 
     def _expired(self, principal: Principal) -> bool:
@@ -274,7 +298,7 @@ class Authenticator:
         if principal is None or self._expired(principal):
             raise problems.forbidden("The API key is unknown, expired or deleted.")
         if principal.workspace != workspace:
-            raise problems.Problem(404, f"There is no workspace '{workspace}'.")
+            raise problems.no_workspace(workspace)
         return principal
 
     async def _find_key(self, digest: str) -> Principal | None:
@@ -301,19 +325,18 @@ class Authenticator:
 
     async def _stored_key(self, digest: str) -> Principal | None:
         changes = self._changes
-        row = await self._directory.key(digest)
-        if row is None:
+        found = await self._directory.key(digest)
+        if found is None:
             self._keys.drop(lambda principal: principal.proof == digest)
             return None
-        key, user = row
-        workspaces = {w.id: w.name for w in await self._directory.workspaces()}
+        key, user = found.key, found.user
         principal = Principal(
             user_id=user.id,
             user_name=user.username,
-            role=user.role,
-            permissions=ROLES.get(user.role, frozenset()) & frozenset(key.permissions),
+            role=found.role,
+            permissions=role_permissions(found.role) & expand(key.permissions),
             workspace_id=key.workspace_id,
-            workspace=workspaces.get(key.workspace_id, ""),
+            workspace=found.workspace,
             key_id=key.id,
             proof=digest,
             expire_at_ms=key.expire_at_ms,
@@ -322,38 +345,119 @@ class Authenticator:
             self._keys.put(digest, principal)
         return principal
 
-    async def _by_password(self, encoded: bytes, workspace: str) -> Principal:
-        name, password = _basic(encoded)
-        memory = hashlib.sha256(self._pepper + encoded + b"\0" + workspace.encode()).hexdigest()
-        principal = self._sign_ins.get(memory)
+    async def sign_in(self, name: str, password: str, workspace: str, address: str) -> Principal:
+        """The caller by password. 403 if it is wrong, 429 after many that were, 404 elsewhere."""
+        memory = self._memory(name, password)
+        principal = self._sign_ins.get(memory + workspace)
         if principal is not None:
             return principal
-        place = await self.workspace(workspace)
-        user = await self._directory.users(place.id).get(username=name)
+        changes = self._changes
+        user = await self._directory.user_by_name(name)
         stored = user.password_hash if user is not None else ""
-        if user is None or not stored or self._verified.get(memory) != stored:
-            fits = await self._passwords.verify(stored, password)
-            if user is None or not fits:
-                raise problems.forbidden(
-                    f"The user name or password is wrong (code {Code.AUTHENTICATION_FAILED})."
-                )
-        self._verified.put(memory, stored)
-        principal = _signed_in(user, place, stored)
-        self._sign_ins.put(memory, principal)
+        if not stored or self._verified.get(memory) != stored:
+            if not await self._fits(memory, stored, (name, password, address)) or user is None:
+                raise problems.forbidden(WRONG_SIGN_IN)
+            self._verified.put(memory, stored)
+        assert user is not None
+        principal = await self._member(user, workspace, Principal(
+            user_id=user.id, user_name=user.username, role="", permissions=frozenset(),
+            workspace_id="", workspace=workspace, key_id="", proof=stored,
+        ))  # fmt: skip
+        if principal is None:
+            raise problems.no_workspace(workspace)
+        if changes == self._changes:
+            self._sign_ins.put(memory + workspace, principal)
+        return principal
+
+    async def check_password(self, user: User, password: str, address: str) -> None:
+        """400 unless it is the user's own; `address` is who may not try too often."""
+        memory = self._memory(user.username, password)
+        if not await self._fits(memory, user.password_hash, (user.username, password, address)):
+            raise problems.bad_request(
+                f"The user '{user.username}' exists in another workspace; give that user's own "
+                "password to add the user here."
+            )
+
+    def _memory(self, name: str, password: str) -> str:
+        """What a sign-in is remembered under: nothing that could be turned back."""
+        return hmac.new(self._pepper, f"{name}\0{password}".encode(), hashlib.sha256).hexdigest()
+
+    async def _fits(self, memory: str, stored: str, attempt: tuple[str, str, str]) -> bool:
+        """Whether the password fits the hash. Requests with the same credentials wait for one
+        answer, and count as one attempt."""
+        key = memory + stored
+        task = self._verifying.get(key)
+        if task is None:
+            name, _, address = attempt
+            self._lockout.begin(name, address)
+            task = asyncio.ensure_future(self._verify(stored, attempt))
+            self._verifying[key] = task
+            task.add_done_callback(lambda _: self._verifying.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _verify(self, stored: str, attempt: tuple[str, str, str]) -> bool:
+        name, password, address = attempt
+        fits = await self._passwords.verify(stored, password)
+        if fits:
+            self._lockout.succeeded(name, address)
+        return fits
+
+    async def _member(self, user: User, workspace: str, base: Principal) -> Principal | None:
+        """`base` with the user's role in the workspace; None without one, 404 without that."""
+        place = await self.workspace(workspace)
+        role = await self._directory.role(place.id, user.id)
+        if not role:
+            return None
+        return msgspec.structs.replace(
+            base, role=role, permissions=role_permissions(role), workspace_id=place.id
+        )
+
+    async def _by_session(self, token: bytes, asking: Asking) -> Principal:
+        if not SESSION_TOKEN.fullmatch(token):
+            raise problems.unauthenticated()
+        sent = asking.headers.get(b"x-csrf-token", b"")
+        fits = hmac.compare_digest(sent, csrf_of(token).encode())
+        if asking.method in CHANGING_METHODS and not fits:
+            raise problems.forbidden(
+                "The session's CSRF token is missing or wrong; send it as X-CSRF-Token."
+            )
+        principal = await self._find_session(digest_of(token), asking.workspace)
+        if principal is None or self._expired(principal):
+            raise problems.forbidden("The session is unknown or over; sign in again.")
+        if not principal.role:
+            raise problems.no_workspace(asking.workspace)
+        return principal
+
+    async def _find_session(self, digest: str, workspace: str) -> Principal | None:
+        """The session's caller, with an empty role where the user is no member; None if over."""
+        principal = self._sessions.get(digest + workspace)
+        if principal is not None:
+            return principal
+        changes = self._changes
+        found = await self._directory.session(digest)
+        if found is None:
+            return None
+        row, user = found
+        now = self._clock.now_ms()
+        end_ms = row.created_at_ms + self._limits.session_ms
+        if now >= end_ms or now - row.seen_at_ms >= self._limits.session_idle_ms:
+            return None
+        if now - row.seen_at_ms >= SEEN_MS:
+            await self._directory.touch_session(row.id, now)
+        base = Principal(
+            user_id=user.id, user_name=user.username, role="", permissions=frozenset(),
+            workspace_id="", workspace=workspace, key_id="", proof=digest,
+            expire_at_ms=end_ms, session_id=row.id,
+        )  # fmt: skip
+        principal = await self._member(user, workspace, base) or base
+        if changes == self._changes:
+            self._sessions.put(digest + workspace, principal)
         return principal
 
 
-def _signed_in(user: User, place: Workspace, stored: str) -> Principal:
-    return Principal(
-        user_id=user.id,
-        user_name=user.username,
-        role=user.role,
-        permissions=ROLES.get(user.role, frozenset()),
-        workspace_id=place.id,
-        workspace=place.name,
-        key_id="",
-        proof=stored,
-    )
+def _same(then: Principal, now: Principal | None) -> bool:
+    """Whether the caller may still do just what was allowed then."""
+    return now is not None and now.role == then.role and now.permissions == then.permissions
 
 
 def _basic(encoded: bytes) -> tuple[str, str]:

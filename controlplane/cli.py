@@ -13,6 +13,11 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "serve": ("controlplane.commands.serve", "serve", "Run the server in the foreground."),
     "ingest": ("controlplane.commands.ingest", "ingest", "Send a file or standard input."),
     "sql": ("controlplane.commands.sql", "sql", "Run a statement and show its rows live."),
+    "workspaces": (
+        "controlplane.commands.workspaces",
+        "workspaces",
+        "Create, list and delete workspaces.",
+    ),
 }
 
 

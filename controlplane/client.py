@@ -90,6 +90,17 @@ class _Stream(msgspec.Struct):
     columns: list[Column] = []
 
 
+class Workspace(msgspec.Struct, frozen=True):
+    """A workspace of the installation; `created_at` is UTC."""
+
+    name: str
+    created_at: str = ""
+
+
+class _NewWorkspace(msgspec.Struct):
+    api_key: str
+
+
 class _ErrorBody(msgspec.Struct):
     code: int = 0
     message: str = ""
@@ -185,6 +196,20 @@ class Client:
             headers["X-Timeplus-Idempotent-Id"] = idempotency_id
         path = f"streams/{quote(stream, safe='')}/ingest?format={format_}"
         self._call("POST", path, content=body, headers=headers)
+
+    def workspaces(self) -> list[Workspace]:
+        """All workspaces by name; for admins of `default`, like the next two."""
+        return msgspec.json.decode(self._call("GET", "workspaces").content, type=list[Workspace])
+
+    def create_workspace(self, name: str) -> str:
+        """A new workspace; its first admin key, which is shown this once only."""
+        response = self._call("POST", "workspaces", json={"name": name})
+        return msgspec.json.decode(response.content, type=_NewWorkspace).api_key
+
+    def delete_workspace(self, name: str, *, force: bool = False) -> None:
+        """Delete a workspace with all data; one that has streams only with `force`."""
+        path = f"workspaces/{quote(name, safe='')}"
+        self._call("DELETE", path, params={"force": "true"} if force else None)
 
     def cancel(self, query_id: str) -> None:
         """Stop a query; does nothing when it has ended."""

@@ -19,7 +19,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from controlplane.api.routes import API_PREFIX, CONTROLLERS, DEPENDENCIES
 from controlplane.api.system import HANDLERS
-from controlplane.auth import OPEN_OPERATIONS
+from controlplane.permissions import OPEN_OPERATIONS
 from controlplane.problems import ErrorResponse
 
 FILE: Final = Path("openapi/tailrace.json")
@@ -36,6 +36,8 @@ SECURITY: Final = {
     "ApiKeyAuth": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
     "BasicAuth": {"type": "http", "scheme": "basic"},
 }
+# Open operations that judge credentials all the same.
+WITH_CREDENTIALS_INSIDE: Final = frozenset({"login"})
 INGEST_TEXT: Final = (
     "Store one body as one append, whole or not at all; answered when it is durable. The query "
     "parameter `format` wins over the content type. Header `x-timeplus-idempotent-id` or "
@@ -88,8 +90,10 @@ def _finish(path: str, operation: dict[str, Any]) -> None:
         del responses[status]
     if operation["operationId"] in OPEN_OPERATIONS:
         operation["security"] = []
-        return
-    operation["security"] = [{name: []} for name in SECURITY]
+        if operation["operationId"] not in WITH_CREDENTIALS_INSIDE:
+            return
+    else:
+        operation["security"] = [{name: []} for name in SECURITY]
     for status, text in ERROR_TEXTS.items():
         if status == "404" and "{" not in path:
             continue

@@ -119,6 +119,11 @@ def unknown(kind: str, name: str) -> Problem:
     return Problem(404, f"There is no {kind} '{name}' in this workspace.")
 
 
+def no_workspace(name: str) -> Problem:
+    """No such workspace, or none of the caller's."""
+    return Problem(404, f"There is no workspace '{name}'.")
+
+
 def bad_request(message: str) -> Problem:
     """A request that breaks a rule of the control plane."""
     return Problem(400, message)

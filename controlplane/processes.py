@@ -17,18 +17,20 @@ import msgspec
 
 from controlplane.pulse import Pulse
 from controlplane.services.engines import Connect, Engines, WorkspaceEngine
+from controlplane.services.workspace_folders import WorkspaceFolders
 from controlplane.settings import Settings
 from controlplane.supervisor import Child
 from engine.charge import read_charges
 from engine.clock import Clock
 from engine.errors import Code
-from engine.remote import RemoteEngine
+from engine.remote import SOCKET_CHARS_MAX, RemoteEngine, socket_name
 
 log = logging.getLogger("tailrace.processes")
 
 # Exit status of an engine process that cannot open its folder; its sentence is on stderr.
 ENGINE_REFUSED: Final = 3
 CONNECTORS: Final = "connectors"
+ENGINE_PREFIX: Final = "engine-"
 STEPS: Final = "steps"
 STEPS_SECONDS: Final = 1.0
 # The kernel's count of its kills is compared with that of so many checks ago: a large process
@@ -36,7 +38,7 @@ STEPS_SECONDS: Final = 1.0
 KILLS_CHECKS: Final = 5
 VMSTAT: Final = Path("/proc/vmstat")
 # A Unix socket's path has at most 107 bytes; names of sockets in the folder need this rest.
-RUN_FOLDER_BYTES_MAX: Final = 107 - len("/engine-.sock.new") - 20
+RUN_FOLDER_BYTES_MAX: Final = 107 - len("/engine-.sock.new") - SOCKET_CHARS_MAX
 HANG: Final = (Code.TIMEOUT, "a step of the query took longer than step_ms_max")
 DEATH: Final = (Code.MEMORY_LIMIT, "the engine process died while it worked on the query")
 
@@ -50,8 +52,11 @@ class Processes:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._data = settings.data_path()
-        self._run_dir = _run_folder(self._data)
+        data = settings.data_path()
+        self.folders = WorkspaceFolders(data)
+        self._run_dir = _run_folder(data)
+        # Their engines always run: without one of them the server is of no use.
+        self._vital: frozenset[str] = frozenset()
         self._children: dict[str, Child] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._engines: Engines | None = None
@@ -68,6 +73,7 @@ class Processes:
 
     def begin(self, workspaces: tuple[str, ...]) -> None:
         """Launch the processes that always run, before there is a loop: they start early."""
+        self._vital = frozenset(workspaces)
         for workspace in workspaces:
             self._engine_child(workspace).start()
         arguments = [
@@ -75,7 +81,7 @@ class Processes:
             f"--control={self.control_socket}",
             f"--engine-dir={self._run_dir}",
         ]
-        if self._settings.allow_private_networks:
+        if self._settings.private_networks():
             arguments.append("--private")
         gone, ready_file = self._connectors_gone, self.control_socket
         child = Child(CONNECTORS, arguments, self._clock, gone, ready_file=ready_file)
@@ -94,15 +100,20 @@ class Processes:
 
     async def _run(self, name: str, child: Child) -> None:
         await child.run()
-        if child.refused:
+        if not child.refused:
+            return
+        workspace = name.removeprefix(ENGINE_PREFIX)
+        if workspace == name or workspace in self._vital:
             self.refused.set()
+        elif self._engines is not None:
+            self._engines.refused(workspace)
 
     def _engine_child(self, workspace: str) -> Child:
-        name = f"engine-{workspace}"
+        name = f"{ENGINE_PREFIX}{workspace}"
         child = self._children.get(name)
         if child is not None:
             return child
-        folder = self._data / "workspaces" / workspace
+        folder = self.folders.of(workspace)
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         arguments = [
             "engine.host",
@@ -121,15 +132,11 @@ class Processes:
         return child
 
     def _socket(self, workspace: str) -> Path:
-        return self._run_dir / f"engine-{workspace}.sock"
-
-    def snapshot_file(self, workspace: str) -> Path:
-        """The engine's catalog beside its log."""
-        return self._data / "workspaces" / workspace / "catalog.json"
+        return self._run_dir / socket_name(workspace)
 
     async def launch(self, workspace: str) -> Connect:
         """Make sure that the engine process is supervised."""
-        name = f"engine-{workspace}"
+        name = f"{ENGINE_PREFIX}{workspace}"
         if name not in self._tasks:
             child = self._engine_child(workspace)
             if not child.running:
@@ -139,8 +146,8 @@ class Processes:
         return lambda: RemoteEngine.connect(path)
 
     async def retire(self, workspace: str) -> None:
-        """Stop an idle workspace's engine process."""
-        name = f"engine-{workspace}"
+        """Stop a workspace's engine process; its folder and its socket are free on return."""
+        name = f"{ENGINE_PREFIX}{workspace}"
         child = self._children.pop(name, None)
         task = self._tasks.pop(name, None)
         pulse = self._pulses.pop(name, None)
@@ -150,12 +157,15 @@ class Processes:
             await child.stop(self._settings.stop_seconds)
         if task is not None:
             await task
+        # A killed one leaves its socket; the connector process would try it for ever.
+        self._socket(workspace).unlink(missing_ok=True)
+        self.restarts.pop(name, None)
 
     def _count(self, name: str) -> None:
         self.restarts[name] = self.restarts.get(name, 0) + 1
 
     def _charge_file(self, workspace: str) -> Path:
-        return self._data / "workspaces" / workspace / "charge"
+        return self.folders.of(workspace) / "charge"
 
     async def _watch_steps(self) -> None:
         """Kill an engine whose step hangs, charging the step's query, or that does not answer."""
@@ -163,7 +173,7 @@ class Processes:
             await asyncio.sleep(STEPS_SECONDS)
             self._kernel_kills.append(_kernel_kills())
             for engine in self._engines.all() if self._engines is not None else ():
-                child = self._children.get(f"engine-{engine.workspace}")
+                child = self._children.get(f"{ENGINE_PREFIX}{engine.workspace}")
                 if child is not None:
                     self._check_steps(engine, child)
                     self._check_pulse(engine, child)

@@ -19,6 +19,7 @@ from controlplane.app import Application, Outside
 from controlplane.connection import http_protocol
 from controlplane.db.session import StoreError, open_store, store_url
 from controlplane.processes import Processes
+from controlplane.services.secrets import SecretsError, Vault
 from controlplane.settings import Settings
 from engine.clock import Clock
 
@@ -55,14 +56,18 @@ class Server:
 
     async def main(self, listener: socket.socket) -> int:
         """Serve until SIGTERM or SIGINT; the exit status."""
-        url = store_url(self._settings.database_url, self._settings.data_path())
+        data = self._settings.data_path()
+        vault = Vault(self._settings.secret_keys, data)
         try:
-            store = await open_store(url)
-        except StoreError as error:
+            vault.keys()
+            store = await open_store(store_url(self._settings.database_url, data))
+        except (SecretsError, StoreError) as error:
             click.echo(str(error), err=True)
             return EXIT_REFUSED
-        connectors = ConnectorClient(self._processes.control_socket)
-        outside = Outside(store, self._processes, connectors, self._clock, self._processes.restarts)
+        connectors = ConnectorClient(self._processes.control_socket, vault.keys)
+        outside = Outside(
+            store, self._processes, connectors, self._clock, self._processes.restarts, vault
+        )
         app = Application(self._settings, outside)
         self._processes.on_connectors_exit = app.sources.restarted
         self._processes.supervise(app.engines)
@@ -70,6 +75,9 @@ class Server:
             async with app.running() as key:
                 _tune_gc()
                 return await self._serve(app, listener, key)
+        except SecretsError as error:
+            click.echo(str(error), err=True)
+            return EXIT_REFUSED
         finally:
             await connectors.close()
             await self._processes.close()

@@ -6,6 +6,7 @@ the default. Anything that cannot be understood is a `SettingsError` of one sent
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -24,7 +25,9 @@ KEY_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{60}")
 # Names with this prefix and outside the table that others in the environment use.
 FOREIGN_NAMES: Final = frozenset({"TAILRACE_URL", "TAILRACE_API_KEY", "TAILRACE_WORKSPACE"})
 # Values that must never be printed back.
-SECRET_FIELDS: Final = frozenset({"bootstrap_api_key", "bootstrap_password", "database_url"})
+SECRET_FIELDS: Final = frozenset(
+    {"bootstrap_api_key", "bootstrap_password", "database_url", "secret_keys"}
+)
 
 
 class SettingsError(ValueError):
@@ -58,9 +61,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _doc("Password of user admin, 8 characters or more. Counts only while no user exists; "
              "empty: signing in with a password is refused for admin."),
     ] = ""  # fmt: skip
+    secret_keys: Annotated[
+        str,
+        _doc("Keys that seal secrets of definitions: 32 bytes in base64 each, commas between them. "
+             "The first seals, all open. Empty: the file secret.key in the data folder."),
+    ] = ""  # fmt: skip
     allow_private_networks: Annotated[
-        bool, _doc("Connectors may reach private, loopback and link-local addresses.")
-    ] = False
+        Literal["auto", "true", "false"],
+        _doc("Connectors may reach private, loopback and link-local addresses. auto: when the "
+             "server listens on a loopback address, for people of its own machine."),
+    ] = "auto"  # fmt: skip
     metrics_public: Annotated[bool, _doc("/metrics answers without credentials.")] = False
     log_format: Annotated[
         Literal["auto", "json", "plain"], _doc("auto: plain on a terminal, else JSON lines.")
@@ -95,6 +105,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     engine_wait_ms: Annotated[
         int, _doc("A request waits this long for a starting engine, then 429.", ge=0)
     ] = 5_000
+    engines_max: Annotated[
+        int, _doc("Engine processes at once: workspaces in use; one more is 429. Bounds memory.",
+                  ge=1)
+    ] = 16  # fmt: skip
+    workspaces_max: Annotated[
+        int, _doc("Workspaces of the installation; one more is 400.", ge=1)
+    ] = 1_000
+    subscription_plan: Annotated[
+        Literal["Free Trial", "Professional", "Enterprise"],
+        _doc("What GET subscription answers; nothing depends on it."),
+    ] = "Enterprise"
+    subscription_cpu: Annotated[
+        int, _doc("Processors in the answer of GET subscription; 0 = not limited.", ge=0)
+    ] = 0
+    subscription_storage_bytes: Annotated[
+        int, _doc("Storage in the answer of GET subscription; 0 = not limited.", ge=0)
+    ] = 0
     engine_idle_minutes: Annotated[
         int, _doc("An idle workspace's engine process ends after this (never: default).", ge=1)
     ] = 10
@@ -126,7 +153,44 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth_cache_seconds: Annotated[
         int, _doc("How long a change made by another instance may stay unseen.", ge=0, le=5)
     ] = 3
+    session_idle_minutes: Annotated[
+        int, _doc("A console session that is not used for this long is over.", ge=1)
+    ] = 120
+    session_hours: Annotated[
+        int, _doc("A console session is over after this, used or not.", ge=1, le=24 * 365)
+    ] = 24
+    session_cookie_secure: Annotated[
+        bool,
+        _doc("The session's cookie is for https only, also when this server itself is asked by "
+             "http (behind a proxy)."),
+    ] = False  # fmt: skip
+    sign_in_failures_max: Annotated[
+        int,
+        _doc("Wrong passwords of one user from one address before both wait (429); ten times as "
+             "many for one address over all users.", ge=1),
+    ] = 10  # fmt: skip
+    sign_in_lock_seconds: Annotated[
+        int, _doc("How long they wait, and how long a wrong password counts.", ge=1)
+    ] = 300
+    invitation_program: Annotated[
+        str,
+        _doc("Program that is run for each new invitation, with one line of JSON (workspace, "
+             "email, invited_by) as its input; it may send the mail. Empty: the log only."),
+    ] = ""  # fmt: skip
+    audit_records_max: Annotated[
+        int, _doc("Audit records kept in a workspace; the oldest go first.", ge=1)
+    ] = 100_000
+    audit_days: Annotated[int, _doc("Audit records are kept this long.", ge=1)] = 365
     engine: EngineSettings = EngineSettings()
+
+    def private_networks(self) -> bool:
+        """Whether connectors may reach addresses that are not public."""
+        if self.allow_private_networks != "auto":
+            return self.allow_private_networks == "true"
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
     def data_path(self) -> Path:
         """The data folder as an absolute path."""

@@ -32,7 +32,10 @@ _KIND_WORDS = {
     "random_stream": "random stream",
     "view": "view",
     "materialized_view": "materialized view",
+    "external_stream": "external stream",
+    "external_table": "external table",
     "function": "function",
+    "schema": "schema",
 }
 
 
@@ -73,6 +76,7 @@ class Catalog:
         self._state = State()
         self._by_name: dict[str, Definition] = {}
         self._functions: dict[str, Definition] = {}  # by `key_of`
+        self._schemas: dict[str, Definition] = {}
 
     # -- storage.Keeper
 
@@ -80,7 +84,7 @@ class Catalog:
         """Begin with a snapshot."""
         with self._lock:
             self._state = msgspec.msgpack.decode(data, type=State)
-            self._by_name, self._functions = {}, {}
+            self._by_name, self._functions, self._schemas = {}, {}, {}
             for definition in self._state.definitions.values():
                 self._name(definition)
 
@@ -101,7 +105,11 @@ class Catalog:
     def definitions(self) -> Snapshot:
         """All definitions by name."""
         with self._lock:
-            named = [*self._by_name.values(), *self._functions.values()]
+            named = [
+                *self._by_name.values(),
+                *self._functions.values(),
+                *self._schemas.values(),
+            ]
             ordered = sorted(named, key=lambda d: d.name)
             return Snapshot(self._state.revision, tuple(ordered))
 
@@ -113,10 +121,22 @@ class Catalog:
         """The function of this name in any case, or None. Called by the planner."""
         return self._functions.get(key_of(name))
 
+    def schema(self, name: str) -> Definition | None:
+        """The format schema of this name, or None. Called by the planner."""
+        return self._schemas.get(name)
+
     def namesake(self, definition: Definition) -> Definition | None:
-        """What has the definition's name among its kind: functions, or everything else."""
-        names = self.function if definition.kind == "function" else self.get
-        return names(definition.name)
+        """What has the definition's name among its kind: functions, schemas, or everything
+        else."""
+        names, key = self._names_of(definition)
+        return names.get(key)
+
+    def _names_of(self, definition: Definition) -> tuple[dict[str, Definition], str]:
+        """The names among which the definition has its own, and its key there."""
+        if definition.kind == "function":
+            return self._functions, key_of(definition.name)
+        held = self._schemas if definition.kind == "schema" else self._by_name
+        return held, definition.name
 
     def require(self, name: str) -> Definition:
         """The definition of a name; NotFound code 60 otherwise."""
@@ -148,17 +168,17 @@ class Catalog:
         """Raise AlreadyExists code 57 when the name is taken, UserError when there is no room."""
         self._check_room(self._by_name.get(name), name)
 
-    def check_free_function(self, name: str) -> None:
-        """As `check_free`, for the name of a function."""
-        self._check_room(self.function(name), name)
+    def check_new(self, definition: Definition) -> None:
+        """As `check_free`, for the definition's name among its kind."""
+        self._check_room(self.namesake(definition), definition.name)
 
     def _check_room(self, taken: Definition | None, name: str) -> None:
         if taken is not None:
             raise AlreadyExists(f"The {_KIND_WORDS[taken.kind]} '{name}' already exists.")
         if len(self._state.definitions) >= DEFINITIONS_MAX:
             raise UserError(
-                f"The workspace holds {DEFINITIONS_MAX} streams, views and functions; drop one "
-                "first."
+                f"The workspace holds {DEFINITIONS_MAX} streams, views, functions and schemas; "
+                "drop one first."
             )
 
     def function_users(self, name: str) -> tuple[str, ...]:
@@ -166,9 +186,32 @@ class Catalog:
         everything = (*self._by_name.values(), *self._functions.values())
         return tuple(sorted(d.name for d in everything if name in d.options.get("functions", ())))
 
+    def schema_users(self, name: str) -> tuple[Definition, ...]:
+        """The external streams that read by a schema, by name."""
+        users = [d for d in self._by_name.values() if d.options.get("format_schema") == name]
+        return tuple(sorted(users, key=lambda d: d.name))
+
+    def check_replaceable(self, name: str) -> None:
+        """Raise UserError code 630 when materialized views read a view: their steps can be
+        repeated after a kill only with the query that they began with."""
+        kept = sorted(
+            d.name
+            for d in self._by_name.values()
+            if d.kind == "materialized_view" and name in d.options.get("reads", ())
+        )
+        if kept:
+            raise UserError(
+                f"Cannot replace view '{name}': materialized view {', '.join(kept)} began with its "
+                "query. Create a view of another name, and ALTER VIEW ... MODIFY QUERY to read it.",
+                Code.HAVE_DEPENDENT_OBJECTS,
+            )
+
     def check_unused(self, name: str, verb: str, kind: str = "") -> None:
         """Raise UserError code 630 that names the users of `name`."""
-        users = self.function_users(name) if kind == "function" else self.users_of(name)
+        if kind == "schema":
+            users = tuple(user.name for user in self.schema_users(name))
+        else:
+            users = self.function_users(name) if kind == "function" else self.users_of(name)
         if users:
             raise UserError(
                 f"Cannot {verb} '{name}': it is used by {', '.join(users)}. "
@@ -195,16 +238,12 @@ class Catalog:
             self._state.uses.pop(change.owner, None)
 
     def _name(self, definition: Definition) -> None:
-        if definition.kind == "function":
-            self._functions[key_of(definition.name)] = definition
-        else:
-            self._by_name[definition.name] = definition
+        names, key = self._names_of(definition)
+        names[key] = definition
 
     def _unname(self, definition: Definition) -> None:
-        if definition.kind == "function":
-            self._functions.pop(key_of(definition.name), None)
-        else:
-            self._by_name.pop(definition.name, None)
+        names, key = self._names_of(definition)
+        names.pop(key, None)
 
     def save(self) -> None:
         """Write the file durably. Blocks for two syncs: call it from a worker thread.

@@ -46,6 +46,11 @@ class Manifest(msgspec.Struct, frozen=True):
     hashing: str
     written_ms: int
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the files that it names."""
+        return sum(each.bytes for each in (self.base, *self.changes))
+
 
 class _Checked(msgspec.Struct, frozen=True):
     crc32: int

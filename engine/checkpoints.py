@@ -201,16 +201,12 @@ class CheckpointStore:
             )
         return None
 
-    def oldest_sources(self, query_id: str) -> tuple[SourcePosition, ...] | None:
-        """Where the sources stood at the oldest checkpoint that is kept, None if there is none.
-
-        What lies before is wanted by no recovery of this query.
-        """
+    def newest_manifest(self, query_id: str) -> Manifest | None:
+        """What the newest checkpoint says of itself, None if there is none. Blocks on disk."""
         folder = self._of(query_id)
-        for number in self._manifests(query_id):
+        for number in reversed(self._manifests(query_id)):
             with contextlib.suppress(Damaged, OSError):
-                manifest = read_manifest(folder / manifest_name(number))
-                return tuple(SourcePosition(*each) for each in manifest.sources)
+                return read_manifest(folder / manifest_name(number))
         return None
 
     def forget(self, query_id: str) -> None:

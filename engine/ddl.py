@@ -18,10 +18,12 @@ from engine.errors import Code, NotFound, SqlError, StorageFull, TailraceError, 
 from engine.failures import failure_of
 from engine.log.records import Note, Outcome
 from engine.log.sequence import drop_note, truncate_note
-from engine.naming import NAME_RULE, SQL_NAME_RULE, is_servers
+from engine.naming import NAME_RULE, SQL_NAME_RULE, a_kind, is_servers, kind_words
 from engine.protocol import Alteration, Caller, Definition
 from engine.sql.altering import with_changes
 from engine.sql.deleting import delete_sql
+from engine.sql.external import EXTERNAL
+from engine.sql.format_schemas import unknown_schema
 from engine.sql.settings import check_altered
 from engine.sql.statements import ColumnChange
 from engine.storage import Storage
@@ -125,11 +127,10 @@ class Ddl:
         async with self._lock:
             old = self._catalog.namesake(definition)
             if old is None or not replace or old.kind != definition.kind:
-                if definition.kind == "function":
-                    self._catalog.check_free_function(definition.name)
-                else:
-                    self._catalog.check_free(definition.name)
+                self._catalog.check_new(definition)
                 old = None
+            elif old.kind == "view" and old.query != definition.query:
+                self._catalog.check_replaceable(old.name)
             now = self._clock.now_ms()
             made = msgspec.structs.replace(
                 definition,
@@ -175,7 +176,7 @@ class Ddl:
                 fields |= {"columns": after.columns, "options": after.options}
             elif columns:
                 raise SqlError(
-                    f"'{name}' is a {old.kind.replace('_', ' ')}: ALTER STREAM changes the columns "
+                    f"'{name}' is {a_kind(old.kind)}: ALTER STREAM changes the columns "
                     "of streams alone.",
                     Code.BAD_ARGUMENTS,
                 )
@@ -184,6 +185,12 @@ class Ddl:
                     f"'{name}' is a view and has neither settings nor a TTL: alter the stream that "
                     "it reads, or use CREATE OR REPLACE VIEW.",
                     Code.BAD_ARGUMENTS,
+                )
+            if old.kind in EXTERNAL and set(fields) - {"description"}:
+                raise SqlError(
+                    f"'{name}' is {a_kind(old.kind)}, whose rows lie elsewhere: it cannot be "
+                    f"altered. Use CREATE OR REPLACE {kind_words(old.kind).upper()}.",
+                    Code.NOT_IMPLEMENTED,
                 )
             changed = msgspec.structs.replace(
                 old, **fields, updated_at_ms=self._clock.now_ms(), updated_by=caller
@@ -227,10 +234,12 @@ class Ddl:
         async with self._lock:
             old = self._catalog.require(name)
             check_not_servers(name, "drop")
+            if kind.startswith("external") and kind != kind_words(old.kind):
+                raise NotFound(f"An {kind} named '{name[:80]}' does not exist.")
             is_view = old.kind in ("view", "materialized_view")
             if kind and (kind == "view") != is_view:
                 raise NotFound(
-                    f"'{name}' is a {old.kind.replace('_', ' ')}, not a {kind}: use DROP "
+                    f"'{name}' is {a_kind(old.kind)}, not a {kind}: use DROP "
                     f"{'VIEW' if is_view else 'STREAM'}.",
                 )
             if not force:
@@ -256,13 +265,25 @@ class Ddl:
             return old
 
     @whole
+    async def drop_schema(self, name: str, *, force: bool = False) -> Definition:
+        """Drop a format schema; 630 while an external stream reads by it."""
+        async with self._lock:
+            old = self._catalog.schema(name)
+            if old is None:
+                raise unknown_schema(name)
+            if not force:
+                self._catalog.check_unused(name, "drop", "schema")
+            await self._commit(Change("drop", id=old.id))
+            return old
+
+    @whole
     async def truncate(self, name: str) -> Definition:
         """Remove all rows that a stream has now; its numbers go on. Durable when it returns."""
         async with self._lock:
             found = self._catalog.require(name)
             if found.kind != "stream":
                 raise SqlError(
-                    f"'{name}' is a {found.kind.replace('_', ' ')} and holds no rows: TRUNCATE "
+                    f"'{name}' is {a_kind(found.kind)} and holds no rows: TRUNCATE "
                     "STREAM is for streams.",
                     Code.NOT_IMPLEMENTED,
                 )

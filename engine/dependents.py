@@ -19,7 +19,8 @@ def check_columns(
     required: Required,
     read: Callable[[str], Mapping[str, set[str]]],
 ) -> None:
-    """SqlError 630 that names the first user of a column that `new` has no more.
+    """SqlError 630 that names the first user of a column that `new` has no more: a view that reads
+    or writes it, or a running query.
 
     `required`: the stream columns that a query needs. `read`: the stored names of the columns that
     each running query reads of a stream; those of a column that got another name go on.
@@ -30,6 +31,8 @@ def check_columns(
     for view in definitions:
         if view.kind not in _VIEWS or not view.query:
             continue
+        for name in sorted(_written(view, old) & names):
+            raise _used(name, old, f"view {view.name}, which writes it", "Drop it first")
         for column in _required(view, required):
             if column.table == old.name and column.column in names:
                 raise _used(column.column, old, f"view {view.name}", "Drop it first")
@@ -37,6 +40,13 @@ def check_columns(
     for query_id, columns in read(old.id).items():
         for name in sorted(columns & stored.keys()):
             raise _used(stored[name], old, f"running query {query_id}", "Cancel it first")
+
+
+def _written(view: Definition, stream: Definition) -> set[str]:
+    """The columns of its target that a materialized view fills."""
+    if view.options.get("target_id") != stream.id:
+        return set()
+    return {column.name for column in view.columns}
 
 
 def _required(view: Definition, required: Required) -> Iterable[AnalyzedColumn]:

@@ -17,12 +17,7 @@ from engine.charge import ChargeTable
 from engine.checkpoints import Checkpoint
 from engine.clock import Clock
 from engine.duck import Session
-from engine.errors import (
-    AlreadyExists,
-    EngineUnavailable,
-    NotFound,
-    TailraceError,
-)
+from engine.errors import AlreadyExists, EngineUnavailable, NotFound, TailraceError
 from engine.feeds import Feed, Storage, coalesced, pieces, split_at
 from engine.flow_settings import FlowSettings
 from engine.handover import Handover
@@ -170,6 +165,11 @@ class Flow:
         if query is None:
             raise NotFound(f"A query with the id '{query_id}' does not run.")
         return query.pipeline()
+
+    def positions(self, query_id: str) -> list[tuple[str, int]]:
+        """Streams that a running query reads, each with the first append that it has not read."""
+        query = self._lives.running.get(query_id)
+        return [] if query is None else [(f.stream_id, f.next_sn) for f in query.feeds]
 
     def columns_read(self, stream_id: str) -> dict[str, set[str]]:
         """Stored names of the columns that each running query reads of a stream."""

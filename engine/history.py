@@ -178,6 +178,11 @@ class History:
         """A stream's part, empty when it has none; under the lock."""
         return self._streams.get(stream_id) or StreamFiles()
 
+    def nbytes(self) -> int:
+        """Bytes of all files."""
+        with self._lock:
+            return sum(file.bytes for found in self._streams.values() for file in found.files)
+
     def stream_ids(self) -> list[str]:
         """Streams with a part in history."""
         with self._lock:

@@ -199,6 +199,7 @@ _METHODS: dict[str, Any] = {
     "alter": lambda engine, a: engine.alter(a[0], a[1], a[2]),
     "drop": lambda engine, a: engine.drop(a[0], force=a[1], kind=a[2]),
     "stats": lambda engine, a: engine.stats(a[0], a[1]),
+    "view_state": lambda engine, name: engine.view_state(name),
     "hold": lambda engine, a: engine.hold(a[0], a[1]),
     "release": lambda engine, owner: engine.release(owner),
     "reconcile": lambda engine, owners: engine.reconcile(owners),

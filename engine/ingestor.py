@@ -23,7 +23,7 @@ from engine.errors import (
 )
 from engine.ingest.book import DecoderBook, StreamDecoder
 from engine.log.records import Append, Done, Outcome, Record
-from engine.naming import is_servers
+from engine.naming import a_kind, is_servers
 from engine.protocol import Definition, IngestAck, IngestFormat, IngestRequest
 
 log = logging.getLogger("tailrace.ingest")
@@ -190,7 +190,7 @@ class Ingestor:
         if definition is None:
             raise NotFound(f"A stream named '{name}' does not exist.")
         if definition.kind != "stream":
-            raise UserError(f"'{name}' is a {definition.kind.replace('_', ' ')}: not writable.")
+            raise UserError(f"'{name}' is {a_kind(definition.kind)}: not writable.")
         if is_servers(name):
             raise UserError(f"'{name}' belongs to the server, which alone writes its rows.")
         return _Run(definition, self._decoders.of(definition), members)

@@ -15,7 +15,6 @@ from engine import duck
 from engine.bounded import BoundedResult
 from engine.catalog import NOTE_KIND, Catalog
 from engine.checkpointing import Checkpointer
-from engine.checkpoints import CheckpointStore
 from engine.clock import Clock
 from engine.config import EngineSettings
 from engine.ddl import Ddl
@@ -30,15 +29,13 @@ from engine.errors import (
     UserError,
 )
 from engine.flow import Flow
-from engine.flow_settings import FlowSettings
-from engine.hashing import hashing
 from engine.ingest.book import DecoderBook
 from engine.ingest.decoder import Decoder, IngestLimits
 from engine.ingest.rules import check_defaults
 from engine.ingestor import Answer, Ingestor
 from engine.log.files import FileSystem
 from engine.log.folder import FolderLock, open_folder
-from engine.log.settings import LogSettings
+from engine.opening import checkpoint_store, flow_settings, storage_settings
 from engine.planning import PLAN_SECONDS_MAX, Planning
 from engine.protocol import (
     Alteration,
@@ -57,22 +54,25 @@ from engine.protocol import (
     RunningQuery,
     Snapshot,
     StreamStats,
+    ViewState,
 )
 from engine.query import SLOW_CONSUMER, Context, Notifier, Shared, StreamingResult, Waiting
 from engine.runner import Parts, Runner
 from engine.schema import StoredSchema
-from engine.spillspace import SpillStore
 from engine.sql.definitions import check_definition, keep_sql, stored_schema
+from engine.sql.external import EXTERNAL
 from engine.sql.format import format_sql
 from engine.sql.planner import Planned, Planner
 from engine.start_answers import AnswerFiles
 from engine.stepbook import NOTE_KIND as STEPS_KIND
 from engine.stepbook import StepBook
-from engine.storage import Storage, StorageParts, StorageSettings
+from engine.storage import Storage
+from engine.storage_types import StorageParts
 from engine.subscriptions import Subscriptions
 from engine.udf.definition import language_of
 from engine.udf.python_host import REFUSED, PythonHost
 from engine.view_statements import KeptPlans, ViewStatements
+from engine.view_states import ViewStates
 from engine.views import Views
 from engine.workers import WorkerPool
 
@@ -103,7 +103,8 @@ class LocalEngine:
         self._clock = clock
         self._catalog = catalog
         self._storage = storage
-        self._planner = Planner(catalog.get, self._all, settings.sql_bytes_max, catalog.function)
+        named = (catalog.function, catalog.schema)
+        self._planner = Planner(catalog.get, self._all, settings.sql_bytes_max, *named)
         self._planning = Planning()
         self._pool = WorkerPool(settings, clock, storage.history_folder)
         self._flow = Flow(clock, storage, duck.Session, flow_settings(folder, settings))
@@ -120,7 +121,7 @@ class LocalEngine:
             settings.ingest_pending_bytes_max,
         )
         self._ddl = Ddl(catalog, storage, clock, self._checked)
-        store = _checkpoint_store(folder, clock)
+        store = checkpoint_store(folder, clock, VERSION)
         answers = AnswerFiles(folder / "answers", FileSystem())
         self._checkpoints = Checkpointer(store, answers, self._flow, book, clock)
         self._views = Views(catalog, storage, self._flow, self._checkpoints, clock)
@@ -141,6 +142,8 @@ class LocalEngine:
         self._runner.subscriptions = self._subscriptions
         self._views.on_tick = self._subscriptions.flush
         statements = ViewStatements(catalog, self._ddl, self._views, self._planner)
+        self._statements = statements
+        self._view_states = ViewStates(catalog, storage, self._flow, self._checkpoints, self._views)
         self._runner.handlers |= statements.handlers
         self._ddl.leaving = statements.leaving
         self._ddl.removing = partial(asyncio.to_thread, self._checkpoints.before_removal)
@@ -194,6 +197,10 @@ class LocalEngine:
         if definition.kind == "function":
             self._check_allowed(definition)
             return self._planner.function(definition)
+        if definition.kind in ("schema", *EXTERNAL):
+            old = self._catalog.by_id(definition.id)
+            users = self._catalog.schema_users(definition.name) if old else ()
+            return self._planner.outside(definition, old, users)
         if definition.kind != "view":
             checked = check_definition(definition)
             old = self._catalog.by_id(definition.id)
@@ -331,7 +338,10 @@ class LocalEngine:
 
     async def create(self, definition: Definition, caller: Caller) -> Definition:
         """See Engine.create."""
-        replace = definition.kind == "function" and bool(definition.options.get("or_replace"))
+        if definition.kind in ("view", "materialized_view"):
+            return await self._statements.define(definition, caller)
+        named = definition.kind in ("function", "schema")
+        replace = named and bool(definition.options.get("or_replace"))
         return await self._ddl.create(definition, caller, replace=replace)
 
     async def alter(self, name: str, change: Alteration, caller: Caller) -> Definition:
@@ -342,15 +352,22 @@ class LocalEngine:
         """See Engine.drop."""
         if kind == "function":
             await self._ddl.drop_function(name, force=force)
+        elif kind == "schema":
+            await self._ddl.drop_schema(name, force=force)
         else:
-            await self._ddl.drop(name, force=force)
+            await self._ddl.drop(name, kind, force=force)
 
     async def stats(self, name: str, history_days: int = 0) -> StreamStats:
         """See Engine.stats."""
         definition = self._catalog.require(name)
         if definition.kind not in ("stream", "materialized_view"):
             return StreamStats(0, 0, 0)
-        return await asyncio.to_thread(self._storage.stats, definition.id, history_days)
+        rows_in = str(definition.options.get("target_id") or definition.id)
+        return await asyncio.to_thread(self._storage.stats, rows_in, history_days)
+
+    async def view_state(self, name: str) -> ViewState:
+        """See Engine.view_state."""
+        return await self._view_states.of(name)
 
     async def hold(self, owner: str, names: tuple[str, ...]) -> None:
         """See Engine.hold."""
@@ -453,43 +470,3 @@ class LocalEngine:
 
 def _defaults_session() -> duck.Session:
     return duck.Session(seconds_max=DEFAULTS_SECONDS_MAX)
-
-
-def _checkpoint_store(folder: Path, clock: Clock) -> CheckpointStore:
-    """The checkpoints of a workspace, with the spilled state that they name."""
-    spills = SpillStore(folder / "spill", FileSystem())
-    store = CheckpointStore(
-        folder / "checkpoints",
-        FileSystem(),
-        clock,
-        program=VERSION,
-        duckdb=duck.version,
-        hashing=hashing,
-    )
-    store.spills = spills
-    spills.begin(store.queries())
-    return store
-
-
-def flow_settings(folder: Path, settings: EngineSettings) -> FlowSettings:
-    """The flow's part of the engine's settings."""
-    return FlowSettings(
-        charge_path=folder / "charge",
-        state_bytes_max=settings.state_bytes_max,
-        state_memory_bytes_max=settings.state_memory_bytes_max,
-        spill_folder=folder / "spill",
-    )
-
-
-def storage_settings(settings: EngineSettings) -> StorageSettings:
-    """The storage's part of the engine's settings."""
-    stop = settings.disk_free_stop_fraction
-    log_settings = LogSettings(
-        free_stop_fraction=stop,
-        # Above the stop mark, or writing would flap; never more than a disk can have.
-        free_resume_fraction=min(2 * stop, (1 + stop) / 2),
-        free_stop_bytes=settings.disk_free_stop_bytes,
-    )
-    return StorageSettings(
-        log=log_settings, seal_bytes=settings.seal_bytes, hot_bytes_max=settings.hot_bytes_max
-    )

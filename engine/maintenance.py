@@ -59,6 +59,8 @@ class MaintenanceSettings:
     expire_share_min: float = 0.3
     # A TTL that takes longer for a batch of rows is interrupted, and its rows are kept.
     expire_batch_seconds_max: float = BATCH_SECONDS_MAX
+    # How often it is noted what queries read: what a kill takes of the rates.
+    note_reads_every_ms: int = 60_000
 
 
 class Sealable(Protocol):
@@ -85,6 +87,10 @@ class Sealable(Protocol):
         """`keep_sql` of every stream that has a TTL."""
         ...
 
+    def note_reads(self) -> None:
+        """Keep what was read of the streams for their rates."""
+        ...
+
 
 class Maintenance:
     """One thread. Everything that writes the manifest happens on it."""
@@ -106,7 +112,7 @@ class Maintenance:
         self._stopping = False
         self._seal_wanted = False
         self._requests: list[tuple[Callable[[], None], threading.Event]] = []
-        self._expired_at = clock.now_ms()
+        self._expired_at = self._noted_at = clock.now_ms()
         self._unfit: set[FileEntry] = set()
         self.seals = 0
         self.compactions = 0
@@ -196,6 +202,9 @@ class Maintenance:
             pass
         if self._clock.now_ms() - self._expired_at >= self._settings.expire_every_ms:
             self.expire()
+        if self._clock.now_ms() - self._noted_at >= self._settings.note_reads_every_ms:
+            self._noted_at = self._clock.now_ms()
+            self._source.note_reads()
         self._history.collect()
 
     def _pause(self) -> None:

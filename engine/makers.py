@@ -30,6 +30,7 @@ from engine.operators.watched import Watched
 from engine.operators.window_aggregate import WindowAggregate
 from engine.operators.window_assign import SessionAssign, WindowAssign
 from engine.sql import logical
+from engine.sql.repeats import scans
 from engine.types import arrow_field
 
 # Gets the node and the Arrow schemas of its inputs in order of their ports; raises SqlError and
@@ -60,7 +61,10 @@ def _distinct(context: Context, node: logical.Distinct, sources: list[pa.Schema]
 
 
 def _union(context: Context, node: logical.Union, sources: list[pa.Schema]) -> Operator:
-    return Union(pa.schema([arrow_field(c.name, c.type) for c in node.schema]))
+    streams = [{scan.stream_id for scan in scans(each)} for each in node.inputs]
+    shared = len(set[str]().union(*streams)) < sum(len(each) for each in streams)
+    schema = pa.schema([arrow_field(c.name, c.type) for c in node.schema])
+    return Union(schema, len(streams), gathers=shared)
 
 
 # Projects are not here: runs of them become one operator (`engine.physical`).

@@ -12,7 +12,16 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-StreamKind = Literal["stream", "random_stream", "view", "materialized_view", "function"]
+StreamKind = Literal[
+    "stream",
+    "random_stream",
+    "view",
+    "materialized_view",
+    "external_stream",
+    "external_table",
+    "function",
+    "schema",
+]
 QueryStatus = Literal["running", "finished", "canceled", "failed"]
 IngestFormat = Literal["compact", "streaming", "raw", "lines"]
 
@@ -44,12 +53,15 @@ class ColumnDef(msgspec.Struct, frozen=True):
 
 
 class Definition(msgspec.Struct, frozen=True):
-    """What SQL can name: a stream, random stream, view or function, as stored in the commit log.
+    """What SQL can name: a stream, view, external object, function or schema, as stored in the
+    commit log.
 
     `columns` of a stream are the declared ones, without the reserved `_tp_time` unless declared;
     of a view they are the columns of its result, of a function its arguments (`query` is its body,
-    `options` the rest: `engine.udf.definition`). Functions have names of their own: a stream may
-    be called like one. Times are milliseconds since the epoch.
+    `options` the rest: `engine.udf.definition`). Of a schema `query` is the content, of an
+    external object `settings` say where its rows lie, secrets in them included. Functions and
+    schemas have names of their own: a stream may be called like one. Times are milliseconds since
+    the epoch.
     """
 
     id: str
@@ -164,7 +176,7 @@ class QueryOpened(msgspec.Struct, frozen=True):
 
     `kind`: "streaming", "bounded" (rows then an end) or "ddl" (done, no rows). Time columns are
     indices into the header, -1 = none. `id` is that of the request, but for RECOVER FROM. `kept`:
-    whoever reads it says what it has (`Engine.delivered`).
+    whoever reads it says what it has (`Engine.delivered`). `reads`: streams and views.
     """
 
     id: str
@@ -175,6 +187,7 @@ class QueryOpened(msgspec.Struct, frozen=True):
     window_start_column: int = -1
     window_end_column: int = -1
     kept: bool = False
+    reads: tuple[str, ...] = ()
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -255,6 +268,24 @@ class StreamStats(msgspec.Struct, frozen=True):
     ttl_error: str = ""
 
 
+class ViewState(msgspec.Struct, frozen=True):
+    """What a materialized view does since `since_ms`, in an error with its `message`.
+
+    `lagging`: appends of the streams it reads that it has not read. `state_bytes`: what its query
+    holds in memory; `checkpoint_bytes`: its newest checkpoint on disk. `left_out_rows`: rows at
+    which its query failed, if it leaves such out; `dead_letter_stream`: where they are, '' = gone.
+    """
+
+    status: Literal["ExecutingPipeline", "Paused", "Error"]
+    message: str = ""
+    since_ms: int = 0
+    lagging: int = 0
+    state_bytes: int = 0
+    checkpoint_bytes: int = 0
+    left_out_rows: int = 0
+    dead_letter_stream: str = ""
+
+
 class EngineInfo(msgspec.Struct, frozen=True):
     """State of the engine process. `writable` is False after a sync error or on a full disk."""
 
@@ -325,7 +356,12 @@ class Engine(Protocol):
         ...
 
     async def create(self, definition: Definition, caller: Caller) -> Definition:
-        """Create what `definition` says (the engine gives id and times); durable on return."""
+        """Create what `definition` says (the engine gives id and times); durable on return.
+
+        A function or view with option "or_replace" replaces its namesake. A materialized view with
+        option "into" writes to that stream, which is created with the query's columns, the TTL
+        and the retentions of the view when it is missing.
+        """
         ...
 
     async def alter(self, name: str, change: Alteration, caller: Caller) -> Definition:
@@ -335,12 +371,17 @@ class Engine(Protocol):
     async def drop(self, name: str, *, force: bool = False, kind: str = "") -> None:
         """Drop a definition and its rows; UserError 630 names what still uses it unless `force`.
 
-        `kind` "function": the function of this name, which may be that of a stream too.
+        `kind` "function" or "schema": what has this name among these, which may be that of a
+        stream too. "external stream" or "external table": NotFound if it is something else.
         """
         ...
 
     async def stats(self, name: str, history_days: int = 0) -> StreamStats:
         """Measured values of a stream; `history` only when days are asked for."""
+        ...
+
+    async def view_state(self, name: str) -> ViewState:
+        """What a materialized view does now; NotFound if there is none of this name."""
         ...
 
     async def hold(self, owner: str, names: tuple[str, ...]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Final
 
 from engine import wire
 from engine.calls import Answer, Request
@@ -26,10 +27,21 @@ from engine.protocol import (
     Rows,
     Snapshot,
     StreamStats,
+    ViewState,
 )
 from engine.wakeup import Wakeup
 
+# Of the name of a workspace what stands in the name of its socket.
+SOCKET_CHARS_MAX: Final = 20
 LOST = "The engine restarted while it worked on this request; its outcome is unknown."
+
+
+def socket_name(workspace: str) -> str:
+    """File name of the workspace's socket; short, since the path of a socket has 107 bytes."""
+    if len(workspace) > SOCKET_CHARS_MAX:
+        digest = hashlib.sha256(workspace.encode()).hexdigest()
+        workspace = f"{workspace[: SOCKET_CHARS_MAX - 11]}.{digest[:10]}"
+    return f"engine-{workspace}.sock"
 
 
 class RemoteQuery:
@@ -238,6 +250,10 @@ class RemoteEngine:
     async def stats(self, name: str, history_days: int = 0) -> StreamStats:
         """See Engine.stats."""
         return await self.call("stats", (name, history_days))
+
+    async def view_state(self, name: str) -> ViewState:
+        """See Engine.view_state."""
+        return await self.call("view_state", name)
 
     async def hold(self, owner: str, names: tuple[str, ...]) -> None:
         """See Engine.hold."""

@@ -32,9 +32,11 @@ from engine.query import Context, StaticResult, StreamingResult
 from engine.snapshots import positioned, snapshots_of
 from engine.sql import durable
 from engine.sql import statements as st
+from engine.sql.cells import blame
 from engine.sql.definitions import stored_columns
+from engine.sql.inserts import InsertPlan
 from engine.sql.logical import BoundedQuery, BoundedScan, Node, StreamingQuery, TableScan, inputs_of
-from engine.sql.places import of_statement
+from engine.sql.places import of_statement, told
 from engine.sql.planner import Planned
 from engine.sql.settings import number_setting
 from engine.storage import Storage
@@ -53,6 +55,7 @@ _NOT_THE_STATEMENT: Final = frozenset(
         Code.ENGINE_RESTARTED,
     )
 )
+Created = st.CreateStream | st.CreateView | st.CreateFunction | st.CreateExternal | st.CreateSchema
 _RIGHTS: Final = {"read": "read", "write": "write rows", "ddl": "change definitions"}
 
 
@@ -97,6 +100,8 @@ class Runner:
             st.CreateStream: self._create,
             st.CreateView: self._create,
             st.CreateFunction: self._create,
+            st.CreateExternal: self._create,
+            st.CreateSchema: self._create,
             st.Drop: self._drop,
             st.Rename: self._rename,
             st.Truncate: self._truncate,
@@ -118,19 +123,9 @@ class Runner:
                 "your role does not have it.",
                 Code.ACCESS_DENIED,
             )
-        match planned.statement:
-            case durable.Subscribe():
-                self._check_unbounded(request)
-                sql = planned.statement.query_text
-                return await self.subscriptions.subscribe(request, planned, sql)
-            case durable.Recover():
-                self._check_unbounded(request)
-                return await self.subscriptions.recover(request, planned.statement.query_id)
-            case durable.Unsubscribe():
-                await self.subscriptions.unsubscribe(request, planned.statement.query_id)
-                return StaticResult(QueryOpened(request.id, "ddl", (), planned.analysis))
-            case _:
-                pass
+        if isinstance(planned.statement, durable.Subscribe | durable.Recover | durable.Unsubscribe):
+            with of_statement(planned.statement):
+                return await self._kept(request, planned, planned.statement)
         if planned.kind == "streaming":
             return await self._stream(request, planned)
         if planned.kind == "bounded":
@@ -143,12 +138,27 @@ class Runner:
                 await handler(request, planned, planned.statement)
         return StaticResult(QueryOpened(request.id, "ddl", (), planned.analysis))
 
+    async def _kept(
+        self,
+        request: QueryRequest,
+        planned: Planned,
+        statement: durable.Subscribe | durable.Recover | durable.Unsubscribe,
+    ) -> RunningQuery:
+        if isinstance(statement, durable.Unsubscribe):
+            await self.subscriptions.unsubscribe(request, statement.query_id)
+            return StaticResult(QueryOpened(request.id, "ddl", (), planned.analysis))
+        self._check_unbounded(request)
+        if isinstance(statement, durable.Recover):
+            return await self.subscriptions.recover(request, statement.query_id)
+        return await self.subscriptions.subscribe(request, planned, statement.query_text)
+
     # -- SELECT, SHOW, DESCRIBE, EXPLAIN ------------------------------------------------------
 
     def _bounded(self, request: QueryRequest, planned: Planned) -> RunningQuery:
         assert planned.bounded is not None
         times = time_columns(planned)
-        opened = QueryOpened(request.id, "bounded", planned.header, planned.analysis, *times)
+        head = (planned.header, planned.analysis)
+        opened = QueryOpened(request.id, "bounded", *head, *times, reads=planned.uses)
         job, leases = self.job(planned.bounded, request.timeout_ms)
         job = replace(job, event_time_column=times[0])
         parts, release = self._parts, partial(_close_all, leases)
@@ -168,7 +178,8 @@ class Runner:
         assert planned.streaming is not None
         self._check_unbounded(request)
         times = time_columns(planned)
-        opened = QueryOpened(request.id, "streaming", planned.header, planned.analysis, *times)
+        head = (planned.header, planned.analysis)
+        opened = QueryOpened(request.id, "streaming", *head, *times, reads=planned.uses)
         columns = [(c.name, c.type) for c in planned.streaming.schema]
         result = StreamingResult(opened, request, JsonEncoder(columns), self._parts.context)
         now = self._parts.context.clock.now_ms()
@@ -282,7 +293,7 @@ class Runner:
         self,
         request: QueryRequest,
         planned: Planned,
-        statement: st.CreateStream | st.CreateView | st.CreateFunction,
+        statement: Created,
     ) -> None:
         assert planned.definition is not None
         there = self._parts.catalog.namesake(planned.definition)
@@ -297,6 +308,11 @@ class Runner:
             if statement.if_exists and self._parts.catalog.function(statement.name) is None:
                 return
             await self._parts.ddl.drop_function(statement.name, force=statement.force)
+            return
+        if statement.kind == "schema":
+            if statement.if_exists and self._parts.catalog.schema(statement.name) is None:
+                return
+            await self._parts.ddl.drop_schema(statement.name, force=statement.force)
             return
         if statement.if_exists and self._parts.catalog.get(statement.name) is None:
             return
@@ -334,7 +350,16 @@ class Runner:
     async def _insert(self, request: QueryRequest, planned: Planned, statement: st.Insert) -> None:
         assert planned.bounded is not None
         assert planned.insert is not None
-        rows = await self._fetch(planned.bounded, request.timeout_ms)
+        with told():
+            try:
+                await self._store(planned.bounded, planned.insert, request.timeout_ms)
+            except UserError as error:
+                blame(error, statement, planned.insert.columns, request.sql)
+                raise
+
+    async def _store(self, query: BoundedQuery, plan: InsertPlan, timeout_ms: int) -> None:
+        """Compute the rows of an INSERT and append them."""
+        rows = await self._fetch(query, timeout_ms)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
 
@@ -342,9 +367,7 @@ class Runner:
             if not future.done():  # the caller may have left
                 future.set_result(outcome)
 
-        self._parts.ingestor.submit_table(
-            planned.insert.stream, rows, planned.insert.idempotency_id, answer
-        )
+        self._parts.ingestor.submit_table(plan.stream, rows, plan.idempotency_id, answer)
         outcome = await future
         if isinstance(outcome, TailraceError):
             raise outcome

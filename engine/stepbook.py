@@ -24,7 +24,8 @@ class Job(msgspec.Struct, frozen=True):
 
     `sql`: of a subscription the SELECT; a view's is in its definition. `once`: what it read once
     at its start, bounded sources and sets in the order of `runner.bounded_queries`, snapshots in
-    that of `snapshots.snapshots_of`. `epoch`: of a view, which of its queries this is.
+    that of `snapshots.snapshots_of`. `epoch`: of a view, which of its queries this is. `texts`: of
+    a subscription `Planner.texts` at its start.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Job(msgspec.Struct, frozen=True):
     created_ms: int = 0
     once: KeptAnswers = KeptAnswers()
     epoch: int = 0
+    texts: dict[str, int] = {}
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):

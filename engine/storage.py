@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from engine.batch import TP_SN, TP_TIME
@@ -34,7 +33,7 @@ from engine.log.sequence import DROP, TRUNCATE, drop_note, read_truncation, trun
 from engine.maintenance import Maintenance
 from engine.parquet import first_sn_at, first_sn_of
 from engine.protocol import StreamStats
-from engine.rates import RateBook
+from engine.rates import RATES_KIND, RateBook
 from engine.slices import SliceReader
 from engine.storage_types import StorageParts, StorageSettings, Subscription, TableView
 from engine.tail import HotTails
@@ -42,7 +41,6 @@ from engine.tail import HotTails
 _log = logging.getLogger(__name__)
 
 _IDS = "storage.ids"
-_RATES = "storage.rates"
 # After a commit, one join of small hot slices (0.2 ms) per so many that it brought: the next commit
 # waits for it. 32 slices need one join and a little, so this keeps up.
 _SLICES_PER_JOIN = 8
@@ -62,7 +60,7 @@ class Storage:
         self._history = History(folder / "history", parts.fs, self._lock)
         self._tails = HotTails()
         self._rates = RateBook()
-        self._keepers = parts.keepers
+        self._keepers = {**parts.keepers, RATES_KIND: self._rates}
         self._keep_sql: dict[str, str] = {}
         self._listeners: tuple[Listener, ...] = ()
         self._position = 0
@@ -97,10 +95,6 @@ class Storage:
         self._log_folder.mkdir(exist_ok=True)
         logged = SegmentName.listed(self._log_folder)
         state = self._history.load(logged[0].first_position if logged else 0)
-        try:
-            self._rates.restore(state.get(_RATES, b"\x80"))
-        except msgspec.DecodeError:
-            _log.error("the kept rates cannot be read and begin anew")
         for kind, keeper in self._keepers.items():
             if kind in state:
                 keeper.restore(state[kind])
@@ -129,6 +123,7 @@ class Storage:
     def close(self) -> None:
         """Write what waits, stop the background work, free the folder; blocks."""
         self._maintenance.close()
+        self.note_reads()
         self._log.close()
 
     # -- writing
@@ -271,8 +266,7 @@ class Storage:
         now = self._clock.now_ms()
         with self._lock, self.view(stream_id) as view:
             entries = list(self._history.of(stream_id).files)
-            recent = (rates := self._rates.of(stream_id)).recent(now)
-            points = rates.history(now, history_days) if history_days else ()
+        recent, points = self._rates.rates(stream_id, now, history_days)
         earliest, latest = event_times(view.hot, entries)
         return StreamStats(
             row_count=view.row_count,
@@ -291,8 +285,7 @@ class Storage:
 
     def count_read(self, stream_id: str, rows: int, nbytes: int) -> None:
         """A query read rows of a stream; for its rates."""
-        with self._lock:
-            self._rates.of(stream_id).read(self._clock.now_ms(), rows, nbytes)
+        self._rates.read(stream_id, self._clock.now_ms(), rows, nbytes)
 
     def degraded(self, stream_id: str) -> tuple[tuple[int, int], ...]:
         """Ranges of sequence numbers whose rows cannot be read any more, both ends included."""
@@ -337,6 +330,7 @@ class Storage:
             "log_quarantined": len(found.quarantined),
             "log_lost_commits": sum(b - a + 1 for a, b in found.lost_commits),
             "hot_bytes": self._tails.nbytes,
+            "history_bytes": self._history.nbytes(),
             "history_seals": self._maintenance.seals,
             "history_compactions": self._maintenance.compactions,
             "history_errors": self._maintenance.errors,
@@ -380,6 +374,13 @@ class Storage:
         """Apply the TTL of all streams now and wait for it."""
         self._maintenance.run_now(self._maintenance.expire)
 
+    def note_reads(self) -> None:
+        """Put into the log what queries read since the last time, if it takes it."""
+        data = self._rates.unsaved()
+        if data is not None:
+            with contextlib.suppress(TailraceError):
+                self.submit([Note(RATES_KIND, data)], lambda _: None)
+
     def freeze(self) -> SealJob | None:
         """Set aside what is hot, between two commits."""
         if self._log.sync_failed or not self._hot_commits:
@@ -408,7 +409,6 @@ class Storage:
         state = {kind: keeper.snapshot() for kind, keeper in self._keepers.items()}
         self._log.freeze_ids()
         with self._lock:
-            state[_RATES] = self._rates.snapshot()
             self._gone.clear()
             self._hot_commits = 0
             slices = self._tails.freeze()
@@ -452,8 +452,8 @@ class Storage:
                 rest = cut_slice(part, known)
                 if rest is not None:
                     size = self._tails.add(rest)
-                    rates = self._rates.of(rest.stream_id)
-                    rates.written(commit.instant_ms, rest.rows.num_rows, size)
+                    rows = rest.rows.num_rows
+                    self._rates.written(rest.stream_id, commit.instant_ms, rows, size)
             for note in commit.notes:
                 self._apply_own(note)
             self._position = commit.position

@@ -154,6 +154,7 @@ class Subscriptions:
             sql,
             request.caller,
             self._clock.now_ms(),
+            texts=self._plans.texts(planned),
         )
         return await self._run(request, planned, job, resume=False)
 
@@ -173,7 +174,18 @@ class Subscriptions:
             if kept is None or kept.job.kind != "subscription":
                 raise unknown(query_id)
             planned = await self._plans.planned(kept.job.sql)
+            self._check_texts(kept.job, self._plans.texts(planned))
             return await self._run(request, planned, kept.job, resume=True)
+
+    def _check_texts(self, job: Job, texts: dict[str, int]) -> None:
+        """Steps can be repeated only with the views and functions that they were done with."""
+        other = sorted(name for name, text in job.texts.items() if texts.get(name) != text)
+        if other:
+            raise NotFound(
+                f"The state of the query '{job.id[:80]}' cannot be made again: {', '.join(other)} "
+                "was replaced since it began. UNSUBSCRIBE TO it and subscribe anew.",
+                Code.RESOURCE_NOT_FOUND,
+            )
 
     @contextlib.contextmanager
     def _changed(self, query_id: str) -> Generator[None]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 import pyarrow as pa
+from sqlglot import exp
 
 from engine.catalog import NOTE_KIND, Catalog, Change, encode_change
 from engine.ddl import Ddl
@@ -16,7 +17,7 @@ from engine.errors import Code, NotFound, QueryFailed, SqlError
 from engine.log.records import Note
 from engine.log.sequence import drop_note
 from engine.planning import Planning
-from engine.protocol import Alteration, Definition, QueryRequest
+from engine.protocol import Alteration, Caller, Definition, QueryRequest
 from engine.replay import Resume
 from engine.runner import bounded_queries
 from engine.snapshots import nothing_before, snapshots_of
@@ -26,7 +27,8 @@ from engine.sql.logical import BoundedQuery, Scan, StreamingQuery
 from engine.sql.materialized import ViewPlan, with_settings
 from engine.sql.planner import Planned, Planner
 from engine.sql.repeats import leaves_of
-from engine.sql.settings import flag_setting
+from engine.sql.settings import QUERY_SETTINGS, check_settings, flag_setting
+from engine.sql.statements import parse_query
 from engine.start_answers import AnswerFiles, KeptAnswers
 from engine.stepbook import Job
 from engine.views import Views
@@ -66,6 +68,10 @@ class KeptPlans:
     async def planned(self, sql: str) -> Planned:
         """The plan of a kept query as of now."""
         return await self._planning.run(self._planner.plan, sql)
+
+    def texts(self, planned: Planned) -> dict[str, int]:
+        """What `Planner.texts` says of a plan."""
+        return self._planner.texts(planned)
 
     async def answers(
         self, plan: StreamingQuery, resume: Resume | None, job: Job | None
@@ -144,16 +150,72 @@ class ViewStatements:
                 "VIEW ... MODIFY QUERY, which keeps its rows"
             )
             raise SqlError(message, Code.NOT_IMPLEMENTED)
-        settings = dict(statement.query.args.get("settings") or {})
+        await self._make(definition, statement.query, request.caller)
+
+    async def _make(self, definition: Definition, query: exp.Expr, caller: Caller) -> Definition:
+        """Create a materialized view and start it; it is dropped when it cannot start."""
+        settings = dict(query.args.get("settings") or {})
         if flag_setting(settings, "pause_on_start", default=False):
             options = {**definition.options, "paused": True}
             definition = msgspec.structs.replace(definition, options=options)
-        made = await self._ddl.create(definition, request.caller)
+        made = await self._ddl.create(definition, caller)
         try:
             await self._views.created(made)
         except BaseException:
             await self._ddl.drop(made.name, force=True)
             raise
+        return made
+
+    async def define(self, asked: Definition, caller: Caller) -> Definition:
+        """Create a view of either kind from its definition, as CREATE would; see
+        `protocol.Engine.create`."""
+        text = await asyncio.to_thread(self._planner.select_text, asked.query)
+        asked = msgspec.structs.replace(asked, query=text)
+        if asked.kind == "view":
+            replace = bool(asked.options.get("or_replace"))
+            return await self._ddl.create(asked, caller, replace=replace)
+        self._catalog.check_free(asked.name)
+        target = await self._target(asked, caller)
+        try:
+            planned = await asyncio.to_thread(self._planner.materialized, asked)
+            definition = msgspec.structs.replace(
+                asked,
+                columns=planned.columns,
+                mode=planned.mode,
+                create_query=planned.create_query,
+                options={**asked.options, **planned.options, **_made(target)},
+            )
+            return await self._make(definition, parse_query(text), caller)
+        except BaseException:
+            if target is not None:
+                await self._ddl.drop(target.name, force=True)
+            raise
+
+    async def _target(self, asked: Definition, caller: Caller) -> Definition | None:
+        """The stream that a view writes to, made when it is wanted and missing; else None."""
+        into = str(asked.options.get("into", ""))
+        if not into or self._catalog.get(into) is not None:
+            return None
+        if into == asked.name:
+            raise SqlError(
+                f"materialized view {into} cannot write into itself: leave the target out, and it "
+                "keeps its rows itself.",
+                Code.BAD_ARGUMENTS,
+            )
+        own = msgspec.structs.replace(asked, name=into, options={})
+        planned = await asyncio.to_thread(self._planner.materialized, own)
+        target = Definition(
+            id="",
+            name=into,
+            kind="stream",
+            columns=planned.columns,
+            mode=planned.mode,
+            logstore_retention_bytes=asked.logstore_retention_bytes,
+            logstore_retention_ms=asked.logstore_retention_ms,
+            ttl_expression=asked.ttl_expression,
+            description=f"Rows of materialized view {asked.name}.",
+        )
+        return await self._ddl.create(target, caller)
 
     async def dead_letters(self, view: Definition) -> Definition:
         """The dead-letter stream of a view, created if it is not there."""
@@ -238,7 +300,13 @@ class ViewStatements:
     def _altered(self, view: Definition, statement: durable.AlterView) -> Definition:
         if statement.query is not None:
             return self._planner.altered_view(view, statement.query_text)
+        check_settings(dict.fromkeys(statement.reset, ""), QUERY_SETTINGS, "a materialized view")
         settings = {k: v for k, v in view.settings.items() if k not in statement.reset}
         changed = with_settings(view, {**settings, **statement.settings})
         self._planner.view_plan(changed)
         return changed
+
+
+def _made(target: Definition | None) -> dict[str, str]:
+    """In the options of a view: the stream that was made for its rows."""
+    return {} if target is None else {"made_target": target.name}

@@ -75,6 +75,7 @@ class _Running:
     definition: Definition
     status: Status = "ExecutingPipeline"
     message: str = ""
+    since_ms: int = 0  # when the status began
     writer: StepWriter | None = None
     recorder: ViewRecorder | None = None
     target: Definition | None = None
@@ -120,7 +121,7 @@ class Views:
     async def _open(self, definition: Definition) -> None:
         view = self._views[definition.id] = _Running(definition)
         if definition.options.get("paused"):
-            view.status = "Paused"
+            self._turn(view, "Paused")
             return
         try:
             await self._start(view)
@@ -180,7 +181,7 @@ class Views:
         """A view was created: start it. Raises what its query is refused with."""
         view = self._views[definition.id] = _Running(definition)
         if definition.options.get("paused"):
-            view.status = "Paused"
+            self._turn(view, "Paused")
             return
         try:
             await self._start(view)
@@ -194,7 +195,7 @@ class Views:
         view = self._views[view_id]
         async with view.changing:
             await self._stop(view)
-            view.status, view.message = "Paused", ""
+            self._turn(view, "Paused")
 
     async def start(self, view_id: str, seek: Seek = "") -> None:
         """Start a view that is paused or in error where it was; raises why it cannot run. `seek`:
@@ -272,7 +273,7 @@ class Views:
         if kept is not None:
             recorder.done_before = view.writer.written = kept.next_number - 1
         now = self._clock.now_ms()
-        view.status, view.message = "ExecutingPipeline", ""  # it may fail before `start` is back
+        self._turn(view, "ExecutingPipeline")  # it may fail before `start` is back
         try:
             await asyncio.to_thread(
                 self._flow.start, definition.id, planned.plan, recorder, now, answers, keep
@@ -356,9 +357,12 @@ class Views:
             self._fail(view, error)
 
     def _fail(self, view: _Running, error: TailraceError) -> None:
-        view.status, view.message = "Error", error.message
+        self._turn(view, "Error", error.message)
         self._flow.stop(view.definition.id)
         _log.error("materialized view %s failed: %s", view.definition.name, error.message)
+
+    def _turn(self, view: _Running, status: Status, message: str = "") -> None:
+        view.status, view.message, view.since_ms = status, message, self._clock.now_ms()
 
     def left_out(self, view_id: str) -> dict[str, Any]:
         """How many rows a view left out, and where they are; nothing for one that takes all."""
@@ -374,6 +378,11 @@ class Views:
         """What a view does now, and why it does not run."""
         view = self._views.get(view_id)
         return ("Error", "it was not started") if view is None else (view.status, view.message)
+
+    def since_ms(self, view_id: str) -> int:
+        """When it began to do that; 0 of a view that was not started."""
+        view = self._views.get(view_id)
+        return 0 if view is None else view.since_ms
 
 
 def _nothing() -> None:

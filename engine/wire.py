@@ -32,6 +32,7 @@ from engine.protocol import (
     QueryRequest,
     Snapshot,
     StreamStats,
+    ViewState,
 )
 
 REQUEST: Final = 1
@@ -65,6 +66,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "alter": tuple[str, Alteration, Caller],
     "drop": tuple[str, bool, str],
     "stats": tuple[str, int],
+    "view_state": str,
     "hold": tuple[str, tuple[str, ...]],
     "release": str,
     "reconcile": dict[str, tuple[str, ...]],
@@ -87,6 +89,7 @@ REPLIES: Final[dict[str, Any]] = {
     "alter": Definition,
     "drop": None,
     "stats": StreamStats,
+    "view_state": ViewState,
     "hold": None,
     "release": None,
     "reconcile": None,

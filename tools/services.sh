@@ -21,8 +21,29 @@ install_postgres() {
   if [ -d /run/systemd/system ]; then systemctl disable --now postgresql >/dev/null 2>&1 || true; fi
 }
 
-if find_postgres || { install_postgres && find_postgres; }; then
-  exit 0
+find_nats() {
+  for file in "$(command -v nats-server 2>/dev/null || true)" /usr/sbin/nats-server \
+    /usr/local/bin/nats-server /opt/homebrew/bin/nats-server; do
+    [ -x "$file" ] && return 0
+  done
+  return 1
+}
+
+install_nats() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || return 1
+  echo "services: installing nats-server for the tests" >&2
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+    --no-install-recommends nats-server >/dev/null || return 1
+  if [ -d /run/systemd/system ]; then systemctl disable --now nats-server >/dev/null 2>&1 || true; fi
+}
+
+missing=0
+if ! { find_postgres || { install_postgres && find_postgres; }; }; then
+  echo "services: PostgreSQL is missing; install it with: sudo apt-get install postgresql" >&2
+  missing=1
 fi
-echo "services: PostgreSQL is missing; install it with: sudo apt-get install postgresql" >&2
-[ "${CI:-}" != true ]
+if ! { find_nats || { install_nats && find_nats; }; }; then
+  echo "services: NATS is missing; install it with: sudo apt-get install nats-server" >&2
+  missing=1
+fi
+[ "$missing" = 0 ] || [ "${CI:-}" != true ]

@@ -30,6 +30,7 @@ class CreateAPIKeyRequest(msgspec.Struct, frozen=True, kw_only=True):
     expire_at: str | None = None
     expire_in: str | None = None
     name: str | None = None
+    permissions: list[str] | None = None
 
 
 class CreateAPIKeyResponse(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,10 +65,13 @@ class ApiKeyController(Controller):
         principal: Given[Principal],
         data: JSONBody[CreateAPIKeyRequest | None] = None,
     ) -> CreateAPIKeyResponse:
-        """A key with the caller's permissions; the body may be absent."""
+        """A key with the caller's permissions, or the part of them that `permissions` lists; the
+        body may be absent."""
         wanted = data or CreateAPIKeyRequest()
         life = KeyLife(wanted.expire_at or "", wanted.expire_in or "")
-        text, key, user = await access.create_key(principal, wanted.name or "", life)
+        text, key, user = await access.create_key(
+            principal, wanted.name or "", life, wanted.permissions
+        )
         shown = _shown(key, user)
         return CreateAPIKeyResponse(
             api_key=text,

@@ -10,12 +10,14 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
-from controlplane.auth import Authenticator, Principal, permit
+from controlplane.auth import Asking, Authenticator, Principal, permit
 from controlplane.problems import FRAMEWORK_MESSAGES, Problem
 from engine.protocol import Caller
 
 # Key of the ASGI scope under which the outermost application leaves the workspace's name.
 WORKSPACE_KEY: Final = "tailrace.workspace"
+# And the one under which the guard leaves the operation's id.
+OPERATION_KEY: Final = "tailrace.operation"
 DEFAULT_WORKSPACE: Final = "default"
 
 
@@ -35,6 +37,12 @@ def owner(caller: Caller) -> Owner:
     return Owner(id=caller.id, name=caller.name)
 
 
+def client_address(scope: Any) -> str:
+    """The address that the connection came from, '' when unknown."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
 class Guard:
     """Signs the caller in and decides by operation id, before anything is looked up."""
 
@@ -50,13 +58,16 @@ class Guard:
         scope: Any = connection.scope
         if scope["method"] == "OPTIONS":
             raise _no_options(connection)
+        scope[OPERATION_KEY] = operation
         if operation in self._public:
             return
         headers = dict(connection.scope["headers"])
         workspace = scope.get(WORKSPACE_KEY, DEFAULT_WORKSPACE)
-        principal = await self._authenticator.authenticate(headers, workspace)
+        principal = await self._authenticator.authenticate(
+            Asking(headers, workspace, scope["method"], client_address(scope))
+        )
+        scope["user"] = principal
         permit(principal, operation)
-        connection.scope["user"] = principal
 
 
 def _no_options(connection: ASGIConnection[Any, Any, Any, Any]) -> Problem:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from controlplane import problems
-from controlplane.auth import Authenticator, permit
+from controlplane.auth import Asking, Authenticator, permit
 from controlplane.services.engines import Engines
 from controlplane.services.names import check_database
 from controlplane.settings import Settings
@@ -56,7 +56,9 @@ async def ingest(
     headers: dict[bytes, bytes] = dict(scope["headers"])
     principal = hot.authenticator.known(headers, workspace)
     if principal is None:
-        principal = await hot.authenticator.authenticate(headers, workspace)
+        address = str(scope["client"][0]) if scope.get("client") else ""
+        asking = Asking(headers, workspace, scope["method"], address)
+        principal = await hot.authenticator.authenticate(asking)
     permit(principal, "ingestStream")
     chosen = format_of(headers.get(b"content-type", b""), scope["query_string"])
     identity = idempotency_id(headers)

@@ -7,37 +7,85 @@ from typing import Final
 from litestar import Controller
 
 from controlplane.api.api_keys import ApiKeyController
+from controlplane.api.audit import AuditController
+from controlplane.api.dashboards import DashboardController
+from controlplane.api.external_streams import ExternalStreamController
+from controlplane.api.external_tables import ExternalTableController
+from controlplane.api.global_metrics import GlobalMetricsController
+from controlplane.api.invitations import InvitationController
+from controlplane.api.login import LoginController
+from controlplane.api.materialized_views import MaterializedViewController
 from controlplane.api.queries import QueryController, SqlController
-from controlplane.api.sources import SourceController, SourceToolController
+from controlplane.api.saved_queries import SavedQueryController
+from controlplane.api.schemas import SchemaController
+from controlplane.api.source_tools import SourceToolController
+from controlplane.api.sources import SourceController
 from controlplane.api.streams import StreamController
+from controlplane.api.topology import TopologyController
 from controlplane.api.udfs import UdfController
 from controlplane.api.users import RoleController, UserController
+from controlplane.api.views import ViewController
+from controlplane.api.workspaces import (
+    DatabaseController,
+    SubscriptionController,
+    WorkspaceController,
+    WorkspacesController,
+)
 
 API_PREFIX: Final = "/api/v1beta2"
 
 # Names that handlers ask for; `controlplane.app` provides them.
 DEPENDENCIES: Final = (
     "access",
+    "audit",
     "counters",
+    "dashboards",
     "documents",
+    "external_streams",
+    "external_tables",
+    "global_metrics",
     "health",
+    "invitations",
     "principal",
     "queries",
+    "saved_queries",
+    "schemas",
+    "sessions",
+    "settings",
     "sources",
     "streaming",
     "streams",
+    "topology",
     "udfs",
     "version",
+    "views",
+    "workspaces",
 )
 
 CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     QueryController,
     SqlController,
     StreamController,
+    DashboardController,
+    ExternalStreamController,
+    ExternalTableController,
+    SavedQueryController,
+    SchemaController,
     SourceController,
     SourceToolController,
     ApiKeyController,
     RoleController,
     UserController,
+    InvitationController,
+    LoginController,
+    AuditController,
     UdfController,
+    ViewController,
+    MaterializedViewController,
+    TopologyController,
+    GlobalMetricsController,
+    WorkspaceController,
+    WorkspacesController,
+    SubscriptionController,
+    DatabaseController,
 )

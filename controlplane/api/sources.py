@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Controller, delete, get, patch, post, put
@@ -15,7 +15,8 @@ from controlplane.api.common import Owner
 from controlplane.auth import Principal
 from controlplane.db.tables import Source as SourceRow
 from controlplane.services.names import milliseconds, rfc3339, utc_text
-from controlplane.services.sources import PREVIEW_MS_DEFAULT, NewSource, SourceService
+from controlplane.services.secrets import masked
+from controlplane.services.sources import NewSource, SourceService
 
 
 class CreateSourceRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,15 +65,6 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     type: str
 
 
-class SourcePreviewRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A source to look at without creating it."""
-
-    properties: dict[str, Any] | None = None
-    size: int | None = None
-    timeout: str | None = None
-    type: str
-
-
 class StatsError(msgspec.Struct, frozen=True, kw_only=True):
     """An error with its time."""
 
@@ -97,6 +89,8 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     uptime: int
 
 
+LINES_DEFAULT: Final = 100
+Lines = Annotated[int, QueryParameter(description="How many lines; at most 500 are kept.")]
 Range = Annotated[str, QueryParameter(description="How far back, such as 10m or 1d.", min_length=1)]
 
 
@@ -213,25 +207,16 @@ class SourceController(Controller):
         error_ms = milliseconds(error_log_time_range, "error_log_time_range")
         return _stats(await sources.stats(principal, source_id, range_ms, error_ms))
 
-
-class SourceToolController(Controller):
-    """Looking at sources that do not exist yet."""
-
-    path = "/source"
-    tags = ["Sources"]  # noqa: RUF012  the framework's way
-
-    @post("/preview", operation_id="previewSource", summary="Preview a source", status_code=200)
-    async def preview_source(
+    @get("/{source_id:str}/logs", operation_id="getSourceLogs", summary="Get a source's log")
+    async def get_logs(
         self,
-        data: JSONBody[SourcePreviewRequest],
+        source_id: FromPath[str],
         sources: Given[SourceService],
         principal: Given[Principal],
-    ) -> list[dict[str, Any]]:
-        """Up to `size` events within `timeout`."""
-        timeout = milliseconds(data.timeout, "timeout") if data.timeout else None
-        size = 1 if data.size is None else data.size
-        wait_ms = PREVIEW_MS_DEFAULT if timeout is None else timeout
-        return await sources.preview(data.type, data.properties or {}, size, wait_ms)
+        lines: Lines = LINES_DEFAULT,
+    ) -> list[str]:
+        """The newest lines, oldest first: its starts, connections, refusals and errors."""
+        return await sources.log(principal, source_id, lines)
 
 
 def _shown(row: SourceRow, status: SourceStatus) -> Source:
@@ -244,7 +229,7 @@ def _shown(row: SourceRow, status: SourceStatus) -> Source:
         last_updated_by=Owner(id=row.updated_by_id, name=row.updated_by_name),
         message=status.message,
         name=row.name,
-        properties=row.properties,
+        properties=masked(row.properties),
         start_time=(status.start_ms or row.start_time_ms) // 1000,
         status=status.status,
         stream=row.stream,

@@ -255,7 +255,7 @@ def to_definition(data: StreamDef) -> Definition:
         id="",
         name=data.name,
         kind="stream",
-        columns=tuple(_to_column(column) for column in data.columns or ()),
+        columns=tuple(to_column(column) for column in data.columns or ()),
         mode=data.mode or defaults.mode,
         engine=data.engine or defaults.engine,
         primary_key=data.primary_key or "",
@@ -269,7 +269,8 @@ def to_definition(data: StreamDef) -> Definition:
     )
 
 
-def _to_column(column: ColumnInput) -> ColumnDef:
+def to_column(column: ColumnInput) -> ColumnDef:
+    """A column as it is asked for."""
     return ColumnDef(
         name=column.name,
         type=column.type,

@@ -9,8 +9,9 @@ from litestar.params import FromPath, JSONBody
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp
 
-from controlplane.auth import ROLES, Principal
-from controlplane.services.access import AccessService
+from controlplane.auth import Principal
+from controlplane.permissions import ROLES
+from controlplane.services.access import AccessService, Member
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +59,7 @@ class UserController(Controller):
         self, access: Given[AccessService], principal: Given[Principal]
     ) -> list[User]:
         """All users by name."""
-        users = await access.list_users(principal)
-        return [User(role=user.role, username=user.username) for user in users]
+        return [_shown(member) for member in await access.list_users(principal)]
 
     @post(operation_id="createUser", summary="Create a user")
     async def create_user(
@@ -68,7 +68,7 @@ class UserController(Controller):
         access: Given[AccessService],
         principal: Given[Principal],
     ) -> ASGIApp:
-        """Add a user who signs in with a password."""
+        """Add a user who signs in with a password, or one of another workspace by its password."""
         role = data.role or "read_only"
         await access.create_user(principal, data.username, data.password, role)
         return ASGIResponse(status_code=201)
@@ -81,8 +81,7 @@ class UserController(Controller):
         principal: Given[Principal],
     ) -> User:
         """One user, without the password."""
-        user = await access.get_user(principal, name)
-        return User(role=user.role, username=user.username)
+        return _shown(await access.get_user(principal, name))
 
     @patch("/{name:str}", operation_id="updateUser", summary="Update a user")
     async def update_user(
@@ -103,5 +102,9 @@ class UserController(Controller):
         access: Given[AccessService],
         principal: Given[Principal],
     ) -> None:
-        """Remove a user with all keys."""
+        """Take a user out of the workspace, with all keys there."""
         await access.delete_user(principal, name)
+
+
+def _shown(member: Member) -> User:
+    return User(role=member.role, username=member.user.username)

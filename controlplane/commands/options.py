@@ -15,8 +15,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def connection(command: F) -> F:
     """Add --url, --api-key and --workspace to a command."""
+    workspace = click.option(
+        "--workspace", help="Workspace (or TAILRACE_WORKSPACE; else `default`)."
+    )
+    return server(workspace(command))
+
+
+def server(command: F) -> F:
+    """Add --url and --api-key to a command that is about the whole installation."""
     for option in (
-        click.option("--workspace", help="Workspace (or TAILRACE_WORKSPACE; else `default`)."),
         click.option("--api-key", help="Key, or user:password (or TAILRACE_API_KEY)."),
         click.option("--url", help="Server (or TAILRACE_URL; else http://127.0.0.1:8000)."),
     ):

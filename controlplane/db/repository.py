@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from controlplane.db.tables import ApiKey, InWorkspace, Source, User, Workspace
+from controlplane.db.identity import Identities
+from controlplane.db.tables import (
+    ApiKey,
+    Dashboard,
+    Invitation,
+    InWorkspace,
+    Membership,
+    SavedQuery,
+    Source,
+    Workspace,
+)
 
 Row = TypeVar("Row", bound=InWorkspace)
 Sessions = async_sessionmaker[AsyncSession]
+
+# Before the name of a workspace that is being deleted. No address can hold it, so that nobody
+# reaches the workspace any more, and the name stays taken until all of it is gone.
+LEAVING: Final = "!"
 
 
 class Conflict(Exception):
@@ -82,44 +96,14 @@ def _changed(result: Any) -> int:
     return int(result.rowcount)
 
 
-class Directory:
-    """What must be found before a workspace is known, and the start of a fresh store."""
-
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+class Directory(Identities):
+    """What must be found before a workspace is known, and the repositories of each."""
 
     async def workspaces(self) -> Sequence[Workspace]:
-        """All workspaces by name."""
+        """All workspaces by name, but those that are being deleted."""
+        statement = select(Workspace).where(~Workspace.name.startswith(LEAVING))
         async with self._sessions() as session:
-            return (await session.scalars(select(Workspace).order_by(Workspace.name))).all()
-
-    async def key(self, digest: str) -> tuple[ApiKey, User] | None:
-        """The key with this digest and its owner."""
-        statement = (
-            select(ApiKey, User)
-            .join(User, User.id == ApiKey.user_id)
-            .where(ApiKey.digest == digest)
-        )
-        async with self._sessions() as session:
-            row = (await session.execute(statement)).first()
-        return None if row is None else (row[0], row[1])
-
-    async def has_users(self) -> bool:
-        """Whether anybody exists yet."""
-        async with self._sessions() as session:
-            return await session.scalar(select(User.id).limit(1)) is not None
-
-    async def begin(self, workspace: Workspace, user: User, key: ApiKey) -> bool:
-        """Store the first workspace, user and key at once; False if another start was first."""
-        async with self._sessions() as session:
-            try:
-                for row in (workspace, user, key):
-                    session.add(row)
-                    await session.flush()
-                await session.commit()
-            except IntegrityError:
-                return False
-        return True
+            return (await session.scalars(statement.order_by(Workspace.name))).all()
 
     async def ping(self) -> bool:
         """Whether the database answers."""
@@ -130,9 +114,13 @@ class Directory:
             return False
         return True
 
-    def users(self, workspace_id: str) -> Repository[User]:
-        """Users of one workspace."""
-        return Repository(self._sessions, User, workspace_id)
+    def memberships(self, workspace_id: str) -> Repository[Membership]:
+        """Roles of users in one workspace."""
+        return Repository(self._sessions, Membership, workspace_id)
+
+    def invitations(self, workspace_id: str) -> Repository[Invitation]:
+        """Invitations to one workspace."""
+        return Repository(self._sessions, Invitation, workspace_id)
 
     def keys(self, workspace_id: str) -> Repository[ApiKey]:
         """API keys of one workspace."""
@@ -141,3 +129,11 @@ class Directory:
     def sources(self, workspace_id: str) -> Repository[Source]:
         """Sources of one workspace."""
         return Repository(self._sessions, Source, workspace_id)
+
+    def saved_queries(self, workspace_id: str) -> Repository[SavedQuery]:
+        """Saved queries of one workspace."""
+        return Repository(self._sessions, SavedQuery, workspace_id)
+
+    def dashboards(self, workspace_id: str) -> Repository[Dashboard]:
+        """Dashboards of one workspace."""
+        return Repository(self._sessions, Dashboard, workspace_id)

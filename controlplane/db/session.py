@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 # Newest migration; a store that says so is used without importing Alembic (saves start time).
-HEAD: Final = "0001"
+HEAD: Final = "0004"
 DRIVERS: Final = {
     "postgresql": "postgresql+asyncpg",
     "postgres": "postgresql+asyncpg",
@@ -121,6 +121,9 @@ def _migrate(connection: Connection) -> None:
 
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+    else:
+        # The driver begins no transaction for DDL: without this a crash could leave half of it.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -32,14 +32,25 @@ class Workspace(Base):
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
 
 
-class User(InWorkspace, Base):
-    """Who may sign in; an empty hash refuses passwords."""
+class User(Base):
+    """Who may sign in, in any workspace of the installation; an empty hash refuses passwords."""
 
     __tablename__ = "users"
-    __table_args__ = (UniqueConstraint("workspace_id", "username"),)
-    username: Mapped[str] = mapped_column(String(128))
-    role: Mapped[str] = mapped_column(String(16))
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    username: Mapped[str] = mapped_column(String(128), unique=True)
     password_hash: Mapped[str] = mapped_column(String(256), default="")
+
+
+class Membership(InWorkspace, Base):
+    """A user's role in a workspace."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (UniqueConstraint("workspace_id", "user_id"),)
+    user_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
+    role: Mapped[str] = mapped_column(String(16))
 
 
 class ApiKey(InWorkspace, Base):
@@ -73,3 +84,102 @@ class Source(InWorkspace, Base):
     updated_at_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     updated_by_id: Mapped[str] = mapped_column(String(36), default="")
     updated_by_name: Mapped[str] = mapped_column(String(128), default="")
+
+
+class Authored(InWorkspace):
+    """Columns of what belongs to the user who created it; the names as they were then."""
+
+    created_by_id: Mapped[str] = mapped_column(String(36), default="")
+    created_by_name: Mapped[str] = mapped_column(String(128), default="")
+    updated_at_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    updated_by_id: Mapped[str] = mapped_column(String(36), default="")
+    updated_by_name: Mapped[str] = mapped_column(String(128), default="")
+
+
+class SavedQuery(Authored, Base):
+    """A query kept by name; its text is not checked."""
+
+    __tablename__ = "saved_queries"
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str] = mapped_column(String, default="")
+    sql: Mapped[str] = mapped_column(String)
+    tags: Mapped[list[str]] = mapped_column(JSON)
+
+
+class Dashboard(Authored, Base):
+    """Panels as they were given; JSON that keeps the order of keys, so not the sorted kind."""
+
+    __tablename__ = "dashboards"
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str] = mapped_column(String, default="")
+    panels: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
+class Session(Base):
+    """A console session of a user: only the SHA-256 of the cookie's token is kept."""
+
+    __tablename__ = "sessions"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    user_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    seen_at_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class Invitation(InWorkspace, Base):
+    """Somebody asked into a workspace; accepted when a user of that name joins it."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (UniqueConstraint("workspace_id", "email"),)
+    email: Mapped[str] = mapped_column(String(254))
+    status: Mapped[str] = mapped_column(String(16))
+    user_id: Mapped[str] = mapped_column(String(36), default="")
+    created_by_id: Mapped[str] = mapped_column(String(36), default="")
+    created_by_name: Mapped[str] = mapped_column(String(128), default="")
+    updated_at_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    updated_by_id: Mapped[str] = mapped_column(String(36), default="")
+    updated_by_name: Mapped[str] = mapped_column(String(128), default="")
+
+
+class Audit(Base):
+    """One change, or one that was refused: who, with which key, what, to which object, result."""
+
+    __tablename__ = "audit"
+    number: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True
+    )
+    workspace_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
+    )
+    created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    user_id: Mapped[str] = mapped_column(String(36), default="")
+    user_name: Mapped[str] = mapped_column(String(128), default="")
+    key_id: Mapped[str] = mapped_column(String(36), default="")
+    address: Mapped[str] = mapped_column(String(64), default="")
+    action: Mapped[str] = mapped_column(String(64))
+    object: Mapped[str] = mapped_column(String(255), default="")
+    result: Mapped[str] = mapped_column(String(16))
+    status: Mapped[int] = mapped_column(Integer)
+
+
+class SourceCount(Base):
+    """A source's counters since it was started, as they were seconds ago."""
+
+    __tablename__ = "source_counters"
+    source_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True
+    )
+    counters: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class SourceMinute(Base):
+    """Bytes that a source made durable in a minute (minutes since the epoch)."""
+
+    __tablename__ = "source_minutes"
+    source_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True
+    )
+    minute: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    bytes: Mapped[int] = mapped_column(BigInteger)

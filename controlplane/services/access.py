@@ -1,4 +1,4 @@
-"""Users and API keys of a workspace, and the first admin of a fresh store."""
+"""Users, roles and API keys of a workspace, and its first admin."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import re
 import secrets
 import string
 import zlib
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from controlplane import problems
-from controlplane.auth import ROLES, Authenticator, Principal, digest_of, normal_role
-from controlplane.db.repository import Conflict, Directory
-from controlplane.db.tables import ApiKey, User, Workspace
+from controlplane.auth import Authenticator, Principal, digest_of
+from controlplane.db.repository import Directory
+from controlplane.db.tables import ApiKey, Membership, User, Workspace
 from controlplane.passwords import Passwords
+from controlplane.permissions import ROLES, compact, narrowed, normal_role
 from controlplane.services.names import is_uuid, milliseconds
 from controlplane.settings import Settings
 from engine.clock import Clock
@@ -33,6 +33,8 @@ RFC3339: Final = re.compile(
 PASSWORD_CHARS_MIN: Final = 8
 PASSWORD_CHARS_MAX: Final = 256
 KEY_NAME_CHARS_MAX: Final = 200
+# Bounds the list of keys, which has no pages.
+KEYS_PER_USER_MAX: Final = 1_000
 FIRST_WORKSPACE: Final = "default"
 FIRST_USER: Final = "admin"
 # The year 9999: what a date can show.
@@ -56,6 +58,13 @@ def checksum(body: str) -> str:
         value, digit = divmod(value, len(ALPHABET))
         digits = ALPHABET[digit] + digits
     return digits
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A user as one workspace sees it."""
+
+    user: User
+    role: str
 
 
 class KeyLife(msgspec.Struct, frozen=True):
@@ -111,20 +120,10 @@ class AccessService:
             return ""
         key = settings.bootstrap_api_key or new_key()
         password = settings.bootstrap_password
-        now = self._clock.now_ms()
-        workspace_id, user_id = self._clock.uuid4(), self._clock.uuid4()
-        workspace = Workspace(id=workspace_id, name=FIRST_WORKSPACE, settings={}, created_at_ms=now)
-        user = User(
-            id=user_id,
-            workspace_id=workspace_id,
-            created_at_ms=now,
-            username=FIRST_USER,
-            role="admin",
-            password_hash=await self._passwords.hash(password) if password else "",
-        )
-        row = self._key_row(key, user, workspace_id)
-        row.name = "first admin"
-        made = await self._directory.begin(workspace, user, row)
+        workspace = self._workspace_row(FIRST_WORKSPACE)
+        user = self._user_row(FIRST_USER, await self._passwords.hash(password) if password else "")
+        rows = self._admin_rows(workspace.id, user.id, key)
+        made = await self._directory.begin(workspace, user, *rows)
         return key if made and not settings.bootstrap_api_key else ""
 
     async def _warn_if_other(self, settings: Settings) -> None:
@@ -132,49 +131,95 @@ class AccessService:
         if key and await self._directory.key(digest_of(key.encode())) is None:
             log.warning("bootstrap_api_key is ignored: users exist already")
         if password:
-            workspace = await self._authenticator.workspace(FIRST_WORKSPACE)
-            admin = await self._directory.users(workspace.id).get(username=FIRST_USER)
+            admin = await self._directory.user_by_name(FIRST_USER)
             stored = admin.password_hash if admin is not None else ""
             if not await self._passwords.verify(stored, password):
                 log.warning("bootstrap_password is ignored: users exist already")
 
-    def _key_row(self, key: str, user: User, workspace_id: str) -> ApiKey:
+    async def create_workspace(self, name: str, user_id: str) -> tuple[Workspace, str]:
+        """A workspace with the user as its admin, and the first key; 400 if the name is taken."""
+        workspace = self._workspace_row(name)
+        key, rows = self.first_rows(workspace.id, user_id)
+        if not await self._directory.begin(workspace, *rows):
+            raise problems.bad_request(f"The workspace '{name}' already exists.")
+        return workspace, key
+
+    def first_rows(self, workspace_id: str, user_id: str) -> tuple[str, list[Any]]:
+        """A new workspace's first key in clear text, and the rows that make the user its admin."""
+        key = new_key()
+        return key, self._admin_rows(workspace_id, user_id, key)
+
+    def _admin_rows(self, workspace_id: str, user_id: str, key: str) -> list[Any]:
+        row = self._key_row(key, user_id, workspace_id)
+        row.name = "first admin"
+        row.permissions = list(ROLES["admin"])
+        return [self._membership_row(workspace_id, user_id, "admin"), row]
+
+    def _workspace_row(self, name: str) -> Workspace:
+        now = self._clock.now_ms()
+        return Workspace(id=self._clock.uuid4(), name=name, settings={}, created_at_ms=now)
+
+    def _user_row(self, name: str, password_hash: str) -> User:
+        return User(
+            id=self._clock.uuid4(),
+            created_at_ms=self._clock.now_ms(),
+            username=name,
+            password_hash=password_hash,
+        )
+
+    def _membership_row(self, workspace_id: str, user_id: str, role: str) -> Membership:
+        return Membership(
+            id=self._clock.uuid4(),
+            workspace_id=workspace_id,
+            created_at_ms=self._clock.now_ms(),
+            user_id=user_id,
+            role=role,
+        )
+
+    def _key_row(self, key: str, user_id: str, workspace_id: str) -> ApiKey:
         return ApiKey(
             id=self._clock.uuid4(),
             workspace_id=workspace_id,
             created_at_ms=self._clock.now_ms(),
-            user_id=user.id,
+            user_id=user_id,
             name="",
             digest=digest_of(key.encode()),
             first=key[:4],
             last=key[-4:],
-            permissions=sorted(ROLES[user.role]),
+            permissions=[],
             expire_at_ms=0,
         )
 
     async def list_keys(self, principal: Principal) -> list[tuple[ApiKey, User]]:
-        """The caller's keys; an admin's view has all of the workspace. By name."""
-        owners = {user.id: user for user in await self.list_users(principal)}
-        where = {} if principal.may("write:key") else {"user_id": principal.user_id}
+        """The caller's keys; an admin sees all of the workspace. By name."""
+        owners = {user.id: user for user, _ in await self._members(principal)}
+        where = {} if principal.is_admin else {"user_id": principal.user_id}
         keys = await self._directory.keys(principal.workspace_id).list("name", **where)
         return [(key, owners[key.user_id]) for key in keys if key.user_id in owners]
 
     async def create_key(
-        self, principal: Principal, name: str, life: KeyLife
+        self, principal: Principal, name: str, life: KeyLife, permissions: list[str] | None
     ) -> tuple[str, ApiKey, User]:
-        """A new key of the caller with what the caller may do; shown this once only."""
+        """A new key of the caller, shown this once only. Without `permissions` it may do what the
+        caller may; with them that part of it."""
         if len(name) > KEY_NAME_CHARS_MAX:
             raise problems.bad_request(f"A key's name has at most {KEY_NAME_CHARS_MAX} characters.")
+        given = narrowed(permissions, principal.permissions)
         expire_at_ms = life.end_ms(self._clock.now_ms())
-        user = await self._directory.users(principal.workspace_id).get(id=principal.user_id)
+        user = await self._directory.user(principal.user_id)
         if user is None:
             raise problems.forbidden("The user of these credentials no longer exists.")
         key = new_key()
-        row = self._key_row(key, user, principal.workspace_id)
+        row = self._key_row(key, user.id, principal.workspace_id)
         row.name = name
-        row.permissions = sorted(principal.permissions)
+        row.permissions = compact(given)
         row.expire_at_ms = expire_at_ms
-        await self._directory.keys(principal.workspace_id).add(row)
+        keys = self._directory.keys(principal.workspace_id)
+        if await keys.count(user_id=user.id) >= KEYS_PER_USER_MAX:
+            raise problems.bad_request(
+                f"A user has at most {KEYS_PER_USER_MAX} API keys in a workspace; delete one first."
+            )
+        await keys.add(row)
         return key, row, user
 
     async def delete_key(self, principal: Principal, key_id: str) -> None:
@@ -185,26 +230,32 @@ class AccessService:
         row = await keys.get(id=key_id)
         if row is None:
             raise problems.unknown("API key", key_id)
-        if row.user_id != principal.user_id and not principal.may("write:key"):
+        if not principal.may_change(row.user_id):
             raise problems.forbidden("This API key belongs to another user.")
         await keys.delete(id=key_id)
         self._authenticator.forget(key_id=key_id)
 
-    async def list_users(self, principal: Principal) -> Sequence[User]:
-        """Users of the workspace by name."""
-        return await self._directory.users(principal.workspace_id).list("username")
+    async def _members(self, principal: Principal) -> list[tuple[User, str]]:
+        return await self._directory.members(principal.workspace_id)
 
-    async def get_user(self, principal: Principal, username: str) -> User:
-        """One user; 404."""
-        user = await self._directory.users(principal.workspace_id).get(username=username)
-        if user is None:
-            raise problems.unknown("user", username)
-        return user
+    async def list_users(self, principal: Principal) -> list[Member]:
+        """Members of the workspace by name."""
+        return [Member(user, role) for user, role in await self._members(principal)]
+
+    async def get_user(self, principal: Principal, username: str) -> Member:
+        """One member of the workspace; 404."""
+        found = await self._directory.member(principal.workspace_id, username)
+        if found is None:
+            raise problems.unknown("user", username[:128])
+        return Member(*found)
 
     async def create_user(
         self, principal: Principal, username: str, password: str, role: str
     ) -> None:
-        """Add a user who signs in with a password."""
+        """Add a user who signs in with a password.
+
+        A user of another workspace joins this one when the password is that user's own: 400 if not.
+        """
         if not USERNAME.fullmatch(username):
             raise problems.bad_request(
                 "A user name has 1 to 128 letters, digits and . _ @ + - and begins with a letter "
@@ -212,51 +263,86 @@ class AccessService:
             )
         role = normal_role(role)
         _check_password(password)
-        user = User(
-            id=self._clock.uuid4(),
-            created_at_ms=self._clock.now_ms(),
-            username=username,
-            role=role,
-            password_hash=await self._passwords.hash(password),
-        )
-        try:
-            await self._directory.users(principal.workspace_id).add(user)
-        except Conflict:
-            raise problems.bad_request(f"The user '{username}' already exists.") from None
+        workspace_id = principal.workspace_id
+        user = await self._directory.user_by_name(username)
+        if user is None:
+            user = self._user_row(username, await self._passwords.hash(password))
+            rows: list[Any] = [user]
+        else:
+            if await self._directory.role(workspace_id, user.id):
+                raise _exists(username)
+            await self._authenticator.check_password(user, password, principal.user_id)
+            rows = []
+        rows.append(self._membership_row(workspace_id, user.id, role))
+        if not await self._directory.begin(*rows):
+            raise _exists(username)
+        await self._directory.accept_invitation(workspace_id, username.lower(), user.id)
+        self._authenticator.forget(user_id=user.id)
 
     async def update_user(
         self, principal: Principal, username: str, password: str, role: str
     ) -> None:
         """Change password, role or both; empty leaves as it is. The last admin stays one."""
-        changes: dict[str, str] = {}
+        role = normal_role(role) if role else ""
+        encoded = ""
         if password:
             _check_password(password)
-            changes["password_hash"] = await self._passwords.hash(password)
-        if role:
-            changes["role"] = normal_role(role)
+            encoded = await self._passwords.hash(password)
         async with self._changing:
-            user = await self.get_user(principal, username)
-            if changes.get("role", "admin") != "admin":
-                await self._check_not_last(principal, user)
-            if changes:
-                await self._directory.users(principal.workspace_id).update(user.id, **changes)
+            user = (member := await self.get_user(principal, username)).user
+            if role not in ("", "admin"):
+                await self._check_not_last(principal, member)
+            if password:
+                await self._check_password_is_ours(principal, user)
+            if role or encoded:
+                await self._directory.change_member(principal.workspace_id, user.id, role, encoded)
         self._authenticator.forget(user_id=user.id)
+
+    async def _check_password_is_ours(self, principal: Principal, user: User) -> None:
+        """A password opens all workspaces of its user, so it takes an admin of all of them."""
+        if user.id == principal.user_id:
+            return
+        mine = await self._directory.roles_of(principal.user_id)
+        theirs = await self._directory.roles_of(user.id)
+        if any(mine.get(workspace_id) != "admin" for workspace_id in theirs):
+            raise problems.forbidden(
+                f"The user '{user.username}' is in other workspaces too; the password is changed "
+                "by that user or by an admin of all of these."
+            )
 
     async def delete_user(self, principal: Principal, username: str) -> None:
-        """Remove a user with all keys; not oneself and not the last admin."""
+        """Take a user out of the workspace, with all keys there; from the installation when it was
+        the last workspace. Not oneself and not the last admin."""
         async with self._changing:
-            user = await self.get_user(principal, username)
-            if user.id == principal.user_id:
-                raise problems.bad_request("Nobody can delete themselves.")
-            await self._check_not_last(principal, user)
-            await self._directory.keys(principal.workspace_id).delete(user_id=user.id)
-            await self._directory.users(principal.workspace_id).delete(id=user.id)
-        self._authenticator.forget(user_id=user.id)
+            member = await self.get_user(principal, username)
+            await self._remove(principal, member)
 
-    async def _check_not_last(self, principal: Principal, user: User) -> None:
-        admins = await self._directory.users(principal.workspace_id).count(role="admin")
-        if user.role == "admin" and admins == 1:
+    async def remove_member(self, principal: Principal, user_id: str) -> None:
+        """As `delete_user`, by id; does nothing when that user is no member."""
+        async with self._changing:
+            for user, role in await self._members(principal):
+                if user.id == user_id:
+                    await self._remove(principal, Member(user, role))
+
+    async def _remove(self, principal: Principal, member: Member) -> None:
+        if member.user.id == principal.user_id:
+            raise problems.bad_request("Nobody can delete themselves.")
+        await self._check_not_last(principal, member)
+        await self._directory.leave(principal.workspace_id, member.user.id)
+        self._authenticator.forget(user_id=member.user.id)
+
+    async def forget_strangers(self) -> None:
+        """Remove users who are in no workspace any more."""
+        await self._directory.forget_strangers()
+
+    async def _check_not_last(self, principal: Principal, member: Member) -> None:
+        admins = await self._directory.count_admins(principal.workspace_id)
+        if member.role == "admin" and admins == 1:
             raise problems.bad_request("The last admin of a workspace stays one.")
+
+
+def _exists(username: str) -> problems.Problem:
+    return problems.bad_request(f"The user '{username}' already exists.")
 
 
 def _check_password(password: str) -> None:

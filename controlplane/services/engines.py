@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 
+from controlplane import problems
+from controlplane.services.workspace_folders import WorkspaceFolders
 from engine.clock import Clock
 from engine.errors import EngineUnavailable, NotFound, Overloaded, TailraceError
 from engine.protocol import Definition, Engine, Snapshot
@@ -22,24 +24,31 @@ CONNECT_PAUSE_SECONDS: Final = 0.02
 CHARGES_MAX: Final = 64
 # A death is noticed on the socket first; its cause is known this much later at most.
 EXAMINE_SECONDS: Final = 1.0
+# One that nobody used for so long gives its place to a workspace that needs an engine.
+ROOM_IDLE_SECONDS: Final = 10.0
+# Kinds of definitions that work though nobody asks.
+WORKING_KINDS: Final = frozenset({"materialized_view"})
+
+# Kinds of definitions that have names of their own: a stream may be called like one.
+OWN_NAMES: Final = frozenset({"function", "schema"})
 
 Connect = Callable[[], Awaitable[Engine]]
 Owners = Callable[[str], Awaitable[dict[str, tuple[str, ...]]]]
+# Names of the workspaces whose engine must run: `default`, and those with sources and the like.
+AtWork = Callable[[], Awaitable[frozenset[str]]]
 
 
 class EngineLauncher(Protocol):
     """Who runs engine processes: the host of processes, or a test's stand-in."""
+
+    folders: WorkspaceFolders
 
     async def launch(self, workspace: str) -> Connect:
         """Make sure that the workspace's engine process runs; how to connect to it."""
         ...
 
     async def retire(self, workspace: str) -> None:
-        """End the workspace's engine process after it was idle."""
-        ...
-
-    def snapshot_file(self, workspace: str) -> Path:
-        """Where the engine keeps its catalog beside the log."""
+        """End the workspace's engine process; it is gone on return."""
         ...
 
 
@@ -57,6 +66,10 @@ class WorkspaceEngine:
         # Set while no death waits to be looked at: charges are complete.
         self.examined = asyncio.Event()
         self.busy = 0
+        # It has to run though nobody asks: the server is ready when it is.
+        self.needed = False
+        # Why its process gave up for good, '' while it did not.
+        self.refusal = ""
         self._wait_seconds = wait_ms / 1000
         self._clock = clock
         self._used_at = clock.monotonic()
@@ -74,6 +87,11 @@ class WorkspaceEngine:
         """How long nobody has used it."""
         return 0.0 if self.busy else self._clock.monotonic() - self._used_at
 
+    @property
+    def working(self) -> bool:
+        """Whether its definitions keep it at work."""
+        return _working(self.snapshot)
+
     def touch(self) -> None:
         """A use that was counted in `busy` is over."""
         self.busy -= 1
@@ -81,6 +99,8 @@ class WorkspaceEngine:
 
     async def engine(self) -> Engine:
         """The engine; waits for a starting one, then Overloaded (429)."""
+        if self.refusal:
+            raise TailraceError(self.refusal, 500, "neutron")
         self._used_at = self._clock.monotonic()
         if self._engine is None:
             with contextlib.suppress(TimeoutError):
@@ -97,6 +117,11 @@ class WorkspaceEngine:
         if found is None:
             raise NotFound(f"Stream '{name}' does not exist.")
         return found
+
+    def kind(self, name: str) -> str:
+        """What has this name among streams, views and external objects, '' for nothing."""
+        found = self._by_name.get(name)
+        return found.kind if found is not None else ""
 
     async def refresh(self) -> None:
         """Take the definitions as they are now: after a change, before its answer."""
@@ -122,8 +147,7 @@ class WorkspaceEngine:
     def _accept(self, snapshot: Snapshot, *, force: bool = False) -> None:
         if force or snapshot.revision >= self.snapshot.revision:
             self.snapshot = snapshot
-            # Functions have names of their own.
-            self._by_name = {d.name: d for d in snapshot.definitions if d.kind != "function"}
+            self._by_name = {d.name: d for d in snapshot.definitions if d.kind not in OWN_NAMES}
 
     async def serve(
         self, connect: Connect, on_connected: Callable[[Engine], Awaitable[None]]
@@ -161,18 +185,35 @@ class WorkspaceEngine:
                 self._ready.set()
 
 
+class EngineLimits(msgspec.Struct, frozen=True):
+    """Bounds of all engines together."""
+
+    wait_ms: int
+    engines_max: int
+
+
 class Engines:
     """All workspaces' engines; one starts with the first request that needs it."""
 
     def __init__(
-        self, launcher: EngineLauncher, clock: Clock, wait_ms: int, owners: Owners
+        self,
+        launcher: EngineLauncher,
+        clock: Clock,
+        limits: EngineLimits,
+        owners: Owners,
+        at_work: AtWork,
     ) -> None:
         self._launcher = launcher
         self._clock = clock
-        self._wait_ms = wait_ms
+        self._limits = limits
         self._owners = owners
+        self._at_work = at_work
         self._engines: dict[str, WorkspaceEngine] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        # Those that are being ended: their folder is free when the event is set.
+        self._ending: dict[str, asyncio.Event] = {}
+        self._barred: set[str] = set()
+        self._making_room = asyncio.Lock()
 
     def all(self) -> list[WorkspaceEngine]:
         """Those that run or start."""
@@ -183,12 +224,36 @@ class Engines:
         return self._engines.get(workspace)
 
     async def of(self, workspace: str) -> WorkspaceEngine:
-        """The workspace's engine, started if it is not running; does not wait for it."""
-        found = self._engines.get(workspace)
-        if found is not None:
-            return found
-        snapshot = _read_snapshot(self._launcher.snapshot_file(workspace))
-        found = WorkspaceEngine(workspace, snapshot, self._wait_ms, self._clock)
+        """The workspace's engine, started if it is not running; does not wait for it.
+
+        404 while the workspace is being deleted; Overloaded (429) when as many engines run as may
+        and none of them is idle.
+        """
+        while True:
+            found = self._engines.get(workspace)
+            if found is not None:
+                return found
+            if workspace in self._barred:
+                raise problems.no_workspace(workspace)
+            ending = self._ending.get(workspace)
+            if ending is not None:
+                await ending.wait()
+            elif self._room():
+                return await self._start(workspace)
+            else:
+                await self._make_room(workspace)
+
+    async def start_needed(self, workspaces: Sequence[str]) -> None:
+        """Start the engines that have something to do though nobody asks, whatever their number."""
+        at_work = await self._at_work()
+        for name in workspaces:
+            if name in at_work or _working(read_snapshot(self._launcher.folders.catalog(name))):
+                found = self._engines.get(name) or await self._start(name)
+                found.needed = True
+
+    async def _start(self, workspace: str) -> WorkspaceEngine:
+        snapshot = read_snapshot(self._launcher.folders.catalog(workspace))
+        found = WorkspaceEngine(workspace, snapshot, self._limits.wait_ms, self._clock)
         self._engines[workspace] = found
         connect = await self._launcher.launch(workspace)
 
@@ -199,22 +264,83 @@ class Engines:
         self._tasks[workspace] = asyncio.create_task(found.serve(connect, reconcile))
         return found
 
-    async def retire_idle(self, seconds: float, always: frozenset[str]) -> None:
-        """End the engines nobody used for `seconds`."""
+    def _room(self) -> bool:
+        return len(self._engines) + len(self._ending) < self._limits.engines_max
+
+    async def _make_room(self, workspace: str) -> None:
+        """End the engine that was idle longest; Overloaded (429) when all are in use."""
+        async with self._making_room:
+            if self._room() or workspace in self._engines:
+                return
+            at_work = await self._at_work()
+            idle = [
+                engine
+                for name, engine in self._engines.items()
+                if name not in at_work
+                and not engine.working
+                and engine.idle_seconds() >= ROOM_IDLE_SECONDS
+            ]
+            if not idle:
+                raise Overloaded(
+                    f"As many workspaces are in use as engines_max allows "
+                    f"({self._limits.engines_max}); try again later or raise it.",
+                    429,
+                    "neutron",
+                )
+            await self._end(max(idle, key=WorkspaceEngine.idle_seconds).workspace)
+
+    async def retire_idle(self, seconds: float) -> None:
+        """End the engines that nobody used for `seconds` and that have nothing to do."""
+        at_work = await self._at_work()
         for name, engine in list(self._engines.items()):
-            if name in always or engine.idle_seconds() < seconds:
+            engine.needed = name in at_work or engine.working
+            if engine.needed or engine.idle_seconds() < seconds:
                 continue
-            await self._end(name)
-            await self._launcher.retire(name)
+            if self._engines.get(name) is engine:
+                await self._end(name)
+
+    async def remove(self, workspace: str) -> None:
+        """End the engine for good: `of` answers 404 until `allow`."""
+        self._barred.add(workspace)
+        ending = self._ending.get(workspace)
+        if ending is not None:
+            await ending.wait()
+        if workspace in self._engines:
+            await self._end(workspace)
+
+    def allow(self, workspace: str) -> None:
+        """The name may be used again."""
+        self._barred.discard(workspace)
+
+    def refused(self, workspace: str) -> None:
+        """Its process cannot open its folder and is not tried again until it was idle."""
+        found = self._engines.get(workspace)
+        if found is not None:
+            found.refusal = (
+                f"The engine of workspace '{workspace}' cannot open its data; the server's log "
+                "says why."
+            )
 
     async def close(self) -> None:
         """Leave all engines; their processes are the launcher's business."""
         for name in list(self._engines):
-            await self._end(name)
+            await self._leave(name)
 
     async def _end(self, name: str) -> None:
-        engine = self._engines.pop(name)
-        task = self._tasks.pop(name)
+        """Leave the engine and end its process; whoever wants it anew waits for that."""
+        ended = self._ending[name] = asyncio.Event()
+        try:
+            await self._leave(name)
+            await self._launcher.retire(name)
+        finally:
+            del self._ending[name]
+            ended.set()
+
+    async def _leave(self, name: str) -> None:
+        engine = self._engines.pop(name, None)
+        task = self._tasks.pop(name, None)
+        if engine is None or task is None:
+            return
         async with engine.uses_lock:  # not in the middle of a reconciliation
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -228,7 +354,11 @@ class _CatalogFile(msgspec.Struct, frozen=True):
     definitions: dict[str, Definition] = {}
 
 
-def _read_snapshot(file: Path) -> Snapshot:
+def _working(snapshot: Snapshot) -> bool:
+    return any(definition.kind in WORKING_KINDS for definition in snapshot.definitions)
+
+
+def read_snapshot(file: Path) -> Snapshot:
     """The engine's last snapshot; an empty one when there is none or it cannot be read."""
     try:
         state = msgspec.json.decode(file.read_bytes(), type=_CatalogFile)

@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 
 from controlplane.db.repository import Directory
+from controlplane.services.connectors import Connectors
 from controlplane.services.engines import Engines, WorkspaceEngine
 from controlplane.services.queries import QueryService
-from controlplane.services.sources import Connectors
 from controlplane.telemetry import Gauge
 from engine.errors import TailraceError
 from engine.protocol import EngineInfo
@@ -62,13 +62,17 @@ class HealthService:
         return OK if answers else "does not answer"
 
     async def _engine(self) -> str:
-        for place in self._engines.all():
-            info = await engine_info(place)
-            if info is None:
+        """The engines that have to run must answer; of the others only those that do count."""
+        places = self._engines.all()
+        infos = await asyncio.gather(*(engine_info(place) for place in places))
+        if not any(place.needed for place in places):
+            return "starting"
+        for place, info in zip(places, infos, strict=True):
+            if info is None and place.needed:
                 return "starting"
-            if not info.writable:
+            if info is not None and not info.writable:
                 return info.reason or "read only"
-        return OK if self._engines.all() else "starting"
+        return OK
 
     async def _connector_process(self) -> str:
         try:

@@ -15,8 +15,10 @@ from controlplane.auth import Authenticator, Principal
 from controlplane.services.calls import STOPPING, Calls
 from controlplane.services.ended_queries import EndedQueries
 from controlplane.services.engines import Engines, WorkspaceEngine
+from controlplane.services.function_keys import sealed_statement
 from controlplane.services.live_query import Limits, LiveQuery, QueryRecord, join_arrays
 from controlplane.services.rest import pause
+from controlplane.services.secrets import Vault
 from controlplane.services.uses import Uses
 from controlplane.settings import Settings
 from engine.clock import Clock
@@ -88,8 +90,10 @@ class QueryService:
         uses: Uses,
         clock: Clock,
         settings: Settings,
+        vault: Vault,
     ) -> None:
         self._engines = engines
+        self._vault = vault
         self._authenticator = authenticator
         self._uses = uses
         self._clock = clock
@@ -125,7 +129,7 @@ class QueryService:
         engine = await workspace.engine()
         request = QueryRequest(
             id=record.id,
-            sql=new.sql,
+            sql=sealed_statement(self._vault, new.sql),
             caller=principal.caller,
             batch_count=min(max(new.batch_count, 0), BATCH_COUNT_MAX),
             batch_ms=min(max(new.batch_ms, 0), BATCH_MS_MAX),
@@ -152,7 +156,7 @@ class QueryService:
         place.live[record.id] = live
         workspace.busy += 1
         live.start(
-            lambda ended: self._on_end(workspace, ended),
+            lambda ended: self._on_end(workspace, place, ended),
             lambda query_id: asyncio.ensure_future(workspace.blame(query_id)),
         )
         return live
@@ -164,11 +168,10 @@ class QueryService:
         record.tags = new.tags
         return record
 
-    def _on_end(self, workspace: WorkspaceEngine, live: LiveQuery) -> None:
+    def _on_end(self, workspace: WorkspaceEngine, place: _Workspace, live: LiveQuery) -> None:
         workspace.touch()
         if live.record.code == Code.SLOW_CONSUMER:
             self.slow_readers += 1
-        place = self._of(workspace.workspace)
         place.live.pop(live.record.id, None)
         place.ended.keep(live.record)
 
@@ -205,7 +208,7 @@ class QueryService:
         return record
 
     def _own(self, principal: Principal, record: QueryRecord) -> None:
-        if record.caller.id != principal.user_id and not principal.may("write:query"):
+        if not principal.may_change(record.caller.id):
             raise problems.forbidden("This query belongs to another user.")
 
     async def cancel(self, principal: Principal, query_id: str) -> None:
@@ -248,7 +251,7 @@ class QueryService:
         timeout_ms = min(max(timeout_ms, 1), self._settings.exec_ms_max)
         request = QueryRequest(
             id=self._clock.uuid4(),
-            sql=sql,
+            sql=sealed_statement(self._vault, sql),
             caller=principal.caller,
             bounded_only=True,
             timeout_ms=timeout_ms,
@@ -293,6 +296,18 @@ class QueryService:
             return started.record
         return started
 
+    async def forget_workspace(self, workspace: str) -> None:
+        """End and forget the queries of a workspace that was deleted."""
+        place = self._workspaces.get(workspace)
+        if place is None:
+            return
+        ends = (
+            live.stop("canceled", Code.CANCELLED, "the workspace was deleted")
+            for live in list(place.live.values())
+        )
+        await asyncio.gather(*ends)
+        self._workspaces.pop(workspace, None)
+
     async def check_callers(self) -> None:
         """End queries whose caller's key or user is gone, until `close`."""
         while not self._closing.is_set():
@@ -301,12 +316,12 @@ class QueryService:
             await pause(self._closing, CHECK_SECONDS)
 
     async def _check(self, queries: list[LiveQuery]) -> None:
-        verdicts: dict[str, bool] = {}
+        verdicts: dict[Principal, bool] = {}
         for live in queries:
-            proof = live.principal.key_id or live.principal.user_id
-            if proof not in verdicts:
-                verdicts[proof] = await self._authenticator.alive(live.principal)
-            if not verdicts[proof]:
+            caller = live.principal
+            if caller not in verdicts:
+                verdicts[caller] = await self._authenticator.alive(caller)
+            if not verdicts[caller]:
                 await live.stop(
                     "canceled", Code.AUTHENTICATION_FAILED, "the credentials are no longer valid"
                 )

@@ -1,11 +1,16 @@
-"""Sources: definitions in the database, the work in the connector process."""
+"""Sources: definitions in the database, the work in the connector process.
+
+Each step of a change leaves a state that the next start repairs: a use without a row is dropped, a
+row without a use gets it again, what should run is started. Streams are never touched by that.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Awaitable
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -16,11 +21,16 @@ from controlplane import problems
 from controlplane.auth import Principal
 from controlplane.db.repository import Directory, Repository
 from controlplane.db.tables import Source
+from controlplane.services import secrets
+from controlplane.services.connectors import Connectors
 from controlplane.services.engines import Engines, WorkspaceEngine
 from controlplane.services.names import check_name
 from controlplane.services.rest import pause
+from controlplane.services.secrets import SecretsError, Vault
+from controlplane.services.source_statistics import SourceStatistics
 from engine.clock import Clock
 from engine.errors import EngineUnavailable, NotFound, Overloaded, SqlError, TailraceError
+from engine.protocol import Engine
 
 log = logging.getLogger("tailrace.sources")
 
@@ -28,50 +38,9 @@ RESUME_PAUSE_SECONDS: Final = 0.2
 PREVIEW_SIZE_MAX: Final = 1_000
 PREVIEW_MS_MAX: Final = 120_000
 PREVIEW_MS_DEFAULT: Final = 30_000
-STATS_RANGE_MS_MAX: Final = 7 * 86_400_000
+LOG_LINES_MAX: Final = 500
 
 T = TypeVar("T")
-
-
-class Connectors(Protocol):
-    """What is asked of the connector process; `connectors.control.ConnectorClient` does it.
-
-    Every method raises EngineUnavailable while the process is away.
-    """
-
-    async def validate(self, type_: str, properties: dict[str, Any]) -> None:
-        """UserError when type or properties do not fit."""
-        ...
-
-    async def start(self, source: SourceDefinition) -> SourceStatus:
-        """Run it; the same definition again does nothing."""
-        ...
-
-    async def stop(self, source_id: str) -> SourceStatus:
-        """Stop it after its last batch is written."""
-        ...
-
-    async def delete(self, source_id: str) -> None:
-        """Stop and forget it."""
-        ...
-
-    async def status(self) -> dict[str, SourceStatus]:
-        """States of all that were started."""
-        ...
-
-    async def stats(self, source_id: str, range_ms: int, error_range_ms: int) -> SourceStats:
-        """Counters since the start."""
-        ...
-
-    async def preview(
-        self, type_: str, properties: dict[str, Any], size: int, timeout_ms: int
-    ) -> list[dict[str, Any]]:
-        """Up to `size` events."""
-        ...
-
-    async def ready(self) -> bool:
-        """Whether it answers."""
-        ...
 
 
 class NewSource(msgspec.Struct, frozen=True):
@@ -84,22 +53,35 @@ class NewSource(msgspec.Struct, frozen=True):
     properties: dict[str, Any] | None = None
 
 
+class Means(msgspec.Struct, frozen=True):
+    """What sources need beside the store and the engines."""
+
+    connectors: Connectors
+    vault: Vault
+    statistics: SourceStatistics
+
+
 class SourceService:
     """Create, change, start and stop sources; keeps the connector process doing what is wanted."""
 
-    def __init__(
-        self, directory: Directory, engines: Engines, connectors: Connectors, clock: Clock
-    ) -> None:
+    def __init__(self, directory: Directory, engines: Engines, means: Means, clock: Clock) -> None:
         self._directory = directory
         self._engines = engines
-        self._connectors = connectors
+        self._connectors = means.connectors
+        self._vault = means.vault
+        self._statistics = means.statistics
         self._clock = clock
         self._resume = asyncio.Event()
         self._resume.set()
         self._closing = asyncio.Event()
+        # One change of a source at a time, so that none is started that was just deleted.
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     def _of(self, principal: Principal) -> Repository[Source]:
         return self._directory.sources(principal.workspace_id)
+
+    def _lock(self, source_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(source_id, asyncio.Lock())
 
     async def owners(self, workspace: str) -> dict[str, tuple[str, ...]]:
         """Uses that the workspace's engine must know: what each source writes to."""
@@ -108,6 +90,19 @@ class SourceService:
                 rows = await self._directory.sources(place.id).list("name")
                 return {_owner(row.id): (row.stream,) for row in rows}
         return {}
+
+    async def seal_stored(self) -> None:
+        """Seal what is not, or with an older key; SecretsError when a key is missing."""
+        for place in await self._directory.workspaces():
+            rows = self._directory.sources(place.id)
+            for row in await rows.list("name"):
+                ids = secrets.key_ids(row.properties)
+                self._vault.check(f"The source {row.name} of workspace {place.name}", ids)
+                if self._vault.stale(row.properties):
+                    names = secrets.sealed_names(row.properties)
+                    opened = self._vault.opened(row.properties, _owner(row.id))
+                    sealed = self._vault.sealed(opened, names, _owner(row.id))
+                    await rows.update(row.id, properties=sealed)
 
     async def list(self, principal: Principal) -> list[tuple[Source, SourceStatus]]:
         """All sources by name with what they do."""
@@ -131,7 +126,6 @@ class SourceService:
             description=new.description or "",
             type=new.type or "",
             stream=new.stream or "",
-            properties=new.properties or {},
             wanted="running",
             start_time_ms=now,
             created_by_id=principal.user_id,
@@ -141,81 +135,109 @@ class SourceService:
             updated_by_name=principal.user_name,
         )
         check_name(row.name, "source")
-        await _reach(self._connectors.validate(row.type, row.properties))
+        row.properties = await self._sealed(row, new.properties or {})
         workspace = await self._engines.of(principal.workspace)
         engine = await workspace.engine()
         _writable(workspace, row.stream)
-        async with workspace.uses_lock:
-            await _known_stream(engine.hold(_owner(row.id), (row.stream,)))
-            await self._of(principal).add(row)
-        return row, await self._start(principal.workspace, row)
+        async with self._lock(row.id):
+            async with workspace.uses_lock:
+                await _known_stream(engine.hold(_owner(row.id), (row.stream,)))
+                try:
+                    await self._of(principal).add(row)
+                except BaseException:
+                    if await self._of(principal).get(id=row.id) is None:
+                        await _let_go(engine, row.id)
+                    raise
+            return row, await self._start(principal.workspace, row)
+
+    async def _sealed(self, row: Source, given: dict[str, Any]) -> dict[str, Any]:
+        """Properties as they are stored; 400 for those that do not fit the type."""
+        secrets.refuse_sealed(given)
+        names = await _reach(self._connectors.validate(row.type, given))
+        secrets.refuse_masks(given, names)
+        return self._vault.sealed(given, names, _owner(row.id))
 
     async def update(
         self, principal: Principal, source_id: str, change: NewSource, *, merge: bool
     ) -> tuple[Source, SourceStatus]:
         """Change a stopped source (else 400); `merge` mixes properties one level deep."""
-        row = await self._row(principal, source_id)
-        if row.wanted == "running":
-            raise problems.bad_request("The source runs; stop it before it is changed.")
-        values: dict[str, Any] = {
-            "name": change.name or row.name,
-            "stream": change.stream or row.stream,
-            "description": change.description or row.description,
-            "properties": row.properties if change.properties is None else change.properties,
-        }
-        if merge and change.properties is not None:
-            values["properties"] = {**row.properties, **change.properties}
-        check_name(values["name"], "source")
-        await _reach(self._connectors.validate(row.type, values["properties"]))
-        values.update(self._touched(principal))
-        if values["stream"] == row.stream:
-            await self._of(principal).update(row.id, **values)
-        else:
-            await self._move(principal, row.id, values)
+        async with self._lock(source_id):
+            row = await self._row(principal, source_id)
+            if row.wanted == "running":
+                raise problems.bad_request("The source runs; stop it before it is changed.")
+            values: dict[str, Any] = {
+                "name": change.name or row.name,
+                "stream": change.stream or row.stream,
+                "description": change.description or row.description,
+                **self._touched(principal),
+            }
+            check_name(values["name"], "source")
+            if change.properties is not None:
+                given = self._unmasked(row, change.properties, merge=merge)
+                values["properties"] = await self._sealed(row, given)
+            if values["stream"] == row.stream:
+                await self._of(principal).update(row.id, **values)
+            else:
+                await self._move(principal, row, values)
         return await self.get(principal, source_id)
 
-    async def _move(self, principal: Principal, source_id: str, values: dict[str, Any]) -> None:
-        """Write to another stream from now on."""
+    def _unmasked(self, row: Source, given: dict[str, Any], *, merge: bool) -> dict[str, Any]:
+        """What was given, with the stored values of secrets that came back masked."""
+        secrets.refuse_sealed(given)
+        stored = self._vault.opened(row.properties, _owner(row.id))
+        names = secrets.sealed_names(row.properties)
+        kept = secrets.kept(given, stored, names)
+        return {**stored, **kept} if merge else kept
+
+    async def _move(self, principal: Principal, row: Source, values: dict[str, Any]) -> None:
+        """Write to another stream from now on. Both are held until the row says which."""
         workspace = await self._engines.of(principal.workspace)
         engine = await workspace.engine()
         _writable(workspace, values["stream"])
         async with workspace.uses_lock:
-            await _known_stream(engine.hold(_owner(source_id), (values["stream"],)))
-            await self._of(principal).update(source_id, **values)
+            held = [d.name for d in workspace.snapshot.definitions if d.name == row.stream]
+            await _known_stream(engine.hold(_owner(row.id), (*held, values["stream"])))
+            await self._of(principal).update(row.id, **values)
+            await engine.hold(_owner(row.id), (values["stream"],))
 
     async def start(self, principal: Principal, source_id: str) -> None:
         """Run it; fine if it runs already."""
-        row = await self._row(principal, source_id)
-        if row.wanted != "running":
-            row.start_time_ms = self._clock.now_ms()
-            await self._of(principal).update(
-                row.id, wanted="running", start_time_ms=row.start_time_ms
-            )
-        await self._start(principal.workspace, row)
+        async with self._lock(source_id):
+            row = await self._row(principal, source_id)
+            if row.wanted != "running":
+                row.start_time_ms = self._clock.now_ms()
+                await self._statistics.reset(row.id)
+                await self._of(principal).update(
+                    row.id, wanted="running", start_time_ms=row.start_time_ms
+                )
+            await self._start(principal.workspace, row)
 
     async def stop(self, principal: Principal, source_id: str) -> None:
         """Stop it after its last batch; fine if it is stopped already."""
-        row = await self._row(principal, source_id)
-        await self._of(principal).update(row.id, wanted="stopped")
-        try:
-            await self._connectors.stop(row.id)
-        except EngineUnavailable:
-            # A process that is away runs nothing, and a new one starts only what is wanted.
-            log.info("source %s is stopped while the connector process is away", row.name)
+        async with self._lock(source_id):
+            row = await self._row(principal, source_id)
+            await self._of(principal).update(row.id, wanted="stopped")
+            try:
+                await self._connectors.stop(row.id)
+            except EngineUnavailable:
+                # A process that is away runs nothing, and a new one starts only what is wanted.
+                log.info("source %s is stopped while the connector process is away", row.name)
+            await self._statistics.sample()
 
     async def delete(self, principal: Principal, source_id: str) -> None:
         """Stop it and remove it; its stream stays."""
-        row = await self._row(principal, source_id)
-        workspace = await self._engines.of(principal.workspace)
-        engine = await workspace.engine()
-        await self._of(principal).update(row.id, wanted="stopped")
-        try:
-            await self._connectors.delete(row.id)
-        except EngineUnavailable:
-            log.info("source %s is deleted while the connector process is away", row.name)
-        async with workspace.uses_lock:
-            await self._of(principal).delete(id=row.id)
-            await engine.release(_owner(row.id))
+        async with self._lock(source_id):
+            row = await self._row(principal, source_id)
+            workspace = await self._engines.of(principal.workspace)
+            engine = await workspace.engine()
+            await self._of(principal).update(row.id, wanted="stopped")
+            try:
+                await self._connectors.delete(row.id)
+            except EngineUnavailable:
+                log.info("source %s is deleted while the connector process is away", row.name)
+            async with workspace.uses_lock:
+                await self._of(principal).delete(id=row.id)
+                await _let_go(engine, row.id)
 
     async def stats(
         self, principal: Principal, source_id: str, range_ms: int, error_range_ms: int
@@ -224,8 +246,18 @@ class SourceService:
         row = await self._row(principal, source_id)
         if range_ms <= 0 or error_range_ms <= 0:
             raise problems.bad_request("A time range is more than 0.")
-        ranges = (min(range_ms, STATS_RANGE_MS_MAX), min(error_range_ms, STATS_RANGE_MS_MAX))
-        return await _reach(self._connectors.stats(row.id, *ranges))
+        return await self._statistics.stats(row.id, range_ms, error_range_ms)
+
+    async def log(self, principal: Principal, source_id: str, lines: int) -> list[str]:
+        """What happened to it since the connector process began, oldest line first."""
+        row = await self._row(principal, source_id)
+        if lines <= 0:
+            raise problems.bad_request("The number of lines is more than 0.")
+        return await _reach(self._connectors.log(row.id, min(lines, LOG_LINES_MAX)))
+
+    async def topics(self, properties: dict[str, Any]) -> list[str]:
+        """Topic names of a Kafka cluster."""
+        return await _reach(self._connectors.topics(properties))
 
     async def preview(
         self, type_: str, properties: dict[str, Any], size: int, timeout_ms: int
@@ -250,7 +282,8 @@ class SourceService:
 
     async def _start(self, workspace: str, row: Source) -> SourceStatus:
         try:
-            return await self._connectors.start(_definition(workspace, row))
+            begin = await self._statistics.begin(row.id)
+            return await self._connectors.start(self._definition(workspace, row), begin)
         except EngineUnavailable:
             self._resume.set()
             return SourceStatus(row.id, "running", "", row.start_time_ms)
@@ -264,6 +297,14 @@ class SourceService:
     def restarted(self) -> None:
         """The connector process is new: it must be told again what to run."""
         self._resume.set()
+
+    async def forget_workspace(self, workspace_id: str) -> None:
+        """End the sources of a workspace that was deleted; its rows go with it."""
+        for row in await self._directory.sources(workspace_id).list("name"):
+            try:
+                await self._connectors.delete(row.id)
+            except EngineUnavailable:  # a new process starts only what can be found
+                return
 
     async def keep_running(self) -> None:
         """Start what is wanted whenever the connector process is new, until `close`."""
@@ -283,23 +324,32 @@ class SourceService:
         self._resume.set()
 
     async def _start_wanted(self) -> None:
+        if not await self._connectors.ready():
+            raise EngineUnavailable("The connector process is starting.", 503, "orbit")
         for place in await self._directory.workspaces():
             for row in await self._directory.sources(place.id).list("name", wanted="running"):
-                await self._engines.of(place.name)
                 try:
-                    await self._connectors.start(_definition(place.name, row))
+                    await self._engines.of(place.name)
+                    await self._resume_one(place.id, place.name, row.id)
                 except EngineUnavailable:
                     raise
-                except TailraceError as error:
-                    log.error("source %s cannot be started: %s", row.name, error.message)
+                except (TailraceError, SecretsError) as error:
+                    log.error("source %s cannot be started: %s", row.name, error)
+
+    async def _resume_one(self, workspace_id: str, workspace: str, source_id: str) -> None:
+        async with self._lock(source_id):
+            row = await self._directory.sources(workspace_id).get(id=source_id, wanted="running")
+            if row is not None:
+                begin = await self._statistics.begin(row.id)
+                await self._connectors.start(self._definition(workspace, row), begin)
+
+    def _definition(self, workspace: str, row: Source) -> SourceDefinition:
+        properties = self._vault.opened(row.properties, _owner(row.id))
+        return SourceDefinition(row.id, workspace, row.name, row.type, row.stream, properties)
 
 
 def _owner(source_id: str) -> str:
     return f"source:{source_id}"
-
-
-def _definition(workspace: str, row: Source) -> SourceDefinition:
-    return SourceDefinition(row.id, workspace, row.name, row.type, row.stream, row.properties)
 
 
 def _state(row: Source, states: dict[str, SourceStatus] | None) -> SourceStatus:
@@ -330,8 +380,9 @@ def _writable(workspace: WorkspaceEngine, name: str) -> None:
     except NotFound:
         return
     if kind != "stream":
-        what = "view" if kind == "view" else "random stream"
-        raise problems.bad_request(f"{name} is a {what}; a source writes to a stream.")
+        what = kind.replace("_", " ")
+        article = "an" if what.startswith("e") else "a"
+        raise problems.bad_request(f"{name} is {article} {what}; a source writes to a stream.")
 
 
 async def _known_stream(answer: Awaitable[None]) -> None:
@@ -340,3 +391,11 @@ async def _known_stream(answer: Awaitable[None]) -> None:
         await answer
     except NotFound as error:
         raise SqlError(error.message, error.code, error.system) from None
+
+
+async def _let_go(engine: Engine, source_id: str) -> None:
+    """An engine that is away hears of it when it is back: uses are compared then."""
+    try:
+        await engine.release(_owner(source_id))
+    except EngineUnavailable:
+        log.info("the use of source %s is dropped when the engine is back", source_id)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 from controlplane import problems
 from controlplane.auth import Principal
 from controlplane.services.engines import Engines
+from controlplane.services.event_shapes import fits
 from controlplane.services.names import check_name
 from controlplane.services.uses import Uses
 from engine.errors import Code, NotFound, UserError
@@ -19,6 +20,8 @@ KEYED_MODES: Final = ("changelog_kv", "versioned_kv")
 # Streams whose statistics are asked for at once by a list with expand=true.
 STATS_AT_ONCE: Final = 16
 HISTORY_DAYS_MAX: Final = 7
+# Events of one request to match: each is held against every stream, on the event loop.
+MATCH_EVENTS_MAX: Final = 100
 
 
 class StreamService:
@@ -46,6 +49,18 @@ class StreamService:
         found = [d for d in workspace.snapshot.definitions if d.kind in KINDS]
         return sorted(found, key=lambda definition: definition.name)
 
+    async def matching(self, principal: Principal, events: list[dict[str, Any]]) -> list[str]:
+        """Names of the streams whose columns take all keys of all events; none without events."""
+        if len(events) > MATCH_EVENTS_MAX:
+            raise problems.bad_request(f"Give at most {MATCH_EVENTS_MAX} events to match.")
+        found: list[str] = []
+        for stream in await self.list(principal) if events else ():
+            types = {"_tp_time": "datetime64(3)"}
+            types |= {c.name: c.type for c in stream.columns if c.kind == "default"}
+            if stream.kind == "stream" and all(fits(event, types) for event in events):
+                found.append(stream.name)
+        return found
+
     async def get(self, principal: Principal, name: str) -> Definition:
         """One stream; 404 with code 60."""
         workspace = await self._engines.of(principal.workspace)
@@ -57,9 +72,11 @@ class StreamService:
         return definition
 
     async def alter(self, principal: Principal, name: str, change: Alteration) -> Definition:
-        """Change what may be changed; the stream as it is then."""
-        await self.get(principal, name)
+        """Change what may be changed; the stream as it is then. 501 for an external stream."""
         workspace = await self._engines.of(principal.workspace)
+        if workspace.kind(name) == "external_stream":
+            raise problems.Problem(501, f"The external stream '{name}' cannot be changed.")
+        await self.get(principal, name)
         engine = await workspace.engine()
         altered = await engine.alter(name, change, principal.caller)
         await workspace.refresh()

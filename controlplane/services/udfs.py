@@ -8,7 +8,9 @@ import msgspec
 
 from controlplane.auth import Principal
 from controlplane.services.engines import Engines
+from controlplane.services.function_keys import sealed_options
 from controlplane.services.names import check_name
+from controlplane.services.secrets import Vault
 from engine.errors import Code, NotFound
 from engine.protocol import Definition
 from engine.udf.remote_options import MASK
@@ -17,18 +19,23 @@ from engine.udf.remote_options import MASK
 class UdfService:
     """Create, read, replace and drop user functions of a workspace."""
 
-    def __init__(self, engines: Engines) -> None:
+    def __init__(self, engines: Engines, vault: Vault) -> None:
         self._engines = engines
+        self._vault = vault
 
     async def create(self, principal: Principal, definition: Definition) -> Definition:
         """Create a function; it can be called when this is answered. 400 for a name in use."""
         check_name(definition.name, "function")
-        return await self._put(principal, definition)
+        return await self._put(principal, self._sealed(definition))
+
+    def _sealed(self, definition: Definition) -> Definition:
+        options = sealed_options(self._vault, definition.options)
+        return msgspec.structs.replace(definition, options=options)
 
     async def replace(self, principal: Principal, definition: Definition) -> Definition:
         """Put another text into a function; running queries go on with the one they have."""
         old = await self.get(principal, definition.name)
-        options = {**_with_key(definition, old), "or_replace": True}
+        options = {**_with_key(self._sealed(definition), old), "or_replace": True}
         return await self._put(principal, msgspec.structs.replace(definition, options=options))
 
     async def list(self, principal: Principal) -> list[Definition]:

@@ -14,6 +14,8 @@ _TYPES: dict[type, str] = {
     st.CreateStream: "CREATE",
     st.CreateView: "CREATE",
     st.CreateFunction: "CREATE",
+    st.CreateExternal: "CREATE",
+    st.CreateSchema: "CREATE",
     st.Drop: "DROP",
     st.Rename: "RENAME",
     st.Truncate: "TRUNCATE",

@@ -17,13 +17,24 @@ from engine.sql.statements import Show
 from engine.sql.values import text_literal
 from engine.types import STRING
 
-_SHOWN = {
-    "streams": ("stream", "random_stream", "view", "materialized_view"),
+SHOWN = {
+    "streams": (
+        "stream",
+        "random_stream",
+        "view",
+        "materialized_view",
+        "external_stream",
+        "external_table",
+    ),
     "views": ("view", "materialized_view"),
     "materialized views": ("materialized_view",),
     "functions": ("function",),
+    "external streams": ("external_stream",),
+    "external tables": ("external_table",),
+    "format schemas": ("schema",),
     "databases": (),
 }
+_WITHOUT_TIME = ("view", "external_stream", "external_table")
 _DESCRIBE = (
     "name",
     "type",
@@ -74,7 +85,8 @@ def describe_definition(definition: Definition) -> BoundedQuery:
     ]
     if definition.mode in DELTA_MODES and definition.kind != "view":
         rows.append(("_tp_delta", "int8", "default", "1", ""))
-    if definition.kind != "view" and all(c.name != "_tp_time" for c in definition.columns):
+    declared = any(c.name == "_tp_time" for c in definition.columns)
+    if definition.kind not in _WITHOUT_TIME and not declared:
         default = definition.event_time_column or "now64(3, 'UTC')"
         rows.append(("_tp_time", "datetime64(3, 'UTC')", "default", default, ""))
     return describe(rows)
@@ -82,7 +94,7 @@ def describe_definition(definition: Definition) -> BoundedQuery:
 
 def show(statement: Show, definitions: Iterable[Definition]) -> BoundedQuery:
     """Names, in order; LIKE and WHERE see the column `name`."""
-    kinds = _SHOWN[statement.kind]
+    kinds = SHOWN[statement.kind]
     names = sorted(d.name for d in definitions if d.kind in kinds)
     names = ["default"] if statement.kind == "databases" else names
     where = ""

@@ -18,7 +18,7 @@ def create_query(definition: Definition) -> str:
     modifier = "RANDOM " if definition.kind == "random_stream" else ""
     if definition.mode == MUTABLE:
         modifier = "MUTABLE "
-    columns = ",\n".join(f"  {_column_text(c)}" for c in definition.columns)
+    columns = ",\n".join(f"  {column_text(c)}" for c in definition.columns)
     parts = [f"CREATE {modifier}STREAM {name}\n(\n{columns}\n)"]
     if definition.primary_key:
         keys = ", ".join(map(quote_name, key_names(definition.primary_key)))
@@ -41,7 +41,8 @@ def _create_materialized(definition: Definition, name: str) -> str:
     return f"CREATE MATERIALIZED VIEW {name}{target} AS {definition.query}{comment}"
 
 
-def _column_text(column: ColumnDef) -> str:
+def column_text(column: ColumnDef) -> str:
+    """A column as its CREATE statement declares it."""
     out = f"{quote_name(column.name)} {column.type}".rstrip()
     if column.default:
         out += f" {column.kind.upper()} {column.default}"

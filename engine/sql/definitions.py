@@ -311,21 +311,11 @@ def check_definition(definition: Definition) -> Definition:
     """
     if not definition.columns:
         raise SqlError(f"stream {definition.name} has no columns", Code.BAD_ARGUMENTS)
-    if len(definition.columns) > COLUMNS_MAX:
-        raise SqlError(f"a stream has at most {COLUMNS_MAX} columns", Code.BAD_ARGUMENTS)
     check_name(definition.name)
     if not known_zone(definition.event_time_timezone):
         zone = definition.event_time_timezone[:60]
         raise SqlError(f"event_time_timezone: unknown time zone '{zone}'", Code.BAD_ARGUMENTS)
-    seen: set[str] = set()
-    for column in definition.columns:
-        check_name(column.name)
-        if column.name.lower() in seen:  # stored rows are read without regard to case
-            message = f"column {column.name} is declared twice, or differs only in case"
-            raise SqlError(message, Code.DUPLICATE_COLUMN)
-        if _is_reserved(column.name):
-            raise SqlError(f"column name {column.name} is reserved", Code.BAD_ARGUMENTS)
-        seen.add(column.name.lower())
+    check_column_names(definition)
     definition = _with_mode(definition)
     bound = bind_columns(definition)
     if definition.kind == "stream":
@@ -348,6 +338,21 @@ def check_definition(definition: Definition) -> Definition:
     with of_clause("the TTL"):
         keep_sql(definition)
     return msgspec.structs.replace(definition, create_query=create_query(definition))
+
+
+def check_column_names(definition: Definition) -> None:
+    """SqlError 36 for too many columns or a name that none can have, 15 for a column twice."""
+    if len(definition.columns) > COLUMNS_MAX:
+        raise SqlError(f"a stream has at most {COLUMNS_MAX} columns", Code.BAD_ARGUMENTS)
+    seen: set[str] = set()
+    for column in definition.columns:
+        check_name(column.name)
+        if column.name.lower() in seen:  # stored rows are read without regard to case
+            message = f"column {column.name} is declared twice, or differs only in case"
+            raise SqlError(message, Code.DUPLICATE_COLUMN)
+        if _is_reserved(column.name):
+            raise SqlError(f"column name {column.name} is reserved", Code.BAD_ARGUMENTS)
+        seen.add(column.name.lower())
 
 
 def _check_default(column: BoundColumn) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from engine.errors import Code, SqlError
+from engine.naming import a_kind
 from engine.protocol import Definition
 from engine.sql import allow
 from engine.sql.definitions import stored_binder
@@ -20,7 +21,7 @@ def delete_sql(definition: Definition, where: exp.Expr) -> str:
     name = definition.name
     if definition.kind != "stream":
         message = (
-            f"{name} is a {definition.kind.replace('_', ' ')} and holds no rows of its own: DELETE "
+            f"{name} is {a_kind(definition.kind)} and holds no rows of its own: DELETE "
             "removes rows of streams"
         )
         raise SqlError(message, Code.NOT_IMPLEMENTED)

@@ -54,7 +54,7 @@ class ControlView(Placed):
 
 
 @dataclass(frozen=True, slots=True)
-class Subscribe:
+class Subscribe(Placed):
     """SUBSCRIBE TO select: a query whose steps are kept. `query_text` is the SELECT as written."""
 
     query: exp.Expr
@@ -63,7 +63,7 @@ class Subscribe:
 
 
 @dataclass(frozen=True, slots=True)
-class Recover:
+class Recover(Placed):
     """RECOVER FROM 'id'."""
 
     query_id: str
@@ -71,7 +71,7 @@ class Recover:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsubscribe:
+class Unsubscribe(Placed):
     """UNSUBSCRIBE TO 'id'."""
 
     query_id: str

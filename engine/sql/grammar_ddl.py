@@ -15,17 +15,17 @@ from engine.errors import Code, SqlError
 from engine.protocol import ColumnDef
 from engine.sql import later
 from engine.sql import statements as st
-from engine.sql.grammar_durable import DurableParser
+from engine.sql.grammar_external import ExternalGrammar
 from engine.sql.grammar_functions import FunctionGrammar
 from engine.sql.places import Placed, located, place, place_of, stands
-from engine.sql.settings import STREAM_SETTINGS, check_settings
+from engine.sql.settings import DROP_SETTINGS, STREAM_SETTINGS, check_settings
 from engine.type_parser import parse_type
 
 _STORED_ALWAYS = frozenset((TP_TIME, TP_DELTA, TP_SN, TP_APPEND_TIME))
 _COLUMN_DEFAULTS = {"DEFAULT": "default", "ALIAS": "alias", "MATERIALIZED": "materialized"}
 
 
-class StatementParser(DurableParser, FunctionGrammar):
+class StatementParser(ExternalGrammar, FunctionGrammar):
     """All statements of the dialect; each method returns its structure of `statements`."""
 
     def begin(self, sql: str, tokens: list[Token]) -> None:
@@ -100,6 +100,10 @@ class StatementParser(DurableParser, FunctionGrammar):
         word = self._curr.text.upper()
         if word in ("FUNCTION", "AGGREGATE", "REMOTE"):
             return self.create_function(self._text(), or_replace=bool(or_replace))
+        if self.word("EXTERNAL"):
+            return self._create_external(self._column_list, or_replace=bool(or_replace))
+        if self.word("FORMAT"):
+            return self._create_schema(or_replace=bool(or_replace))
         if word in later.CREATED:
             self._later(f"CREATE {word}", later.CREATED[word])
         if self.word("VIEW"):
@@ -259,17 +263,22 @@ class StatementParser(DurableParser, FunctionGrammar):
     # -- DROP, RENAME, ALTER -----------------------------------------------------------------------
 
     def _drop(self) -> st.Drop:
-        self.word("MATERIALIZED")
-        kind = self._curr.text.lower()
-        if kind not in ("stream", "view", "function"):
-            known = kind in ("dictionary", "database", "external", "format", "schema")
-            code = Code.NOT_IMPLEMENTED if known else Code.SYNTAX_ERROR
-            self.fail(f"DROP {kind.upper()[:40]} is not supported", code)
-        self._advance()
+        kind = self._outside()
+        if not kind:
+            self.word("MATERIALIZED")
+            kind = self._curr.text.lower()
+            if kind not in ("stream", "view", "function"):
+                known = kind in ("dictionary", "database")
+                code = Code.NOT_IMPLEMENTED if known else Code.SYNTAX_ERROR
+                self.fail(f"DROP {kind.upper()[:40]} is not supported", code)
+            self._advance()
         if_exists = self.word("IF", "EXISTS")
         name = self._object(f"the {kind}'s name")
         self.word("SYNC")
+        at = self._curr
         settings = self.settings() if self._match(T.SETTINGS) else {}
+        with stands(place(at) if settings else ""):
+            check_settings(settings, DROP_SETTINGS, "DROP")
         force = settings.get("enable_dependency_check", "true").lower() in ("false", "0")
         return st.Drop(kind, name, bool(if_exists), force, self._text())
 
@@ -398,20 +407,18 @@ class StatementParser(DurableParser, FunctionGrammar):
 
     def _show(self) -> st.Statement:
         if self.word("CREATE"):
-            kind = self._curr.text.lower()
-            if kind not in ("stream", "view", "table", "function"):
-                self.fail(f"SHOW CREATE {kind.upper()[:40]} is not supported", Code.NOT_IMPLEMENTED)
-            self._advance()
+            kind = self._outside()
+            if not kind:
+                kind = self._curr.text.lower()
+                if kind not in ("stream", "view", "table", "function"):
+                    message = f"SHOW CREATE {kind.upper()[:40]} is not supported"
+                    self.fail(message, Code.NOT_IMPLEMENTED)
+                self._advance()
             return st.ShowCreate(kind, self._object("a name"), self._text())
-        only_materialized = bool(self.word("MATERIALIZED"))
-        kind = self._curr.text.lower()
-        known = ("views",) if only_materialized else ("streams", "views", "functions", "databases")
-        if kind not in known:
-            self.fail(f"SHOW {kind.upper()[:40]} is not supported", Code.NOT_IMPLEMENTED)
-        self._advance()
+        kind = self._outside_list() or self._shown_kind()
         if self._match(T.FROM) or self._match(T.IN):
             self._use()
-        show = st.Show("materialized views" if only_materialized else kind, text=self._text())
+        show = st.Show(kind, text=self._text())
         negated = bool(self._match(T.NOT))
         if self._match(T.LIKE) or self._match(T.ILIKE):
             return replace(show, like=self._string(), negated=negated)
@@ -420,6 +427,16 @@ class StatementParser(DurableParser, FunctionGrammar):
             st.check_depth(where)
             return replace(show, where=where)
         return show
+
+    def _shown_kind(self) -> str:
+        """What follows SHOW, of the objects of the workspace itself."""
+        only_materialized = bool(self.word("MATERIALIZED"))
+        kind = self._curr.text.lower()
+        known = ("views",) if only_materialized else ("streams", "views", "functions", "databases")
+        if kind not in known:
+            self.fail(f"SHOW {kind.upper()[:40]} is not supported", Code.NOT_IMPLEMENTED)
+        self._advance()
+        return "materialized views" if only_materialized else kind
 
     def _describe(self) -> st.Describe:
         self.maybe("STREAM", "VIEW", "TABLE")

@@ -11,7 +11,7 @@ from engine.errors import Code
 from engine.sql import durable
 from engine.sql import statements as st
 from engine.sql.grammar import QueryParser
-from engine.sql.places import place_of
+from engine.sql.places import place, place_of
 
 _ACTIONS = ("PAUSE", "RESUME", "UNPAUSE", "RECOVER")
 
@@ -115,6 +115,7 @@ class DurableParser(QueryParser):
         """What follows SUBSCRIBE."""
         self.expect("TO")
         start = self._curr
+        self.object_place = place(start)
         query = self.query()
         st.check_depth(query)
         return durable.Subscribe(query, self._find_sql(start, self._prev), self._text())
@@ -123,9 +124,15 @@ class DurableParser(QueryParser):
         """What follows RECOVER."""
         if not self._match(T.FROM):
             self.fail(f"syntax error: expected FROM before {self.here()}")
-        return durable.Recover(self._string(), self._text())
+        return durable.Recover(self._id(), self._text())
 
     def _unsubscribe(self) -> durable.Unsubscribe:
         """What follows UNSUBSCRIBE."""
         self.expect("TO")
-        return durable.Unsubscribe(self._string(), self._text())
+        return durable.Unsubscribe(self._id(), self._text())
+
+    def _id(self) -> str:
+        """The id of a kept query, which the statement is about."""
+        found = self._string()
+        self.object_place = place(self._prev)
+        return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from engine.batch import TP_DELTA, TP_TIME
 from engine.errors import Code, SqlError
-from engine.naming import is_servers
+from engine.naming import a_kind, is_servers
 from engine.protocol import Definition
 from engine.sql.context import Context, Item
 from engine.sql.definitions import bind_columns, stored_columns
@@ -53,9 +53,7 @@ def plan_insert(statement: Insert, context: Context) -> tuple[InsertPlan, Bounde
 
 def _check_target(definition: Definition) -> None:
     if definition.kind != "stream":
-        message = (
-            f"{definition.name} is a {definition.kind.replace('_', ' ')}, rows go into streams"
-        )
+        message = f"{definition.name} is {a_kind(definition.kind)}, rows go into streams"
         raise SqlError(message, Code.BAD_ARGUMENTS)
     if is_servers(definition.name):
         message = f"{definition.name} belongs to the server, which alone writes its rows"
@@ -102,7 +100,7 @@ def _values(statement: Insert, targets: tuple[Column, ...], context: Context) ->
     for at, row in enumerate(statement.values, 1):
         if len(row) != width:
             message = f"row {at} of VALUES has {len(row)} values for {width} columns"
-            raise SqlError(message, 20)
+            raise SqlError(message, Code.NUMBER_OF_COLUMNS)
     names = tuple(c.name for c in targets)
     rows = [list(row) for row in statement.values]
     sql, columns = values_rows(rows, names, targets, context, passed_cells)
@@ -120,7 +118,7 @@ def _select(statement: Insert, targets: tuple[Column, ...], context: Context) ->
         targets = _by_width(targets, item, _reserved(context.lookup(statement.name)))
     if len(item.fields) != len(targets):
         message = f"SELECT gives {len(item.fields)} columns for {len(targets)}"
-        raise SqlError(message, 20)
+        raise SqlError(message, Code.NUMBER_OF_COLUMNS)
     for field in item.fields:
         use(field)
     if item.relation is None:

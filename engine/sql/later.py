@@ -27,10 +27,8 @@ STATEMENTS = {
 }
 # What follows CREATE.
 CREATED = {
-    "EXTERNAL": "send the rows by the ingest API or a source",
     "DATABASE": "there is one database, default; a workspace keeps its streams apart",
     "DICTIONARY": "join with table() of a stream",
-    "FORMAT": "",
     "SCHEMA": "",
     "ALERT": "",
     "TASK": "",

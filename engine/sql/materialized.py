@@ -9,6 +9,7 @@ import msgspec
 from engine.batch import TP_DELTA, TP_TIME
 from engine.errors import Code, SqlError
 from engine.functions.table import MISSING
+from engine.naming import a_kind
 from engine.protocol import ColumnDef, Definition
 from engine.sql.context import Context, Item
 from engine.sql.definitions import bind_columns, check_definition
@@ -18,7 +19,7 @@ from engine.sql.lower_streaming import lower_streaming
 from engine.sql.names import use
 from engine.sql.plan_parts import Column
 from engine.sql.relations import Facts, is_bounded
-from engine.sql.settings import QUERY_SETTINGS, check_settings
+from engine.sql.settings import check_query_settings
 from engine.sql.values import in_type
 from engine.types import DATETIME64_3_UTC, INT8
 
@@ -56,25 +57,17 @@ def materialized_definition(
         )
         raise SqlError(message, Code.BAD_ARGUMENTS)
     target = context.lookup(statement.into) if statement.into else None
-    check_settings(given, QUERY_SETTINGS, "a materialized view")
-    if given.get("recovery_policy", "strict") not in ("strict", "best_effort"):
-        message = "setting recovery_policy must be 'strict' or 'best_effort'"
-        raise SqlError(message, Code.BAD_ARGUMENTS)
+    check_query_settings(given, "a materialized view")
     options: dict[str, object] = {"if_not_exists": True} if statement.if_not_exists else {}
     if target is not None:
         options["into"] = target.name
         options["target_id"] = target.id
     names = [field.name for field in item.fields]
-    columns = tuple(
-        ColumnDef(field.name, str(field.type))
-        for field in item.fields
-        if field.name not in (TP_TIME, TP_DELTA)
-    )
     definition = Definition(
         id="",
         name=statement.name,
         kind="materialized_view",
-        columns=columns,
+        columns=_declared(item),
         mode="changelog" if TP_DELTA in names and target is None else "append",
         description=statement.comment,
         query=statement.query_text.strip(),
@@ -98,8 +91,8 @@ def target_columns(
 ) -> tuple[tuple[Column, ...], Definition]:
     """The target's columns that the fields fill, in their order, and the target itself."""
     where = target or view
-    if where.kind not in ("stream", "materialized_view") or (target is view):
-        message = f"{where.name} is a {where.kind.replace('_', ' ')}, rows go into streams"
+    if target is not None and target.kind != "stream":
+        message = f"{where.name} is {a_kind(where.kind)}, rows go into streams"
         raise SqlError(message, Code.BAD_ARGUMENTS)
     held = {
         c.name: Column(c.name, c.type)
@@ -155,7 +148,17 @@ def altered(view: Definition, query_text: str, item: Item, context: Context) -> 
         "functions": list(context.facts.functions),
         EPOCH: int(view.options.get(EPOCH, 0)) + 1,
     }
-    return msgspec.structs.replace(view, query=query_text.strip(), options=options)
+    columns = _declared(item) if into else view.columns
+    return msgspec.structs.replace(view, query=query_text.strip(), columns=columns, options=options)
+
+
+def _declared(item: Item) -> tuple[ColumnDef, ...]:
+    """The columns of a query that a view declares."""
+    return tuple(
+        ColumnDef(field.name, str(field.type))
+        for field in item.fields
+        if field.name not in (TP_TIME, TP_DELTA)
+    )
 
 
 def plan_view(view: Definition, item: Item, context: Context, settings: dict[str, str]) -> ViewPlan:
@@ -183,5 +186,5 @@ def cast_plan(
 
 def with_settings(view: Definition, settings: dict[str, str]) -> Definition:
     """The view with other query settings."""
-    check_settings(settings, QUERY_SETTINGS, "a materialized view")
+    check_query_settings(settings, "a materialized view")
     return msgspec.structs.replace(view, settings=settings)

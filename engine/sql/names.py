@@ -140,7 +140,7 @@ class ColumnScope:
     def _bad_alias(self, name: str, alias: exp.Expr) -> Arg:
         if holds_aggregate(alias):
             message = f"{name} is an aggregate and cannot be used here"
-            raise SqlError(message, 184)
+            raise SqlError(message, Code.ILLEGAL_AGGREGATION)
         raise SqlError(f"alias {name} is defined by itself", Code.UNKNOWN_IDENTIFIER)
 
     def expand(self, name: str, alias: exp.Expr, binder: Binder) -> Arg:
@@ -171,7 +171,7 @@ class ColumnScope:
             return self.running_call(node)
         if is_aggregate_call(node):
             message = f"aggregate {text_of(node)} is not allowed here"
-            raise SqlError(message, 184)
+            raise SqlError(message, Code.ILLEGAL_AGGREGATION)
         return None
 
     def apply(self, node: Call, binder: Binder) -> Arg:

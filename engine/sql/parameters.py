@@ -7,8 +7,9 @@ from typing import cast
 from sqlglot import exp
 
 from engine.errors import Code, SqlError
-from engine.sql.nodes import Call, Source, TypeName, ViewParameter, children, text_of
+from engine.sql.nodes import Call, Duration, Source, TypeName, ViewParameter, children, text_of
 from engine.sql.places import moved
+from engine.sql.times import TYPE_OF_UNIT
 from engine.type_parser import parse_type
 
 # Where a number must stand and no expression can: LIMIT {n:uint32}.
@@ -42,7 +43,8 @@ def filled(query: exp.Expr, view: str, values: dict[str, exp.Expr]) -> exp.Expr:
             raise SqlError(f"{message}...)", Code.BAD_ARGUMENTS)
     for node in wanted:
         value = values[node.name].copy()
-        _replace(node, value if _is_count(node) else _cast(value, node))
+        plain = _is_count(node) or (_interval_unit(node) and _is_interval(value))
+        _replace(node, value if plain else _cast(value, node))
     return query
 
 
@@ -50,8 +52,10 @@ def sampled(query: exp.Expr) -> exp.Expr:
     """A copy of a view's query with a zero for every parameter: what CREATE VIEW checks."""
     copied = query.copy()
     for node in list(copied.find_all(ViewParameter)):
-        parse_type(text_of(cast("exp.Expr", node.args["to"])))
-        if _is_count(node):
+        unit = _interval_unit(node)
+        if unit:  # as the size of a window it must be a constant
+            _replace(node, Duration(this=exp.Literal.number("1"), unit=unit))
+        elif _is_count(node):
             _replace(node, exp.Literal.number("1"))
         else:
             node.set("sample", True)
@@ -65,6 +69,20 @@ def _replace(node: exp.Expr, by: exp.Expr) -> None:
 def _cast(value: exp.Expr, node: exp.Expr) -> exp.Expr:
     to = TypeName(this=text_of(cast("exp.Expr", node.args["to"])))
     return exp.Cast(this=exp.Paren(this=value), to=to)
+
+
+def _interval_unit(node: exp.Expr) -> str:
+    """The short unit of a parameter that is an interval, '' of any other."""
+    name = parse_type(text_of(cast("exp.Expr", node.args["to"]))).name
+    return next((unit for unit, known in TYPE_OF_UNIT.items() if known == name), "")
+
+
+def _is_interval(value: exp.Expr) -> bool:
+    """Whether a value is an interval as it is written."""
+    inner = value
+    while isinstance(inner, exp.Paren):
+        inner = cast("exp.Expr", inner.this)
+    return isinstance(inner, Duration)
 
 
 def _is_count(node: exp.Expr) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, cast
@@ -19,6 +20,8 @@ from engine.sql.context import Context, Item
 from engine.sql.create_text import create_query
 from engine.sql.definitions import check_name, from_create
 from engine.sql.explain import explain
+from engine.sql.external import checked_external
+from engine.sql.format_schemas import checked_schema, schema_definition, unknown_schema
 from engine.sql.function_definitions import checked_function, find_function, from_statement
 from engine.sql.functions import apply_functions
 from engine.sql.inserts import InsertPlan, plan_insert
@@ -77,7 +80,8 @@ class Planned:
 class Planner:
     """Plans statements against a catalog. Pure: no I/O, no clock; safe to use from many threads.
 
-    `catalog` gives a definition by name or None; `definitions` lists all (for SHOW).
+    `catalog` gives a definition by name or None, `functions` and `schemas` do for those;
+    `definitions` lists all (for SHOW).
     """
 
     def __init__(
@@ -86,11 +90,13 @@ class Planner:
         definitions: Callable[[], Iterable[Definition]] = tuple,
         sql_bytes_max: int = st.SQL_BYTES_MAX,
         functions: Functions = no_functions,
+        schemas: Functions = no_functions,
     ) -> None:
         self._sql_bytes_max = sql_bytes_max
         self._catalog = catalog
         self._definitions = definitions
         self._functions = functions
+        self._schemas = schemas
 
     def plan(self, sql: str, *, of_view: bool = False) -> Planned:
         """Parse, check and bind one statement. Raises SqlError or NotFound, never runs anything.
@@ -100,10 +106,7 @@ class Planner:
         Takes milliseconds for usual statements and up to about a second for the longest ones that
         are allowed: call it off the event loop.
         """
-        if len(sql.encode("utf-8", "replace")) > self._sql_bytes_max:
-            raise SqlError(
-                f"the statement is longer than {self._sql_bytes_max} bytes (setting sql_bytes_max)"
-            )
+        self._check_length(sql)
         with told():
             statement = st.parse(sql)
         if of_view and isinstance(statement, st.Select):
@@ -113,6 +116,12 @@ class Planner:
                 return self._plan(statement, sql)
         except RecursionError:
             raise SqlError(f"the statement is nested deeper than {st.DEPTH_MAX} levels") from None
+
+    def _check_length(self, sql: str) -> None:
+        if len(sql.encode("utf-8", "replace")) > self._sql_bytes_max:
+            raise SqlError(
+                f"the statement is longer than {self._sql_bytes_max} bytes (setting sql_bytes_max)"
+            )
 
     def _plan(self, statement: st.Statement, sql: str) -> Planned:
         match statement:
@@ -128,6 +137,18 @@ class Planner:
             case st.ShowCreate(kind="function"):
                 text = create_text(find_function(statement.name, self._functions))
                 return self._rows(statement, sql, catalog_rows.lines("statement", [text]))
+            case st.ShowCreate(kind="schema"):
+                schema = self._schemas(statement.name)
+                if schema is None:
+                    raise unknown_schema(statement.name)
+                return self._rows(
+                    statement, sql, catalog_rows.lines("statement", [schema.create_query])
+                )
+            case st.CreateExternal():
+                return self._ddl(statement, sql, _external_definition(statement))
+            case st.CreateSchema():
+                new = schema_definition(statement.name, statement.type, statement.content)
+                return self._ddl(statement, sql, new)
             case st.CreateFunction():
                 return self._ddl(statement, sql, self.function(from_statement(statement)))
             case st.Show():
@@ -159,6 +180,15 @@ class Planner:
         far as that only declares functions."""
         return checked_function(definition, self._functions)
 
+    def outside(
+        self, definition: Definition, old: Definition | None, users: Iterable[Definition]
+    ) -> Definition:
+        """An external object or schema, checked and complete, in the place of `old` if there is
+        one. `users`: who reads by it. Raises SqlError; connects to nobody."""
+        if definition.kind == "schema":
+            return checked_schema(definition, users)
+        return checked_external(definition, old, self._schemas)
+
     def view(self, name: str, query_text: str, description: str = "") -> Definition:
         """The definition of a view over this SELECT, checked and with its result's columns."""
         statement = st.parse(query_text)
@@ -166,6 +196,38 @@ class Planner:
             raise SqlError("a view holds a SELECT", Code.SYNTAX_ERROR)
         view = st.CreateView(name, statement.query, query_text, comment=description)
         return cast("Definition", self._create_view(view, query_text).definition)
+
+    def texts(self, planned: Planned) -> dict[str, int]:
+        """A number for the text of every view and user function that a planned query uses."""
+        found = [self._catalog(name) for name in planned.uses]
+        found += [self._functions(name) for name in planned.functions]
+        return {
+            f"{d.kind} {d.name}": zlib.crc32(f"{d.query}\0{d.columns}".encode())
+            for d in found
+            if d is not None and d.kind in ("view", "function")
+        }
+
+    def select_text(self, sql: str) -> str:
+        """The text of one SELECT as a view keeps it: without what follows its last word. Raises
+        SqlError 62 for anything else, and for one that is too long."""
+        self._check_length(sql)
+        if not isinstance(st.parse(sql), st.Select):
+            raise SqlError("a view holds a SELECT", Code.SYNTAX_ERROR)
+        statement = st.parse(f"CREATE VIEW v AS {sql}")
+        assert isinstance(statement, st.CreateView)
+        return statement.query_text
+
+    def materialized(self, asked: Definition) -> Definition:
+        """The definition of a materialized view with this name, query, description and option
+        "into", checked against its target and complete but for the rest of what was asked."""
+        into = str(asked.options.get("into", ""))
+        query = st.parse_query(asked.query)
+        statement = durable.CreateMaterializedView(
+            asked.name, query, asked.query, into, comment=asked.description
+        )
+        with of_statement(statement):
+            planned = self._create_materialized(statement, asked.query)
+        return cast("Definition", planned.definition)
 
     def view_plan(self, view: Definition) -> ViewPlan:
         """What a materialized view runs, with its settings. Raises SqlError when it does not fit
@@ -316,6 +378,18 @@ class Planner:
         report = analysis(statement, sql, sql, Facts(), None, streaming=False)
         access = _ACCESS.get(type(statement), "ddl")
         return Planned(statement, "ddl", access, report, definition=definition)
+
+
+def _external_definition(statement: st.CreateExternal) -> Definition:
+    """What the statement asks for; checked when it is made, under the lock of the catalog."""
+    return Definition(
+        id="",
+        name=statement.name,
+        kind=statement.kind,
+        columns=statement.columns,
+        description=statement.comment,
+        settings=dict(statement.settings),
+    )
 
 
 def used_names(facts: Facts) -> tuple[str, ...]:

@@ -153,7 +153,7 @@ def same_over(nodes: Sequence[exp.Expr], partition: Sequence[exp.Expr]) -> list[
     given = [list(partition)] if partition else []
     for keys in [*given, *overs]:
         first = (given or overs)[0]
-        if [k.sql() for k in keys] != [k.sql() for k in first]:
+        if list(keys) != list(first):
             message = "all OVER clauses and PARTITION BY of a query must be equal"
             raise SqlError(message, Code.NOT_IMPLEMENTED)
     return (given or overs or [[]])[0]

@@ -53,7 +53,7 @@ from engine.sql.relations import (
     reads_of,
 )
 from engine.sql.running import RunningCalls, holds_running, same_over
-from engine.sql.settings import QUERY_SETTINGS, check_settings
+from engine.sql.settings import check_query_settings
 from engine.sql.stated import after_where, before_where, check_window
 from engine.sql.text import to_text
 from engine.sql.user_aggregates import own_emission
@@ -79,7 +79,7 @@ def _bind_query(query: exp.Expr, context: Context) -> Item:
     settings = settings_of(query)
     if settings:
         with located(query, "settings"):
-            check_settings(settings, QUERY_SETTINGS, "a query")
+            check_query_settings(settings, "a query")
         context = replace(context, settings={**context.settings, **settings})
         if settings.get("query_mode", "").lower() == "table":
             context = replace(context, bounded=True)

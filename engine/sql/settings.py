@@ -102,6 +102,23 @@ _FIXED = (
     "coalesced",
     "late_insert_overrides",
 )
+# Settings of queries whose value is one of a few words, or a whole number.
+_WORDS = {
+    "query_mode": ("table", "streaming"),
+    "recovery_policy": ("strict", "best_effort"),
+}
+_NUMBERS = (
+    "keep_versions",
+    "max_windows",
+    "max_join_range",
+    "join_max_buffered_bytes",
+    "join_quiesce_threshold_ms",
+    "checkpoint_interval",
+    "aggregate_state_ttl_sec",
+    "max_hot_keys",
+    "max_events",
+    "interval_time",
+)
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 _INT64_MAX = (1 << 63) - 1
 DROP_SETTINGS = frozenset(("enable_dependency_check", "force_drop_big_stream", "synchronous_ddl"))
@@ -113,6 +130,17 @@ def check_settings(given: dict[str, str], known: frozenset[str], where: str) -> 
         if name not in known:
             hint = did_you_mean(name, known)
             raise SqlError(f"{where} has no setting {name[:80]}{hint}", Code.UNKNOWN_SETTING)
+
+
+def check_query_settings(given: dict[str, str], where: str) -> None:
+    """SqlError 115 for settings that no query has, 36 for values that they cannot have."""
+    check_settings(given, QUERY_SETTINGS, where)
+    for name, words in _WORDS.items():
+        if given.get(name, words[0]).lower() not in words:
+            known = " or ".join(f"'{word}'" for word in words)
+            raise SqlError(f"setting {name} must be {known}", Code.BAD_ARGUMENTS)
+    for name in _NUMBERS:
+        number_setting(given, name, 0)
 
 
 def check_altered(given: dict[str, str], name: str) -> None:

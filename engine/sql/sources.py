@@ -23,6 +23,7 @@ from engine.sql.definitions import (
     stored_columns,
 )
 from engine.sql.expressions import Binder
+from engine.sql.external import refuse_reading
 from engine.sql.keyed import DELTA_MODES, KEYED_MODES, TP_DELTA, VERSIONED_MODES, keyed_of
 from engine.sql.names import WINDOW_COLUMNS, ColumnScope, Names
 from engine.sql.nodes import Call, Source, text_of
@@ -111,6 +112,7 @@ def _named(name: str, given: dict[str, exp.Expr], context: Context) -> Item:
         inside = replace(around, bounded=context.bounded, depth=context.depth, views=context.views)
         return with_weight(bind_query(query, inside.deeper()))
     definition = context.lookup(name)
+    refuse_reading(definition)
     if definition.kind == "view":
         context.facts.views.append(name)
         query = filled(parse_query(definition.query), name, given)

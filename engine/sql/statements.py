@@ -92,10 +92,36 @@ class CreateFunction(Placed):
 
 
 @dataclass(frozen=True, slots=True)
-class Drop(Placed):
-    """DROP STREAM | VIEW | FUNCTION. `force`: enable_dependency_check=false."""
+class CreateExternal(Placed):
+    """CREATE EXTERNAL STREAM | TABLE. `kind`: that of the definition; settings as given."""
 
-    kind: str  # stream, view or function
+    kind: Literal["external_stream", "external_table"]
+    name: str
+    columns: tuple[ColumnDef, ...] = ()
+    if_not_exists: bool = False
+    or_replace: bool = False
+    comment: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSchema(Placed):
+    """CREATE FORMAT SCHEMA name AS 'content' TYPE type."""
+
+    name: str
+    content: str
+    type: str
+    if_not_exists: bool = False
+    or_replace: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(Placed):
+    """DROP of an object. `force`: enable_dependency_check=false."""
+
+    kind: str  # stream, view, function, schema, external stream or external table
     name: str
     if_exists: bool = False
     force: bool = False
@@ -178,7 +204,7 @@ class Insert(Placed):
 class Show:
     """SHOW STREAMS, VIEWS, FUNCTIONS, ... [LIKE pattern | WHERE condition on name]."""
 
-    kind: str  # streams, views, materialized views, functions or databases
+    kind: str  # a key of `catalog_rows.SHOWN`
     like: str = ""
     negated: bool = False
     where: exp.Expr | None = None
@@ -187,7 +213,7 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class ShowCreate(Placed):
-    """SHOW CREATE STREAM | VIEW | FUNCTION name."""
+    """SHOW CREATE STREAM | VIEW | FUNCTION | FORMAT SCHEMA name."""
 
     kind: str
     name: str
@@ -232,6 +258,8 @@ Statement = (
     | CreateStream
     | CreateView
     | CreateFunction
+    | CreateExternal
+    | CreateSchema
     | Drop
     | Rename
     | Truncate

@@ -9,10 +9,13 @@ from urllib.parse import urlsplit
 
 from engine.calls import TIMEOUT_MS_MAX
 from engine.errors import Code, SqlError
+from engine.secret_settings import masked_statement
 
 MASK: Final = "******"
 URL_CHARS_MAX: Final = 2_048
 KEY_CHARS_MAX: Final = 8_192
+# A key as it is stored may be sealed: that of the longest has 11,000 characters.
+STORED_KEY_CHARS_MAX: Final = 12_288
 _METHODS: Final = ("none", "auth_header")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _TEXT: Final = re.compile(r"[\x20-\x7e]*")
@@ -30,7 +33,9 @@ _KEY: Final = re.compile(
 
 
 def masked(sql: str) -> str:
-    """A statement as it may be shown: the key of a remote function is left out."""
+    """A statement as it may be shown: the key of a remote function and secret settings of external
+    objects are left out."""
+    sql = masked_statement(sql)
     if "auth_key" not in sql.lower():
         return sql
     return _KEY.sub(rf"\1'{MASK}'", sql)
@@ -49,7 +54,7 @@ def checked_remote(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if method == "auth_header":
         if not _HEADER.fullmatch(header) or header.lower() in _OWN:
             _refuse(name, "AUTH_HEADER must name an HTTP header of the caller's own")
-        if not key or key == MASK or len(key) > KEY_CHARS_MAX or not _TEXT.fullmatch(key):
+        if not key or key == MASK or len(key) > STORED_KEY_CHARS_MAX or not _TEXT.fullmatch(key):
             _refuse(name, "AUTH_KEY must be the header's value, in visible ASCII characters")
     options: dict[str, Any] = {"url": url, "auth_method": method}
     if method == "auth_header":

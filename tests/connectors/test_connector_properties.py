@@ -54,19 +54,8 @@ def test_bad_properties_are_named(given_: dict[str, Any], message: str) -> None:
     assert (caught.value.code, caught.value.system) == (400, "orbit")
 
 
-def test_secrets_are_masked_and_the_mask_keeps_the_stored_value() -> None:
-    stored = {"url": "x", "password": "p1", "tls": {"pin": "p2"}}
+def test_secrets_are_named_with_their_place() -> None:
     assert properties.secret_names(Config) == {"password", "tls.pin"}
-    shown = properties.masked(Config, stored)
-    assert shown == {"url": "x", "password": "******", "tls": {"pin": "******"}}
-    assert properties.merged(Config, stored, shown) == stored
-    changed = {"url": "y", "password": "p3", "tls.pin": "******"}
-    assert properties.merged(Config, stored, changed) == {
-        "url": "y",
-        "password": "p3",
-        "tls.pin": "p2",
-    }
-    assert properties.masked(Config, {"url": "x", "password": ""})["password"] == ""
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ import pytest
 import uvicorn
 
 from controlplane.app import Application, Outside
-from controlplane.auth import Principal
+from controlplane.auth import Asking, Principal
 from controlplane.connection import http_protocol
 from controlplane.db.session import open_store, store_url
+from controlplane.services.secrets import Vault
 from controlplane.settings import Settings
 from engine.clock import SystemClock
 from tests.controlplane.fake_engine import FakeConnectors, FakeLauncher
@@ -46,7 +47,9 @@ class Plane:
 
     async def admin(self) -> Principal:
         """The first admin as the services see it."""
-        return await self.app.authenticator.authenticate({b"x-api-key": KEY.encode()}, "default")
+        return await self.app.authenticator.authenticate(
+            Asking({b"x-api-key": KEY.encode()}, "default")
+        )
 
     async def stream(self, name: str = "iot") -> None:
         """Create a stream with two columns."""
@@ -92,8 +95,9 @@ async def make_plane(
     clock = SystemClock()
     store = await open_store(url)
     stack.push_async_callback(store.close)
+    vault = Vault(settings.secret_keys, folder)
     launcher, connectors = FakeLauncher(clock, folder), FakeConnectors()
-    app = Application(settings, Outside(store, launcher, connectors, clock, {}))
+    app = Application(settings, Outside(store, launcher, connectors, clock, {}, vault))
     await stack.enter_async_context(app.running())
     async with asyncio.timeout(20):
         while (await app.engines.of("default")).connected is None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from connectors.metrics import SourceStats
+from connectors.metrics import SourceCounters, SourceSample, SourceStats, ThroughputPoint
 from connectors.status import SourceStatus
 from controlplane.services.engines import Connect
+from controlplane.services.workspace_folders import WorkspaceFolders
 from engine.clock import Clock
 from engine.errors import (
     AlreadyExists,
@@ -25,6 +27,7 @@ from engine.protocol import (
     Alteration,
     Analysis,
     Caller,
+    ColumnDef,
     Definition,
     EngineInfo,
     IngestAck,
@@ -40,12 +43,19 @@ from engine.protocol import (
     Rows,
     Snapshot,
     StreamStats,
+    ViewState,
 )
 
 HEADER = (ResultColumn("cid", "string"), ResultColumn("speed", "float32"))
 
 
 STATEMENTS = ("SELECT", "CREATE", "DROP", "INSERT", "SHOW", "DESCRIBE", "EXPLAIN")
+
+
+def reads_of(sql: str) -> tuple[str, ...]:
+    """The word after each `from`."""
+    words = sql.replace("table(", "").replace(")", "").split()
+    return tuple(after for word, after in itertools.pairwise(words) if word == "from")
 
 
 class FakeQuery:
@@ -101,6 +111,7 @@ class FakeEngine:
         self.changed = asyncio.Event()
         self.lost = asyncio.Event()
         self.writable = True
+        self.states: dict[str, ViewState] = {}
 
     def _check(self) -> None:
         if self.lost.is_set():
@@ -130,6 +141,9 @@ class FakeEngine:
     async def run(self, request: QueryRequest) -> FakeQuery:
         self._check()
         self.requests.append(request)
+        if request.sql.startswith("SYSTEM "):
+            self._control(request.sql)
+            return FakeQuery(QueryOpened(request.id, "ddl", (), Analysis("", "", "SYSTEM")))
         analysis = await self.analyze(request.sql)
         kind = {"CREATE": "ddl", "DROP": "ddl", "INSERT": "write"}.get(analysis.query_type, "read")
         if kind not in request.allow:
@@ -141,7 +155,11 @@ class FakeEngine:
         if request.bounded_only and analysis.is_streaming:
             raise SqlError("Streaming SQL cannot run here.", Code.NOT_IMPLEMENTED)
         opened = QueryOpened(
-            request.id, "streaming" if analysis.is_streaming else "bounded", HEADER, analysis
+            request.id,
+            "streaming" if analysis.is_streaming else "bounded",
+            HEADER,
+            analysis,
+            reads=reads_of(request.sql),
         )
         query = self.queries[request.id] = FakeQuery(opened)
         if not analysis.is_streaming:
@@ -175,6 +193,8 @@ class FakeEngine:
         self._check()
         if definition.name in self.by_name and not definition.options.get("or_replace"):
             raise AlreadyExists(f"stream '{definition.name}' already exists")
+        if definition.kind in ("view", "materialized_view"):
+            definition = await self._view(definition, caller)
         now = self.clock.now_ms()
         made = msgspec.structs.replace(
             definition,
@@ -188,6 +208,33 @@ class FakeEngine:
         self._bump()
         return made
 
+    async def _view(self, definition: Definition, caller: Caller) -> Definition:
+        await self.analyze(definition.query)
+        columns = tuple(ColumnDef(column.name, column.type) for column in HEADER)
+        options = {**definition.options, "reads": list(reads_of(definition.query))}
+        into = definition.options.get("into")
+        if into and into not in self.by_name:
+            target = Definition(id="", name=into, kind="stream", columns=columns)
+            await self.create(target, caller)
+            options["made_target"] = into
+        if definition.kind == "materialized_view":
+            self.states[definition.name] = ViewState("ExecutingPipeline", "", self.clock.now_ms())
+        return msgspec.structs.replace(definition, columns=columns, options=options)
+
+    def _control(self, sql: str) -> None:
+        _, action, _, _, name = sql.split()
+        state = self.states[name.strip("`")]
+        if action == "RECOVER" and state.status != "Error":
+            raise SqlError("It has not failed.", Code.BAD_ARGUMENTS)
+        status = "Paused" if action == "PAUSE" else "ExecutingPipeline"
+        self.states[name.strip("`")] = msgspec.structs.replace(state, status=status, message="")
+
+    async def view_state(self, name: str) -> ViewState:
+        self._check()
+        if name not in self.states:
+            raise NotFound(f"A materialized view named '{name}' does not exist.")
+        return self.states[name]
+
     async def alter(self, name: str, change: Alteration, caller: Caller) -> Definition:
         self._check()
         values = {k: v for k, v in msgspec.structs.asdict(change).items() if v is not None}
@@ -198,6 +245,7 @@ class FakeEngine:
     async def drop(self, name: str, *, force: bool = False, kind: str = "") -> None:
         self._check()
         users = [owner for owner, names in self.owners.items() if name in names]
+        users += [d.name for d in self.by_name.values() if name in d.options.get("reads", ())]
         if users and not force:
             raise UserError(f"'{name}' is used by {users}", Code.HAVE_DEPENDENT_OBJECTS)
         del self.by_name[name]
@@ -237,7 +285,7 @@ class FakeEngine:
     async def info(self) -> EngineInfo:
         self._check()
         reason = "" if self.writable else "disk full"
-        counters = {"appends": float(len(self.appends))}
+        counters = {"appends": float(len(self.appends)), "history_bytes": 49.0}
         return EngineInfo("0.1", "2.0", self.writable, reason, 0, 1, counters)
 
     async def close(self) -> None:
@@ -245,52 +293,63 @@ class FakeEngine:
 
 
 class FakeLauncher:
-    """See EngineLauncher: connects to `engine` unless `down`."""
+    """See EngineLauncher: one engine a workspace, that of `default` is `engine`, unless `down`."""
 
     def __init__(self, clock: Clock, folder: Path) -> None:
         self.clock = clock
-        self.folder = folder
-        self.engine = FakeEngine(clock)
+        self.folders = WorkspaceFolders(folder)
+        self.engines: dict[str, FakeEngine] = {"default": FakeEngine(clock)}
+        self.retired: list[str] = []
         self.down = False
 
+    @property
+    def engine(self) -> FakeEngine:
+        return self.engines["default"]
+
     async def launch(self, workspace: str) -> Connect:
+        self.folders.of(workspace).mkdir(parents=True, exist_ok=True)
+
         async def connect() -> Any:
             if self.down:
                 raise ConnectionRefusedError
-            if self.engine.lost.is_set():
-                old, self.engine = self.engine, FakeEngine(self.clock)
-                self.engine.by_name = old.by_name
-            return self.engine
+            old = self.engines.setdefault(workspace, FakeEngine(self.clock))
+            if old.lost.is_set():
+                self.engines[workspace] = FakeEngine(self.clock)
+                self.engines[workspace].by_name = old.by_name
+            return self.engines[workspace]
 
         return connect
 
     async def retire(self, workspace: str) -> None:
-        return
-
-    def snapshot_file(self, workspace: str) -> Path:
-        return self.folder / "catalog.json"
+        self.retired.append(workspace)
+        self.engines[workspace].lost.set()
 
 
 class FakeConnectors:
-    """See services.sources.Connectors."""
+    """See services.connectors.Connectors."""
 
     def __init__(self) -> None:
         self.sources: dict[str, SourceStatus] = {}
+        self.started: dict[str, tuple[Any, SourceCounters | None]] = {}
+        self.counted: dict[str, SourceSample] = {}
         self.away = False
+        self.now_ms = 1_767_225_600_000
 
     def _check(self) -> None:
         if self.away:
             raise EngineUnavailable("away", 503, "orbit")
 
-    async def validate(self, type_: str, properties: dict[str, Any]) -> None:
+    async def validate(self, type_: str, properties: dict[str, Any]) -> frozenset[str]:
         self._check()
         if type_ != "stream_generator":
             raise UserError(f"The source type {type_!r} is not available.", 400, "orbit")
         if "template" not in properties:
             raise UserError("The property 'template' is required.", 400, "orbit")
+        return frozenset({"pin", "tls.pin"})
 
-    async def start(self, source: Any) -> SourceStatus:
+    async def start(self, source: Any, begin: SourceCounters | None = None) -> SourceStatus:
         self._check()
+        self.started[source.id] = (source, begin)
         self.sources[source.id] = SourceStatus(source.id, "running", "", 1_767_225_600_000)
         return self.sources[source.id]
 
@@ -309,13 +368,30 @@ class FakeConnectors:
 
     async def stats(self, source_id: str, range_ms: int, error_range_ms: int) -> SourceStats:
         self._check()
-        return SourceStats(received=3, sent=2, errors=1, uptime_ms=range_ms)
+        if source_id not in self.sources:
+            return SourceStats()
+        now = ThroughputPoint(self.now_ms // 60_000 * 60_000, 5.0)
+        return SourceStats(received=3, sent=2, errors=1, uptime_ms=range_ms, throughput=(now,))
 
     async def preview(
         self, type_: str, properties: dict[str, Any], size: int, timeout_ms: int
     ) -> list[dict[str, Any]]:
         self._check()
         return [{"n": n} for n in range(size)]
+
+    async def samples(self, since_minute: int) -> list[SourceSample]:
+        self._check()
+        return list(self.counted.values())
+
+    async def log(self, source_id: str, lines: int) -> list[str]:
+        self._check()
+        return ["one", "two", "three"][-lines:] if source_id in self.sources else []
+
+    async def topics(self, properties: dict[str, Any]) -> list[str]:
+        self._check()
+        if not properties.get("brokers"):
+            raise UserError("The property 'brokers' is required.", 400, "orbit")
+        return ["orders", "visits"]
 
     async def ready(self) -> bool:
         return not self.away

@@ -31,7 +31,7 @@ class StandIn:
 
     def __enter__(self) -> StandIn:
         handler = type("Bound", (Handler,), {"stand_in": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = QuietServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -40,6 +40,13 @@ class StandIn:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class QuietServer(ThreadingHTTPServer):
+    """A client that has gone is no error: its text would stand in what the command prints."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing."""
 
 
 class Handler(BaseHTTPRequestHandler):

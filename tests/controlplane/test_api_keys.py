@@ -30,7 +30,7 @@ async def test_life_of_a_key(plane: Plane, tmp_path: Path) -> None:
     text = key["api_key"]
     assert key["name"] == f"ci ({text[:4]}****{text[-4:]})"
     assert key["expire_at"] - key["created_at"] in (86_400, 86_399, 86_401)
-    assert "read:query" in key["permissions"]
+    assert key["permissions"] == ["read:*", "write:*"]
     listed = (await plane.client.get(f"{API}/auth/api_keys")).json()
     assert [entry for entry in listed if entry["id"] == key["id"]] == [
         {name: value for name, value in key.items() if name != "api_key"}
@@ -66,6 +66,13 @@ async def test_the_body_may_be_missing(lite: Plane, body: bytes) -> None:
         {"expire_at": "2001-01-01T00:00:00Z"},
         {"name": 7},
         {"name": "x" * 300},
+        {"permissions": []},
+        {"permissions": "read:query"},
+        {"permissions": ["read:nothing"]},
+        {"permissions": ["read"]},
+        {"permissions": ["own:key"]},
+        {"permissions": ["*"]},
+        {"permissions": ["read:query", "Read:query"]},
     ],
 )
 async def test_bad_keys_are_400(lite: Plane, body: dict[str, object]) -> None:
@@ -99,3 +106,60 @@ async def test_others_keys(lite: Plane) -> None:
     assert (await reader.delete(f"{API}/auth/api_keys/odd")).status_code == 400
     assert (await lite.client.delete(f"{API}/auth/api_keys/{own[0]['id']}")).status_code == 204
     assert (await reader.get(f"{API}/roles")).status_code == 403
+
+
+async def test_permissions_of_a_key_are_enforced(lite: Plane) -> None:
+    await lite.stream()
+    made = await lite.client.post(
+        f"{API}/auth/api_keys", json={"permissions": ["write:stream", "read:stream", "write:key"]}
+    )
+    assert made.status_code == 201, made.text
+    assert made.json()["permissions"] == ["read:stream", "write:key", "write:stream"]
+    rows = {"columns": ["cid"], "data": [["a"]]}
+    async with lite.with_key(made.json()["api_key"]) as client:
+        for method, path, body, status in (
+            ("GET", "/streams", None, 200),
+            ("POST", "/streams/iot/ingest", rows, 200),
+            ("POST", "/streams", {"name": "b", "columns": [{"name": "a", "type": "string"}]}, 201),
+            ("GET", "/users", None, 403),
+            ("GET", "/queries", None, 403),
+            ("POST", "/queries", {"sql": "select 1"}, 403),
+            ("POST", "/exec", {"sql": "select 1", "type": "historical"}, 403),
+            ("GET", "/auth/api_keys", None, 403),
+            ("POST", "/auth/api_keys", {"permissions": ["read:user"]}, 400),
+            ("POST", "/auth/api_keys", {"permissions": ["read:*"]}, 400),
+            ("POST", "/auth/api_keys", {"permissions": ["read:stream"]}, 201),
+        ):
+            answer = await client.request(method, API + path, json=body)
+            assert answer.status_code == status, (method, path, answer.text)
+        inherited = await client.post(f"{API}/auth/api_keys", json={"permissions": None})
+        assert inherited.json()["permissions"] == ["read:stream", "write:key", "write:stream"]
+
+
+async def test_definitions_in_sql_need_all_that_they_may_define(lite: Plane) -> None:
+    for permissions, status in (
+        (["write:query", "write:stream"], 403),
+        (["write:query", "write:stream", "write:view", "write:external", "write:schema"], 403),
+        (["write:*"], 200),
+    ):
+        made = await lite.client.post(f"{API}/auth/api_keys", json={"permissions": permissions})
+        async with lite.with_key(made.json()["api_key"]) as client:
+            answer = await client.post(f"{API}/queries", json={"sql": "create stream s1"})
+            assert answer.status_code == status, answer.text
+
+
+async def test_a_key_has_no_more_than_its_owners_role(lite: Plane) -> None:
+    writer = await lite.user("w", "writer")
+    for permissions, status in (
+        (["write:source"], 400),
+        (["write:*"], 400),
+        (["read:*", "write:stream"], 201),
+    ):
+        made = await writer.post(f"{API}/auth/api_keys", json={"permissions": permissions})
+        assert made.status_code == status, made.text
+    assert (await lite.client.patch(f"{API}/users/w", json={"role": "reader"})).status_code == 200
+    async with lite.with_key(made.json()["api_key"]) as client:
+        rows = {"columns": ["cid"], "data": [["a"]]}
+        await lite.stream()
+        assert (await client.post(f"{API}/streams/iot/ingest", json=rows)).status_code == 403
+        assert (await client.get(f"{API}/streams")).status_code == 200

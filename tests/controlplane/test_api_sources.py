@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connectors.metrics import ErrorRecord, SourceCounters, SourceSample
 from engine.protocol import Caller, Definition
 from tests.controlplane.conftest import API, Plane
 
@@ -57,10 +58,10 @@ async def test_life_of_a_source(plane: Plane) -> None:
 async def test_statistics(lite: Plane) -> None:
     source = await create(lite)
     path = f"{API}/sources/{source['id']}/stats"
+    lite.connectors.now_ms = lite.clock.now_ms()
     stats = (await lite.client.get(path, params=RANGES)).json()
-    assert stats == {
-        "errors": [], "failure_count": 1, "success_count": 2, "throughput": [], "uptime": 600_000
-    }  # fmt: skip
+    assert [point["value"] for point in stats.pop("throughput")] == [5.0]
+    assert stats == {"errors": [], "failure_count": 1, "success_count": 2, "uptime": 600_000}
     for missing in RANGES:
         given = {name: value for name, value in RANGES.items() if name != missing}
         assert (await lite.client.get(path, params=given)).status_code == 400
@@ -91,12 +92,57 @@ async def test_bad_sources_are_400(lite: Plane, change: dict[str, Any], code: in
 
 async def test_a_source_writes_to_no_view(lite: Plane) -> None:
     await lite.stream()
-    await lite.engine.create(Definition(id="", name="seen", kind="view"), Caller())
+    await lite.engine.create(
+        Definition(id="", name="seen", kind="view", query="SELECT 1"), Caller()
+    )
     await asyncio.sleep(0.05)
     answer = await lite.client.post(f"{API}/sources", json={**GENERATOR, "stream": "seen"})
     assert answer.status_code == 400
     assert "seen is a view" in answer.json()["message"]
     assert lite.engine.owners == {}
+
+
+async def test_statistics_are_kept_over_restarts(plane: Plane) -> None:
+    source = await create(plane)
+    path, id_ = f"{API}/sources/{source['id']}", source["id"]
+    minute = plane.clock.now_ms() // 60_000
+    error = ErrorRecord(plane.clock.now_ms(), "it broke")
+    counters = SourceCounters(7, 700, 2, 3, 90_000, minute - 3, 600, error)
+    minutes = ((minute - 20_000, 1), (minute - 5, 1200), (minute - 3, 600))
+    plane.connectors.counted = {id_: SourceSample(id_, counters, minutes)}
+    await plane.app.statistics.sample()
+    plane.connectors.counted = {}
+    plane.connectors.sources.clear()  # the connector process is new
+    stats = (await plane.client.get(f"{path}/stats", params=RANGES)).json()
+    assert (stats["success_count"], stats["failure_count"], stats["uptime"]) == (7, 3, 90_000)
+    assert [error["message"] for error in stats["errors"]] == ["it broke"]
+    assert [p["value"] for p in stats["throughput"]][:3] == [20.0, 0.0, 10.0]
+    assert len(stats["throughput"]) in (6, 7)
+    plane.connectors.away = True
+    assert (await plane.client.get(f"{path}/stats", params=RANGES)).json()["success_count"] == 7
+    plane.connectors.away = False
+    plane.app.sources.restarted()
+    async with asyncio.timeout(5):
+        while id_ not in plane.connectors.sources:
+            await asyncio.sleep(0.01)
+    assert plane.connectors.started[id_][1] == counters  # the next life goes on with them
+    await plane.client.post(f"{path}/stop")
+    await plane.client.post(f"{path}/start")
+    begin = plane.connectors.started[id_][1]
+    assert begin == SourceCounters(minute=minute - 3, minute_bytes=600)  # a start begins at 0
+    assert (await plane.client.delete(path)).status_code == 204
+    assert await plane.app.statistics.begin(id_) is None
+
+
+async def test_log_lines(lite: Plane) -> None:
+    source = await create(lite)
+    path = f"{API}/sources/{source['id']}/logs"
+    assert (await lite.client.get(path, params={"lines": 2})).json() == ["two", "three"]
+    assert (await lite.client.get(path)).json() == ["one", "two", "three"]
+    assert (await lite.client.get(path, params={"lines": 0})).status_code == 400
+    assert (await lite.client.get(path, params={"lines": "x"})).status_code == 400
+    unknown = f"{API}/sources/{lite.clock.uuid4()}/logs"
+    assert (await lite.client.get(unknown, params={"lines": 1})).status_code == 404
 
 
 async def test_preview(lite: Plane) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from tests.controlplane.conftest import API, Plane
@@ -56,3 +57,80 @@ async def test_oneself_and_the_last_admin_stay(plane: Plane) -> None:
     assert (await second.delete(f"{API}/users/admin")).status_code == 204
     assert (await plane.client.get(f"{API}/roles")).status_code == 403
     assert (await second.delete(f"{API}/users/second")).status_code == 400
+
+
+async def workspace(plane: Plane, name: str) -> httpx.AsyncClient:
+    """A second workspace and a client for it with its first key, of the admin of `default`."""
+    made = await plane.client.post(f"{API}/workspaces", json={"name": name})
+    assert made.status_code == 201, made.text
+    client = plane.with_key(made.json()["api_key"])
+    client.base_url = httpx.URL(f"http://test/{name}")
+    return client
+
+
+async def test_a_user_has_a_role_in_each_workspace(plane: Plane) -> None:
+    team = await workspace(plane, "team")
+    eve = {"username": "eve", "password": "longenough"}
+    assert (await team.post(f"{API}/users", json={**eve, "role": "writer"})).status_code == 201
+    assert [u["username"] for u in (await plane.client.get(f"{API}/users")).json()] == ["admin"]
+    assert (await plane.client.get(f"{API}/users/eve")).status_code == 404
+    wrong = await plane.client.post(f"{API}/users", json={**eve, "password": "different1"})
+    assert wrong.status_code == 400
+    assert "another workspace" in wrong.json()["message"]
+    async with plane.anonymous() as client:
+        basic = httpx.BasicAuth("eve", "longenough")
+        assert (await client.get(f"/team{API}/streams", auth=basic)).status_code == 200
+        for path in (f"{API}/streams", f"/nowhere{API}/streams"):
+            assert (await client.get(path, auth=basic)).status_code == 404
+            bad = httpx.BasicAuth("eve", "wrong password")
+            assert (await client.get(path, auth=bad)).status_code == 403
+        assert (await plane.client.post(f"{API}/users", json=eve)).status_code == 201
+        assert (await client.get(f"{API}/streams", auth=basic)).status_code == 200
+    assert (await plane.client.get(f"{API}/users/eve")).json()["role"] == "read_only"
+    assert (await team.get(f"{API}/users/eve")).json()["role"] == "writer"
+
+
+async def test_who_leaves_one_workspace_stays_in_the_others(plane: Plane) -> None:
+    team = await workspace(plane, "team")
+    body = {"username": "eve", "password": "longenough", "role": "writer"}
+    for client in (team, plane.client):
+        assert (await client.post(f"{API}/users", json=body)).status_code == 201
+    keys: dict[str, str] = {}
+    async with plane.anonymous() as client:
+        for place in ("team", "default"):
+            made = await client.post(
+                f"/{place}{API}/auth/api_keys", auth=("eve", "longenough"), json={}
+            )
+            keys[place] = made.json()["api_key"]
+        assert (await team.delete(f"{API}/users/eve")).status_code == 204
+        for place, status in (("team", 403), ("default", 200)):
+            headers = {"X-Api-Key": keys[place]}
+            answer = await client.get(f"/{place}{API}/streams", headers=headers)
+            assert answer.status_code == status, (place, answer.text)
+        basic = httpx.BasicAuth("eve", "longenough")
+        assert (await client.get(f"/team{API}/streams", auth=basic)).status_code == 404
+        assert (await client.get(f"{API}/streams", auth=basic)).status_code == 200
+        assert (await plane.client.delete(f"{API}/users/eve")).status_code == 204
+        assert (await client.get(f"{API}/streams", auth=basic)).status_code == 403
+    again = {**body, "password": "another password"}
+    assert (await plane.client.post(f"{API}/users", json=again)).status_code == 201
+
+
+async def test_an_admin_of_one_workspace_takes_over_nobody_of_another(plane: Plane) -> None:
+    """A password opens all workspaces of its user."""
+    team = await workspace(plane, "team")
+    for client in (team, plane.client):
+        body = {"username": "eve", "password": "longenough", "role": "writer"}
+        assert (await client.post(f"{API}/users", json=body)).status_code == 201
+    bob = {"username": "bob", "password": "longenough", "role": "admin"}
+    assert (await team.post(f"{API}/users", json=bob)).status_code == 201
+    new = {"password": "different1"}
+    async with plane.anonymous() as client:
+        basic = httpx.BasicAuth("bob", "longenough")
+        taken = await client.patch(f"/team{API}/users/eve", json=new, auth=basic)
+        assert taken.status_code == 403, taken.text
+        role = await client.patch(f"/team{API}/users/eve", json={"role": "reader"}, auth=basic)
+        assert role.status_code == 200
+        own = await client.patch(f"/team{API}/users/bob", json=new, auth=basic)
+        assert own.status_code == 200
+    assert (await team.patch(f"{API}/users/eve", json=new)).status_code == 200

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import Any, cast
+import re
+from typing import cast
 
 import pytest
 
 from controlplane.api.routes import CONTROLLERS
 from controlplane.api.system import HANDLERS
-from controlplane.auth import OPEN_OPERATIONS, OPERATIONS, ROLES, Authenticator
+from controlplane.auth import Asking, Authenticator, AuthLimits
+from controlplane.db.identity import KeyFound
 from controlplane.db.repository import Directory
-from controlplane.db.tables import ApiKey, User, Workspace
+from controlplane.db.tables import ApiKey, User
 from controlplane.passwords import Passwords
+from controlplane.permissions import ADMIN_OPERATIONS, OPEN_OPERATIONS, OPERATIONS, ROLES
 from engine.clock import ManualClock
 from tests.controlplane.conftest import API, KEY, Plane
 
@@ -69,21 +72,23 @@ class Slow:
         self.gate = asyncio.Event()
         self.there = True
 
-    async def key(self, digest: str) -> tuple[ApiKey, User] | None:
+    async def key(self, digest: str) -> KeyFound | None:
         self.asked += 1
         await self.gate.wait()
         key = ApiKey(id="k", permissions=["read:query"], workspace_id="w", expire_at_ms=0)
-        return (key, User(id="u", username="eve", role="writer")) if self.there else None
+        user = User(id="u", username="eve")
+        return KeyFound(key, user, "writer", "default") if self.there else None
 
-    async def workspaces(self) -> list[Workspace]:
-        return [Workspace(id="w", name="default")]
+
+LIMITS = AuthLimits(entries_max=10, cache_seconds=4.0)
 
 
 async def test_many_requests_wait_for_one_look_up_of_their_key() -> None:
     store, clock = Slow(), ManualClock()
-    auth = Authenticator(cast("Directory", store), Passwords(), clock, (10, 4.0))
+    auth = Authenticator(cast("Directory", store), Passwords(), clock, LIMITS)
     headers = {b"x-api-key": KEY.encode()}
-    waiting = [asyncio.create_task(auth.authenticate(headers, "default")) for _ in range(100)]
+    asking = Asking(headers, "default")
+    waiting = [asyncio.create_task(auth.authenticate(asking)) for _ in range(100)]
     await asyncio.sleep(0)
     waiting[0].cancel()  # who gives up does not take the answer from the others
     await asyncio.sleep(0)
@@ -96,9 +101,9 @@ async def test_many_requests_wait_for_one_look_up_of_their_key() -> None:
 async def test_a_key_in_use_is_looked_up_again_before_anybody_must_wait() -> None:
     store, clock = Slow(), ManualClock()
     store.gate.set()
-    auth = Authenticator(cast("Directory", store), Passwords(), clock, (10, 4.0))
+    auth = Authenticator(cast("Directory", store), Passwords(), clock, LIMITS)
     headers = {b"x-api-key": KEY.encode()}
-    await auth.authenticate(headers, "default")
+    await auth.authenticate(Asking(headers, "default"))
     clock.advance(1_000)
     assert auth.known(headers, "default") is not None
     assert store.asked == 1
@@ -143,83 +148,60 @@ async def test_open_addresses(lite: Plane) -> None:
         assert (await client.get("/nothing/here")).status_code == 404
 
 
-def test_every_operation_has_a_permission_and_every_permission_an_operation() -> None:
-    ids = {"ingestStream"}
+def operations() -> dict[str, tuple[str, str]]:
+    """Every operation that is served: id -> (method, address with names of nothing)."""
+    found: dict[str, tuple[str, str]] = {"ingestStream": ("POST", f"{API}/streams/none/ingest")}
     for controller in CONTROLLERS:
         for handler in vars(controller).values():
             operation = getattr(handler, "operation_id", None)
             if operation:
-                ids.add(operation)
-    ids |= {str(handler.operation_id) for handler in HANDLERS}
-    assert ids == set(OPERATIONS) | OPEN_OPERATIONS
-    assert set(OPERATIONS.values()) <= ROLES["admin"]
+                (method,) = handler.http_methods - {"OPTIONS"}
+                (path,) = handler.paths or {"/"}
+                found[operation] = (method, API + address(controller.path or "", path))
+    for handler in HANDLERS:
+        (path,) = handler.paths
+        found[str(handler.operation_id)] = ("GET", path)
+    return found
 
 
-# Operation -> (method, path, body); the id or name does not exist: refusals come before look-ups.
-REQUESTS: dict[str, tuple[str, str, Any]] = {
-    "listStreams": ("GET", "/streams", None),
-    "createStream": ("POST", "/streams", {"name": "s", "columns": []}),
-    "getStream": ("GET", "/streams/none", None),
-    "updateStream": ("PATCH", "/streams/none", {}),
-    "deleteStream": ("DELETE", "/streams/none", None),
-    "ingestStream": ("POST", "/streams/none/ingest", {}),
-    "getStreamStats": ("GET", "/streams/none/stats", None),
-    "listQueries": ("GET", "/queries", None),
-    "createQuery": ("POST", "/queries", {"sql": "select 1"}),
-    "getQuery": ("GET", f"/queries/{ID}", None),
-    "deleteQuery": ("DELETE", f"/queries/{ID}", None),
-    "cancelQuery": ("POST", f"/queries/{ID}/cancel", None),
-    "getQueryPipeline": ("GET", f"/queries/{ID}/pipeline", None),
-    "executeDDL": ("POST", "/queries/exec", {"sql": "select 1"}),
-    "execute": ("POST", "/exec", {"sql": "select 1", "type": "historical"}),
-    "formatSQL": ("POST", "/format", {"sql": "select 1"}),
-    "analyzeSQL": ("POST", "/sqlanalyze", {"sql": "select 1"}),
-    "listAPIKeys": ("GET", "/auth/api_keys", None),
-    "createAPIKey": ("POST", "/auth/api_keys", None),
-    "deleteAPIKey": ("DELETE", f"/auth/api_keys/{ID}", None),
-    "listRoles": ("GET", "/roles", None),
-    "listUsers": ("GET", "/users", None),
-    "createUser": ("POST", "/users", {"username": "x", "password": "short"}),
-    "getUser": ("GET", "/users/none", None),
-    "updateUser": ("PATCH", "/users/none", {}),
-    "deleteUser": ("DELETE", "/users/none", None),
-    "listUDFs": ("GET", "/udfs", None),
-    "createUDF": ("POST", "/udfs", {"name": "f", "type": "none"}),
-    "getUDF": ("GET", "/udfs/none", None),
-    "updateUDF": ("PUT", "/udfs/none", {}),
-    "deleteUDF": ("DELETE", "/udfs/none", None),
-    "listSources": ("GET", "/sources", None),
-    "createSource": ("POST", "/sources", {"name": "s", "type": "t", "stream": "none"}),
-    "getSource": ("GET", f"/sources/{ID}", None),
-    "updateSource": ("PUT", f"/sources/{ID}", {}),
-    "patchSource": ("PATCH", f"/sources/{ID}", {}),
-    "deleteSource": ("DELETE", f"/sources/{ID}", None),
-    "startSource": ("POST", f"/sources/{ID}/start", None),
-    "stopSource": ("POST", f"/sources/{ID}/stop", None),
-    "getSourceStats": (
-        "GET", f"/sources/{ID}/stats?error_log_time_range=1d&metrics_time_range=1d", None
-    ),
-    "previewSource": ("POST", "/source/preview", {"type": "stream_generator"}),
-    "getInfo": ("GET", "../info", None),
-    "getMetrics": ("GET", "../../metrics", None),
+def address(*parts: str) -> str:
+    """The path with a free name for each parameter, an id where it asks for one."""
+    path = "/".join(part.strip("/") for part in parts if part.strip("/"))
+    path = re.sub(r"\{\w*id:str\}", ID, path)
+    return "/" + re.sub(r"\{\w+:str\}", "none", path)
+
+
+def test_every_operation_has_a_permission() -> None:
+    assert set(operations()) <= set(OPERATIONS) | OPEN_OPERATIONS
+    assert set(OPERATIONS) >= ADMIN_OPERATIONS
+    assert not set(OPERATIONS) & OPEN_OPERATIONS
+
+
+# What the roles may do besides reading; said here once more, not taken from the table.
+HIDDEN = {"listAudit", "listInvitations", "listWorkspaces"}
+READ_ONLY = {
+    "createQuery", "executeDDL", "execute", "formatSQL", "analyzeSQL", "cancelQuery", "deleteQuery",
+    "inferSource", "matchSource", "createAPIKey", "deleteAPIKey", "logout",
 }  # fmt: skip
-
-
-def address(path: str) -> str:
-    """Where a request of the table goes."""
-    named = {"../info": "/api/info", "../../metrics": "/metrics"}
-    return named.get(path, API + path)
+WRITER = READ_ONLY | {
+    "ingestStream", "createSavedQuery", "updateSavedQuery", "deleteSavedQuery", "createDashboard",
+    "updateDashboard", "deleteDashboard",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("role", list(ROLES))
 async def test_roles_matrix(lite: Plane, role: str) -> None:
-    assert set(REQUESTS) == set(OPERATIONS)
     client = lite.client if role == "admin" else await lite.user("someone", role)
-    for operation, (method, path, body) in REQUESTS.items():
-        answer = await client.request(method, address(path), json=body)
-        allowed = OPERATIONS[operation] in ROLES[role]
+    more = {"admin": set(OPERATIONS), "writer": WRITER, "read_only": READ_ONLY}[role]
+    for operation, (method, path) in operations().items():
+        if operation in OPEN_OPERATIONS:
+            continue
+        query = "?error_log_time_range=1d&metrics_time_range=1d" if path.endswith("stats") else ""
+        answer = await client.request(method, path + query, json={} if method != "GET" else None)
+        reads = method == "GET" and operation not in HIDDEN
+        allowed = reads or operation in more
         assert (answer.status_code != 403) == allowed, (operation, answer.text)
-        assert answer.status_code < 500, (operation, answer.text)
+        assert answer.status_code < 500 or answer.status_code == 501, (operation, answer.text)
 
 
 async def test_statement_classes_follow_the_role(lite: Plane) -> None:

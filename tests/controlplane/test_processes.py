@@ -17,6 +17,7 @@ from controlplane.supervisor import Child
 from engine.charge import ChargeTable
 from engine.clock import SystemClock
 from engine.protocol import Snapshot
+from engine.remote import SOCKET_CHARS_MAX, socket_name
 from tests.controlplane.conftest import settings_for
 
 
@@ -133,3 +134,37 @@ def test_sockets_lie_in_a_private_folder(tmp_path: Path) -> None:
         assert len(str(folder)) < 90
         processes.abort()
         assert not folder.exists()
+
+
+@pytest.mark.parametrize("workspace", ["default", "second"])
+async def test_a_folder_that_cannot_be_opened_ends_the_server_only_if_it_is_vital(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workspace: str
+) -> None:
+    (tmp_path / "refuser.py").write_text("import sys\nsys.exit(3)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    processes = Processes(settings_for(data_dir=str(tmp_path)), SystemClock())
+    processes._vital = frozenset({"default"})
+    refused: list[str] = []
+    stand_in: Any = OneEngine(WorkspaceEngine(workspace, Snapshot(0, ()), 0, SystemClock()))
+    stand_in.refused = refused.append
+    processes.supervise(stand_in)
+    child = processes._engine_child(workspace)
+    child._command = [child._command[0], "-m", "refuser"]
+    try:
+        await processes.launch(workspace)
+        async with asyncio.timeout(20):
+            while not child.refused:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)
+        assert processes.refused.is_set() == (workspace == "default")
+        assert refused == ([] if workspace == "default" else ["second"])
+    finally:
+        await processes.close()
+
+
+def test_sockets_have_short_names_of_their_own() -> None:
+    names = ["default", "a" * 20, "a" * 21, "a" * 63, "a" * 62 + "b", "connectors"]
+    sockets = [socket_name(name) for name in names]
+    assert sockets[0] == "engine-default.sock"
+    assert len(set(sockets)) == len(names)
+    assert max(len(socket) for socket in sockets) == len("engine-.sock") + SOCKET_CHARS_MAX

@@ -9,6 +9,7 @@ import pytest
 
 from controlplane.settings import (
     ENGINE_DESCRIPTIONS,
+    Settings,
     SettingsError,
     document,
     field_table,
@@ -145,3 +146,22 @@ def test_every_setting_is_described() -> None:
 
 def test_the_reference_page_is_current() -> None:
     assert (ROOT / "docs" / "settings.md").read_text("utf-8") == document()
+
+
+@pytest.mark.parametrize(
+    ("host", "given", "allowed"),
+    [
+        ("127.0.0.1", "auto", True),
+        ("localhost", "auto", True),
+        ("::1", "auto", True),
+        ("0.0.0.0", "auto", False),
+        ("tailrace.example", "auto", False),
+        ("0.0.0.0", "true", True),
+        ("127.0.0.1", "false", False),
+    ],
+)
+def test_private_networks_are_for_those_of_the_machine(
+    host: str, given: str, *, allowed: bool
+) -> None:
+    settings = Settings(host=host, allow_private_networks=given)  # type: ignore[arg-type]
+    assert settings.private_networks() is allowed

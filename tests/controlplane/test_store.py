@@ -15,10 +15,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import controlplane.db.session as session_module
-from controlplane.auth import Authenticator, digest_of
+from controlplane.auth import Authenticator, AuthLimits, digest_of
 from controlplane.db.repository import Conflict, Directory
 from controlplane.db.session import HEAD, Store, StoreError, open_store, store_url
-from controlplane.db.tables import Base, User, Workspace
+from controlplane.db.tables import Base, Membership, User, Workspace
 from controlplane.passwords import Passwords
 from controlplane.services.access import AccessService
 from engine.clock import SystemClock
@@ -46,8 +46,9 @@ async def store(url: str) -> AsyncIterator[Store]:
 def access(store: Store) -> AccessService:
     """The service that makes the first admin."""
     clock, directory, passwords = SystemClock(), Directory(store.sessions), Passwords()
+    limits = AuthLimits(entries_max=10, cache_seconds=0.0)
     return AccessService(
-        directory, Authenticator(directory, passwords, clock, (10, 0.0)), passwords, clock
+        directory, Authenticator(directory, passwords, clock, limits), passwords, clock
     )
 
 
@@ -131,15 +132,26 @@ async def test_workspaces_do_not_see_each_other(store: Store) -> None:
         for name in ("one", "two"):
             session.add(Workspace(id=name, name=name, settings={}, created_at_ms=1))
         await session.commit()
-    one, two = directory.users("one"), directory.users("two")
-    await one.add(User(id="u1", created_at_ms=1, username="eve", role="admin", password_hash=""))
+    user = User(id="u1", created_at_ms=1, username="eve", password_hash="")
+    assert await directory.begin(user, membership("m1", "one", "admin"))
+    assert await directory.begin(membership("m2", "two", "writer"))
+    assert not await directory.begin(membership("m3", "two", "admin"))
+    one, two = directory.memberships("one"), directory.memberships("two")
     with pytest.raises(Conflict):
-        await one.add(
-            User(id="u2", created_at_ms=1, username="eve", role="admin", password_hash="")
-        )
-    await two.add(User(id="u3", created_at_ms=1, username="eve", role="writer", password_hash=""))
-    assert await two.get(id="u1") is None
-    assert await two.update("u1", role="writer") is False
-    assert await two.delete(id="u1") == 0
-    assert [user.id for user in await one.list("username")] == ["u1"]
+        await one.add(membership("m4", "two", "admin"))
+    assert await two.get(id="m1") is None
+    assert await two.update("m1", role="writer") is False
+    assert await two.delete(id="m1") == 0
+    assert [row.id for row in await one.list("created_at_ms")] == ["m1"]
     assert await one.count(role="admin") == 1
+    await directory.leave("one", "u1")
+    assert await directory.roles_of("u1") == {"two": "writer"}
+    await directory.leave("two", "u1")
+    assert await directory.user("u1") is None
+
+
+def membership(identity: str, workspace_id: str, role: str) -> Membership:
+    """A role of user u1."""
+    return Membership(
+        id=identity, workspace_id=workspace_id, created_at_ms=1, user_id="u1", role=role
+    )

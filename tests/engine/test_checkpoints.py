@@ -115,7 +115,6 @@ def test_three_manifests_are_kept_and_the_files_that_they_name(tmp_path: Path) -
         made.write("q", checkpoint(step, full=False))
     names = sorted(path.name for path in tmp_path.rglob("state-*"))
     assert names == [f"state-{number:012d}.bin" for number in range(7, 12)]
-    assert made.oldest_sources("q") == (SourcePosition(90, 3, past_done=True), SourcePosition(7))
 
 
 def test_forget_and_queries(tmp_path: Path) -> None:
@@ -127,7 +126,6 @@ def test_forget_and_queries(tmp_path: Path) -> None:
     made.forget("b/../x")
     assert store(tmp_path).queries() == ["..", "a"]
     assert made.newest("b/../x") is None
-    assert made.oldest_sources("b/../x") is None
     assert made.wants_base("b/../x")
 
 

@@ -41,6 +41,7 @@ def _check(family: str, seed: int) -> int:
     return len(expected)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_engine_equals_reference(family: str, full: bool) -> None:
     each = -(-(FULL if full else SHORT) // len(FAMILIES))

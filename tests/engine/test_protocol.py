@@ -307,3 +307,128 @@ async def test_everything_survives_a_restart(tmp_path: Path) -> None:
     with pytest.raises(UserError):
         await engine.drop("iot")
     await engine.close()
+
+
+def view(name: str, query: str, kind: Any = "materialized_view", **fields: Any) -> Definition:
+    """A view to create."""
+    return Definition(id="", name=name, kind=kind, query=query, **fields)
+
+
+async def test_views_are_created_from_definitions(engine: Engine) -> None:
+    """Both kinds, as by SQL; what follows the query's last word is not kept."""
+    await engine.create(stream(), ME)
+    plain = await engine.create(view("v", " select * from iot; -- all", "view"), ME)
+    assert plain.query == "select * from iot"
+    assert [c.name for c in plain.columns] == ["device", "speed", "_tp_time"]
+    with pytest.raises(AlreadyExists):
+        await engine.create(view("v", "select device from iot", "view"), ME)
+    options = {**plain.options, "or_replace": True}
+    changed = await engine.create(view("v", "select device from iot", "view", options=options), ME)
+    assert (changed.id, [c.name for c in changed.columns]) == (plain.id, ["device"])
+    for wrong in ("select 1; drop stream iot", "drop stream iot", "select 1 as a comment 'x'", ""):
+        for kind in ("view", "materialized_view"):
+            with pytest.raises(SqlError) as refused:
+                await engine.create(view("w", wrong, kind), ME)
+            assert refused.value.code in (36, 62), wrong
+    with pytest.raises(UserError):
+        await engine.create(view("w", "select device from table(iot)"), ME)
+    assert {d.name for d in (await engine.definitions()).definitions} == {"iot", "v"}
+
+
+async def test_a_materialized_view_makes_its_target(engine: Engine) -> None:
+    """The target has the query's columns, TTL and retentions; without the view it is not made."""
+    await engine.create(stream(), ME)
+    asked = view(
+        "fast",
+        "select device, speed * 2 as twice from iot where speed > 1",
+        ttl_expression="to_datetime(_tp_time) + interval 1 day",
+        logstore_retention_ms=5000,
+        options={"into": "rows"},
+    )
+    with pytest.raises(SqlError):
+        await engine.create(view("bad", "select nothing from iot", options={"into": "rows"}), ME)
+    made = await engine.create(asked, ME)
+    assert made.created_by == ME
+    assert made.ttl_expression == asked.ttl_expression
+    found = {d.name: d for d in (await engine.definitions()).definitions}
+    assert set(found) == {"iot", "fast", "rows"}
+    assert [(c.name, c.type) for c in found["rows"].columns] == [
+        ("device", "string"),
+        ("twice", "float64"),
+    ]
+    assert found["rows"].ttl_expression == asked.ttl_expression
+    assert found["rows"].logstore_retention_ms == 5000
+    await ingest(engine, [["a", 1], ["b", 2]])
+    reader = await run(engine, "select device, twice from rows settings seek_to = 'earliest'")
+    assert await reader.rows(1) == [["b", 4.0]]
+    await reader.query.cancel()
+    stats = await engine.stats("fast")
+    assert (stats.row_count, stats.written_eps > 0) == (1, True)
+    with pytest.raises(UserError) as used:
+        await engine.drop("rows")
+    assert used.value.code == 630
+    with pytest.raises(AlreadyExists):
+        await engine.create(asked, ME)
+
+
+async def test_the_state_of_a_view(engine: Engine) -> None:
+    """Running, paused with a lag, running again."""
+    await engine.create(stream(), ME)
+    await engine.create(view("mv", "select device, count() from iot group by device"), ME)
+    with pytest.raises(NotFound):
+        await engine.view_state("iot")
+    running = await engine.view_state("mv")
+    assert (running.status, running.message, running.lagging) == ("ExecutingPipeline", "", 0)
+    assert running.since_ms > 0
+    await ingest(engine, [["a", 1]])
+    await select(engine, "system pause materialized view `mv`")
+    for _ in range(3):
+        await ingest(engine, [["a", 1]])
+    paused = await engine.view_state("mv")
+    assert (paused.status, paused.lagging, paused.state_bytes) == ("Paused", 3, 0)
+    assert paused.checkpoint_bytes > 0
+    assert paused.since_ms >= running.since_ms
+    await select(engine, "system resume materialized view mv")
+    async with asyncio.timeout(10):
+        while (state := await engine.view_state("mv")).lagging:
+            await asyncio.sleep(0.05)
+    assert (state.status, state.lagging, state.state_bytes > 0) == ("ExecutingPipeline", 0, True)
+
+
+async def test_rates_survive_a_restart(tmp_path: Path) -> None:
+    """What was written and what queries read is counted over restarts."""
+    engine = await LocalEngine.open(tmp_path / "ws", SETTINGS, SystemClock())
+    await engine.create(stream(), ME)
+    await ingest(engine, [["a", 1], ["b", 2]])
+    assert await select(engine, "select count() from table(iot)") == [[2]]
+    before = await engine.stats("iot", 1)
+    assert (before.written_eps > 0, before.read_eps > 0) == (True, True)
+    await engine.close()
+    engine = await LocalEngine.open(tmp_path / "ws", SETTINGS, SystemClock())
+    after = await engine.stats("iot", 1)
+    assert (after.written_eps, after.read_eps) == (before.written_eps, before.read_eps)
+    assert [p.start_ms for p in after.history] == [p.start_ms for p in before.history]
+    await engine.close()
+
+
+async def test_the_state_of_a_view_that_failed(engine: Engine) -> None:
+    """The error is said, what waits is counted, and a view that leaves out goes on."""
+    await engine.create(stream(), ME)
+    query = "select to_int32(device) as n from iot"
+    await engine.create(view("strict", query), ME)
+    await engine.create(view("lenient", f"{query} settings enable_dlq = 1"), ME)
+    await ingest(engine, [["1", 1], ["x", 2]])
+    await ingest(engine, [["3", 1]])
+    async with asyncio.timeout(20):
+        while (failed := await engine.view_state("strict")).status != "Error":
+            await asyncio.sleep(0.05)
+        while not (lenient := await engine.view_state("lenient")).left_out_rows:
+            await asyncio.sleep(0.05)
+    assert "int32" in failed.message
+    assert failed.lagging == 2
+    assert (failed.dead_letter_stream, failed.left_out_rows) == ("", 0)
+    assert lenient.left_out_rows == 1
+    letters = lenient.dead_letter_stream
+    assert await select(engine, f"select raw from table({letters})") != []
+    with pytest.raises(UserError):
+        await select(engine, "system resume materialized view strict")

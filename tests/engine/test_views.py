@@ -105,6 +105,47 @@ async def test_a_subscription_goes_on_after_the_last_row_that_its_reader_has(pla
         assert caught.value.code == 2003
 
 
+@pytest.mark.parametrize(
+    ("made", "replaced", "name"),
+    [
+        (
+            "create view used as select k, i * 2 as j from s",
+            "create or replace view used as select k, i * 100 as j from s",
+            "view used",
+        ),
+        (
+            "create function used as (x) -> x * 2",
+            "create or replace function used as (x) -> x * 100",
+            "function used",
+        ),
+    ],
+)
+async def test_steps_are_not_repeated_with_another_text(
+    place: Place, made: str, replaced: str, name: str
+) -> None:
+    await place.run("create stream s (i int32, k string)")
+    await place.run(made)
+    source = "used(i)" if "function" in made else "j"
+    stream = "s" if "function" in made else "used"
+    reader = await place.engine.statement(
+        f"subscribe to select sum({source}) from {stream} emit on update"
+    )
+    await place.run("insert into s (i, k) values (1, 'a')")
+    await place.engine.settle()
+    assert reader.rows() == [[2]]
+    query_id = reader.opened.id
+    await reader.close()
+    await place.run(made.replace("create", "create or replace"))  # the same text: nothing changed
+    again = await place.engine.statement(f"recover from '{query_id}'")
+    await again.close()
+    await place.run(replaced)
+    await place.kill()
+    with pytest.raises(TailraceError, match=f"{name} was replaced since it began") as caught:
+        await place.engine.statement(f"recover from '{query_id}'")
+    assert caught.value.code == 2003
+    await place.run(f"unsubscribe to '{query_id}'")
+
+
 QUERIES = {
     "flat": "select i, k from s where i % 3 != 0",
     "on update": "select k, sum(i) as n, max(i) as m from s group by k emit on update",

@@ -39,6 +39,7 @@ def count(server: Server) -> int:
     return int(server.select("select count() from table(iot)")[0][0])
 
 
+@pytest.mark.turns(2)
 @pytest.mark.timeout(300)
 def test_metadata_is_kept_over_restarts(settings: dict[str, str], tmp_path: Path) -> None:
     server = Server(tmp_path / "data", **settings).start()

@@ -152,6 +152,8 @@ def test_nobody_sees_the_key(place: Server, remote: Remote) -> None:
     seen.append(place.log_text())
     for text in seen:
         assert KEY not in text
+    files = [f for f in place.data.rglob("*") if f.is_file() and not f.is_socket()]
+    assert [f for f in files if KEY.encode() in f.read_bytes()] == [], "sealed in the log too"
 
 
 def test_put_keeps_a_masked_key_of_the_same_address_alone(place: Server, remote: Remote) -> None:

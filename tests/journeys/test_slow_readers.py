@@ -83,6 +83,7 @@ def ended(server: Server) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("sql", [SQL, DISTINCT_SQL], ids=["one query", "queries of their own"])
 def test_stalled_readers_are_ended_and_bounded(sql: str, tmp_path: Path) -> None:
     server = Server(tmp_path / "data").start()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from swagger_client.rest import ApiException
-from timeplus import Environment, Query, Stream
+from timeplus import Environment, Query, Stream, Topology, View
 from timeplus.dbapi import Connection, connect
 from timeplus.error import TimeplusAPIError
 
@@ -222,3 +222,33 @@ def test_cursor_runs_definitions(connection: Connection) -> None:
     assert [tuple(row) for row in rows] == [(1, "x"), (2, "y")]
     assert "by_cursor" in [row[0] for row in cursor.execute("show streams").fetchall()]
     assert cursor.execute("drop stream by_cursor").fetchall() == []
+
+
+@pytest.mark.parametrize("materialized", [False, True])
+def test_life_of_a_view(environment: Environment, cars: Stream, materialized: bool) -> None:
+    view = (
+        View(env=environment)
+        .name("of_cars")
+        .query("select cid, speed from cars")
+        .materialized(materialized)
+        .target_stream("cars_seen")
+        .description("made by the client")
+        .create()
+    )
+    try:
+        assert view.exist()
+        shown = view.get().metadata()
+        assert (shown.name, shown.materialized) == ("of_cars", materialized)
+        assert (shown.target_stream, shown.description) == ("cars_seen", "made by the client")
+        assert [v.name for v in view.list()] == ["of_cars"]
+        graph = Topology(env=environment).get()
+        kind = "materialized_view" if materialized else "view"
+        assert f"{kind}:of_cars" in {node.id for node in graph.nodes}
+        assert ("stream:cars", f"{kind}:of_cars") in {(e.source, e.target) for e in graph.edges}
+    finally:
+        view.delete()
+    assert not view.exist()
+    if materialized:
+        Stream(env=environment).name("cars_seen").delete()
+    with pytest.raises(TimeplusAPIError):
+        view.get()

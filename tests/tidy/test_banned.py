@@ -46,7 +46,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     # Keys and salts need the system's generator; no seeded clock may stand in for it.
     "secrets": (
         "controlplane/auth.py",
-        "controlplane/secrets.py",
+        "controlplane/services/secrets.py",
         "controlplane/services/access.py",
     ),
     "pickle": ("engine/udf/function_process.py",),  # states of its own functions

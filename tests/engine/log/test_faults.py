@@ -11,9 +11,9 @@ from log_support import SMALL, Book, FaultyFiles, Waiter, append, open_log, put
 from engine.clock import ManualClock
 from engine.config import EngineSettings
 from engine.errors import StorageFull
-from engine.local import storage_settings
 from engine.log.sequence import drop_note
 from engine.log.settings import LogSettings
+from engine.opening import storage_settings
 
 
 def test_a_short_write_is_continued(tmp_path: Path) -> None:

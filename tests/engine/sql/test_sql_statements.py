@@ -137,7 +137,6 @@ def test_syntax_errors_name_the_place(sql: str, place: str) -> None:
 @pytest.mark.parametrize(
     ("sql", "way_out"),
     [
-        ("create external stream s(a int) settings type='kafka'", "a source"),
         ("create database d", "default"),
         ("update s set a = 1", "INSERT"),
         ("alter stream s delete where a = 1", "DELETE FROM"),

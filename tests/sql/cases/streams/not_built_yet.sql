@@ -1,5 +1,3 @@
 -- Statements of later versions are refused, not ignored.
 -- error 48
-create external stream e (raw string) settings type = 'kafka';
--- error 48
 create dictionary d (k string, v int32);

@@ -1,0 +1,130 @@
+"""Connecting to NATS: properties that both NATS sources have, and the connection."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from connectors import messages, outbound
+from connectors.contract import Secret, SourceContext
+from engine.errors import UserError
+
+CONNECT_SECONDS: Final = 5
+URLS_MAX: Final = 16
+PORT: Final = 4222
+_SCHEMES: Final = ("nats", "tls")
+
+
+class Tls(msgspec.Struct, frozen=True):
+    """How TLS is used when the server asks for it, or the URL begins with tls://."""
+
+    disable: Annotated[
+        bool, msgspec.Meta(title="Disable", description="Never use TLS.")
+    ] = False  # fmt: skip
+    skip_verify_server: Annotated[
+        bool, msgspec.Meta(title="Skip verification", description="Take any certificate.")
+    ] = False
+
+
+class Common(msgspec.Struct, frozen=True, kw_only=True):
+    """Properties of both NATS sources."""
+
+    url: Annotated[
+        list[str] | str,
+        msgspec.Meta(
+            title="URLs",
+            description="Servers, nats:// or tls://, as a list or with commas between them.",
+            examples=[["nats://nats.example.org:4222"]],
+        ),
+    ]
+    data_type: messages.DataType
+    username: Annotated[
+        str, msgspec.Meta(title="User", description="User name (an extension of Tailrace).")
+    ] = ""
+    password: Annotated[
+        Secret, msgspec.Meta(title="Password", description="The user's password (an extension).")
+    ] = ""
+    token: Annotated[
+        Secret, msgspec.Meta(title="Token", description="A token in place of a user (extension).")
+    ] = ""
+    tls: Annotated[Tls, msgspec.Meta(title="TLS", description="Encryption.")] = Tls()
+
+    def urls(self) -> list[str]:
+        """The servers; ValueError for what is no address."""
+        given = self.url.split(",") if isinstance(self.url, str) else self.url
+        found = [text.strip() for text in given if text.strip()]
+        if not 1 <= len(found) <= URLS_MAX:
+            raise ValueError(f"Property 'url' must name 1 to {URLS_MAX} servers")
+        return [_checked(text if "://" in text else f"nats://{text}") for text in found]
+
+
+def _checked(text: str) -> str:
+    parts = urlsplit(text)
+    try:
+        fits = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError("Property 'url' must hold addresses such as nats://host:4222")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(
+            "Property 'url' holds a user or password; give them as 'username' and 'password', or "
+            "'token', which are kept secret"
+        )
+    return text
+
+
+async def connect(
+    config: Common, context: SourceContext, on_closed: Callable[[], Awaitable[None]]
+) -> Any:
+    """A connection that never reconnects by itself: the runner makes a new source. UserError."""
+    import nats
+    from nats.errors import Error
+
+    urls = config.urls()
+    for url in urls:
+        parts = urlsplit(url)
+        await outbound.address_of(parts.hostname or "", parts.port or PORT, private=context.private)
+    options: dict[str, Any] = {}
+    if not config.tls.disable and (config.tls.skip_verify_server or _wants_tls(urls)):
+        options["tls"] = _context(verify=not config.tls.skip_verify_server)
+    if config.username:
+        options |= {"user": config.username, "password": config.password}
+    if config.token:
+        options["token"] = config.token
+    try:
+        return await nats.connect(
+            urls,
+            name=f"tailrace source {context.source_id}",
+            allow_reconnect=False,
+            connect_timeout=CONNECT_SECONDS,
+            max_reconnect_attempts=1,
+            error_cb=_quiet,
+            closed_cb=on_closed,
+            **options,
+        )
+    except (OSError, TimeoutError, ValueError, Error) as error:
+        reason = str(error) or type(error).__name__
+        raise UserError(
+            f"NATS at {', '.join(urls)} cannot be reached: {reason}.", 400, "orbit"
+        ) from None
+
+
+def _wants_tls(urls: list[str]) -> bool:
+    return any(url.startswith("tls://") for url in urls)
+
+
+def _context(*, verify: bool) -> ssl.SSLContext:
+    made = ssl.create_default_context()
+    if not verify:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    return made
+
+
+async def _quiet(_: Exception) -> None:
+    """What goes wrong is raised where the source waits; the library would print it."""

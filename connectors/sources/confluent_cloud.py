@@ -1,0 +1,16 @@
+"""Source `confluent_cloud`: Kafka under the name of Confluent Cloud."""
+
+from __future__ import annotations
+
+from connectors.contract import SourceSpec
+from connectors.sources.kafka import Config, KafkaSource
+
+spec = SourceSpec(
+    name="confluent_cloud",
+    title="Confluent Cloud",
+    summary="Records of a Confluent Cloud topic.",
+    guarantee="at least once",
+    icon="confluent_cloud",
+    config=Config,
+    create=KafkaSource,
+)

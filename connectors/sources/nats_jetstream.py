@@ -1,0 +1,159 @@
+"""Source `nats_jetstream`: messages of a JetStream stream, acknowledged once they are durable."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from connectors import duration, messages, nats_connection
+from connectors.contract import SourceBatch, SourceContext, SourceSpec
+from engine.errors import UserError
+
+FETCH_MESSAGES: Final = 256
+FETCH_SECONDS: Final = 5.0
+# A consumer of our own name that nobody asks for this long is removed by the server.
+FORGET_SECONDS: Final = 7 * 86_400.0
+PREVIEW: Final = "preview"
+
+
+class Config(nats_connection.Common, frozen=True, kw_only=True):
+    """Properties of a JetStream source."""
+
+    subject: Annotated[
+        str, msgspec.Meta(title="Subject", description="Which messages; all of `stream` if empty.")
+    ] = ""
+    stream: Annotated[
+        str, msgspec.Meta(title="Stream", description="Where; found by the subject if empty.")
+    ] = ""
+    queue: Annotated[
+        str, msgspec.Meta(title="Queue group", description="Share the messages with its others.")
+    ] = ""
+    durable: Annotated[
+        str,
+        msgspec.Meta(title="Durable", description="Consumer whose position the server keeps."),
+    ] = ""
+    deliver: Annotated[
+        Literal["all", "last"],
+        msgspec.Meta(title="Deliver", description="Where a new consumer begins."),
+    ] = "all"
+    bind: Annotated[
+        bool, msgspec.Meta(title="Bind", description="Use a consumer that exists, make none.")
+    ] = False
+    ack_wait: Annotated[
+        str,
+        msgspec.Meta(title="Ack wait", description="After it an open message comes again."),
+    ] = "30s"
+    max_ack_pending: Annotated[
+        int,
+        msgspec.Meta(title="Most open", description="Messages that may be open.", ge=1, le=100_000),
+    ] = 1024
+
+    def __post_init__(self) -> None:
+        """Refuse what does not go together."""
+        self.urls()
+        if not self.subject and not self.stream:
+            raise ValueError("Property 'subject' or 'stream' must be given")
+        if self.bind and not (self.stream and (self.durable or self.queue)):
+            raise ValueError("Property 'bind' needs 'stream' and 'durable'")
+        if self.durable and self.deliver != "all":
+            raise ValueError("Property 'deliver' is for a source without 'durable'")
+        try:
+            wait = duration.seconds(self.ack_wait, "property 'ack_wait'")
+        except UserError as error:
+            raise ValueError(error.message.rstrip(".")) from error
+        if not 1 <= wait <= 3600:
+            raise ValueError("Property 'ack_wait' must be 1s to 1h")
+
+
+class JetStreamSource:
+    """See `connectors.contract.Source`. Without a durable consumer one is named after the source,
+    so that a new life goes on where the last one was."""
+
+    def __init__(self, config: Config, context: SourceContext) -> None:
+        self._config = config
+        self._context = context
+        self._connection: Any = None
+        self._subscription: Any = None
+        self._lost = asyncio.Event()
+
+    async def connect(self) -> None:
+        """Connect; find or make the consumer."""
+        from nats.errors import Error
+
+        self._connection = await nats_connection.connect(self._config, self._context, self._closed)
+        try:
+            self._subscription = await self._subscribe()
+        except (Error, TimeoutError, ValueError) as error:
+            reason = getattr(error, "description", None) or str(error) or type(error).__name__
+            raise UserError(f"JetStream refuses the consumer: {reason}.", 400, "orbit") from None
+
+    async def _subscribe(self) -> Any:
+        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+        config = self._config
+        context = self._connection.jetstream()
+        durable = config.durable or config.queue
+        own = not durable and self._context.source_id != PREVIEW
+        if config.bind:
+            return await context.pull_subscribe_bind(durable, config.stream)
+        policy = DeliverPolicy.LAST if config.deliver == "last" else DeliverPolicy.ALL
+        wanted = ConsumerConfig(
+            ack_policy=AckPolicy.EXPLICIT,
+            deliver_policy=policy,
+            ack_wait=duration.seconds(config.ack_wait),
+            max_ack_pending=config.max_ack_pending,
+            inactive_threshold=FORGET_SECONDS if own else None,
+        )
+        name = f"tailrace-{self._context.source_id}" if own else durable
+        return await context.pull_subscribe(
+            config.subject, name or None, config.stream or None, wanted
+        )
+
+    async def _closed(self) -> None:
+        self._lost.set()
+
+    async def batches(self) -> AsyncIterator[SourceBatch]:
+        """A batch for each message, fetched when the runner has room."""
+        from nats.errors import Error
+        from nats.errors import TimeoutError as NoMessage
+
+        while not self._lost.is_set():
+            try:
+                fetched = await self._subscription.fetch(FETCH_MESSAGES, FETCH_SECONDS)
+            except NoMessage:
+                continue
+            except Error as error:
+                reason = str(error) or type(error).__name__
+                raise UserError(f"JetStream: {reason}.", 400, "orbit") from None
+            now = self._context.clock.monotonic()
+            for message in fetched:
+                yield messages.batch(self._config.data_type, message.data, now, message)
+        raise UserError("The connection to NATS was lost.", 400, "orbit")
+
+    async def acknowledge(self, tokens: Sequence[object]) -> None:
+        """Acknowledge each message."""
+        for message in tokens:
+            await message.ack()  # type: ignore[attr-defined]
+
+    async def close(self) -> None:
+        """Close the connection; the consumer keeps its position."""
+        from nats.errors import Error
+
+        if self._connection is not None:
+            with contextlib.suppress(Error, OSError):
+                await self._connection.close()
+
+
+spec = SourceSpec(
+    name="nats_jetstream",
+    title="NATS JetStream",
+    summary="Messages of a JetStream stream.",
+    guarantee="at least once",
+    icon="nats",
+    config=Config,
+    create=JetStreamSource,
+)

@@ -1,0 +1,16 @@
+"""Source `redpanda`: Kafka under the name of Redpanda."""
+
+from __future__ import annotations
+
+from connectors.contract import SourceSpec
+from connectors.sources.kafka import Config, KafkaSource
+
+spec = SourceSpec(
+    name="redpanda",
+    title="Redpanda",
+    summary="Records of a Redpanda topic.",
+    guarantee="at least once",
+    icon="redpanda",
+    config=Config,
+    create=KafkaSource,
+)

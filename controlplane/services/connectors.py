@@ -1,0 +1,64 @@
+"""What the services ask of the connector process."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from connectors.contract import SourceDefinition
+from connectors.metrics import SourceCounters, SourceSample, SourceStats
+from connectors.status import SourceStatus
+
+
+class Connectors(Protocol):
+    """`connectors.control.ConnectorClient` does it.
+
+    Every method raises EngineUnavailable while the process is away.
+    """
+
+    async def validate(self, type_: str, properties: dict[str, Any]) -> frozenset[str]:
+        """Dotted names of the type's secrets; UserError when type or properties do not fit."""
+        ...
+
+    async def start(
+        self, source: SourceDefinition, begin: SourceCounters | None = None
+    ) -> SourceStatus:
+        """Run it, its counters going on from `begin`; the same definition again does nothing."""
+        ...
+
+    async def stop(self, source_id: str) -> SourceStatus:
+        """Stop it after its last batch is written."""
+        ...
+
+    async def delete(self, source_id: str) -> None:
+        """Stop and forget it."""
+        ...
+
+    async def status(self) -> dict[str, SourceStatus]:
+        """States of all that were started."""
+        ...
+
+    async def stats(self, source_id: str, range_ms: int, error_range_ms: int) -> SourceStats:
+        """Counters since the start; without throughput if it was not started."""
+        ...
+
+    async def samples(self, since_minute: int) -> list[SourceSample]:
+        """Counters of all that were started."""
+        ...
+
+    async def log(self, source_id: str, lines: int) -> list[str]:
+        """The newest lines of its log, oldest first."""
+        ...
+
+    async def topics(self, properties: dict[str, Any]) -> list[str]:
+        """Topic names of a Kafka cluster."""
+        ...
+
+    async def preview(
+        self, type_: str, properties: dict[str, Any], size: int, timeout_ms: int
+    ) -> list[dict[str, Any]]:
+        """Up to `size` events."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether it answers."""
+        ...

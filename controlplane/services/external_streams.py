@@ -1,0 +1,121 @@
+"""External streams: definitions in the workspace's engine; nobody is connected to by them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from controlplane import problems
+from controlplane.auth import Principal
+from controlplane.services.definitions import Definitions
+from controlplane.services.engines import Engines
+from controlplane.services.sources import SourceService
+from controlplane.services.streams import HISTORY_DAYS_MAX
+from controlplane.services.uses import Uses
+from engine.errors import Code
+from engine.protocol import Definition, StreamStats
+from engine.secret_settings import masked_settings
+
+SETTING_KEY_CHARS_MAX: Final = 128
+# Formats of messages that a preview shows, as the Kafka source calls them.
+FORMATS: Final = {"": "text", "rawblob": "text", "jsoneachrow": "json"}
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What is to be seen of an external stream that is not created."""
+
+    count: int = 1
+    offset: str = "latest"
+    timeout_seconds: int = 60
+
+
+class ExternalStreamService:
+    """Create, read, drop and measure external streams of a workspace."""
+
+    def __init__(self, engines: Engines, uses: Uses, sources: SourceService) -> None:
+        self._engines = engines
+        self._sources = sources
+        self._streams = Definitions(engines, uses, "external_stream", Code.UNKNOWN_STREAM)
+
+    async def create(self, principal: Principal, definition: Definition) -> Definition:
+        """Create one; it succeeds also when nobody answers at its address."""
+        return await self._streams.create(principal, definition)
+
+    async def list(self, principal: Principal) -> list[Definition]:
+        """All by name."""
+        return await self._streams.list(principal)
+
+    async def get(self, principal: Principal, name: str) -> Definition:
+        """One; 404."""
+        return await self._streams.get(principal, name)
+
+    async def drop(self, principal: Principal, name: str, *, force: bool) -> None:
+        """Drop it; 400 names what uses it unless `force`."""
+        await self._streams.drop(principal, name, force=force)
+
+    async def stats(self, principal: Principal, name: str, history_days: int | None) -> StreamStats:
+        """What was read and written through it; `history_days` 1 to 7 or None."""
+        if history_days is not None and not 1 <= history_days <= HISTORY_DAYS_MAX:
+            raise problems.bad_request("historyDays must be 1 to 7.")
+        await self.get(principal, name)
+        engine = await (await self._engines.of(principal.workspace)).engine()
+        return await engine.stats(name, history_days or 0)
+
+    async def preview(self, settings: dict[str, str], wanted: Preview) -> list[dict[str, Any]]:
+        """Events of one that is not created, as the connector process reads them."""
+        if settings.get("type") != "kafka":
+            raise problems.bad_request("The setting type must be kafka; only that has a preview.")
+        if wanted.offset not in ("earliest", "latest"):
+            raise problems.bad_request("offset must be earliest or latest.")
+        properties = kafka_properties(settings, wanted.offset)
+        return await self._sources.preview(
+            "kafka", properties, wanted.count, wanted.timeout_seconds * 1000
+        )
+
+
+def kafka_properties(settings: dict[str, str], offset: str) -> dict[str, Any]:
+    """The settings of an external stream as properties of a Kafka source; 400 for a format that
+    it cannot show."""
+    format_ = settings.get("data_format", "").lower()
+    if format_ not in FORMATS:
+        raise problems.bad_request(
+            f"A preview cannot show the data_format '{format_[:60]}'; it shows JSONEachRow and "
+            "RawBLOB."
+        )
+    protocol = settings.get("security_protocol", "plaintext").lower()
+    found: dict[str, Any] = {
+        "brokers": settings.get("brokers", ""),
+        "topic": settings.get("topic", ""),
+        "data_type": FORMATS[format_],
+        "offset": offset,
+        "tls": {
+            "disable": not protocol.endswith("ssl"),
+            "skip_verify_server": settings.get("skip_ssl_cert_check", "").lower() in ("true", "1"),
+        },
+    }
+    if protocol.startswith("sasl"):
+        found["sasl"] = settings.get("sasl_mechanism", "plain").lower()
+        found["username"] = settings.get("username", "")
+        found["password"] = settings.get("password", "")
+    return found
+
+
+def settings_of(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Settings by key in their order; 400 for a key that is empty or given twice."""
+    found: dict[str, str] = {}
+    for key, value in pairs:
+        key = key.strip().lower()
+        if not 1 <= len(key) <= SETTING_KEY_CHARS_MAX:
+            raise problems.bad_request(
+                f"A setting's key must have 1 to {SETTING_KEY_CHARS_MAX} characters."
+            )
+        if key in found:
+            raise problems.bad_request(f"The setting '{key}' is given twice.")
+        found[key] = value
+    return found
+
+
+def shown_settings(definition: Definition) -> dict[str, Any]:
+    """The settings of a definition with its secrets masked."""
+    return masked_settings(definition.settings)

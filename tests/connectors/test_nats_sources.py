@@ -1,0 +1,109 @@
+"""Sources nats and nats_jetstream against a real server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nats
+import pytest
+from live import Live
+
+from connectors import properties
+from connectors.sources import nats as nats_source
+from connectors.sources import nats_jetstream
+from engine.errors import EngineUnavailable, UserError
+from tests.services.nats import Nats, nats_server
+
+__all__ = ["nats_server"]  # the fixture, for the tests here
+
+
+async def test_messages_of_a_subject_with_a_wildcard(nats_server: Nats) -> None:
+    given = {"url": nats_server.url, "subject": "core.*", "data_type": "json", "queue": "q"}
+    async with Live("nats", given) as live:
+        await live.connected()
+        client = await nats.connect(nats_server.url)
+        for number in range(500):
+            await client.publish(f"core.{number % 3}", b'{"a":%d}' % number)
+        await client.flush()
+        await live.until(lambda: len(live.texts()) == 500, "all messages")
+        await client.close()
+        assert live.objects() == [{"a": number} for number in range(500)]
+
+
+async def test_jetstream_acknowledges_what_is_durable_and_goes_on(nats_server: Nats) -> None:
+    client = await nats.connect(nats_server.url)
+    context = client.jetstream()
+    await context.add_stream(name="JS", subjects=["js.>"])
+    for number in range(300):
+        await context.publish("js.x", b'{"a":%d}' % number)
+    given: dict[str, Any] = {
+        "url": [nats_server.url], "stream": "JS", "subject": "js.>", "data_type": "json"
+    }  # fmt: skip
+    async with Live("nats_jetstream", given) as live:
+        await live.until(lambda: len(live.texts()) == 300, "what was there")
+        await context.publish("js.x", b'{"a":300}')
+        await live.until(lambda: len(live.texts()) == 301, "what came")
+    async with Live("nats_jetstream", given) as again:
+        await again.connected()
+        await context.publish("js.x", b'{"a":301}')
+        await again.until(lambda: len(again.texts()) >= 1, "the next life")
+        assert again.objects() == [{"a": 301}]
+    info = await context.consumer_info("JS", "tailrace-id1")
+    assert (info.num_pending, info.num_ack_pending) == (0, 0)
+    await client.close()
+
+
+async def test_jetstream_keeps_what_the_engine_did_not_take(nats_server: Nats) -> None:
+    client = await nats.connect(nats_server.url)
+    context = client.jetstream()
+    await context.add_stream(name="KEEP", subjects=["keep"])
+    given = {
+        "url": nats_server.url, "stream": "KEEP", "subject": "keep", "data_type": "text",
+        "durable": "d", "ack_wait": "1s",
+    }  # fmt: skip
+    await context.publish("keep", b"one")
+    async with Live("nats_jetstream", given) as live:
+        live.engine.refuse = lambda _body: EngineUnavailable("away")
+        assert await live.refused() == "away"
+        assert (await context.consumer_info("KEEP", "d")).num_ack_pending == 1
+        live.engine.refuse = lambda _body: None
+        await live.until(lambda: "one" in live.texts(), "the message")
+    await client.close()
+
+
+async def test_a_server_that_is_away_is_a_message(nats_server: Nats) -> None:
+    given = {"url": "nats://127.0.0.1:1", "subject": "s", "data_type": "text"}
+    async with Live("nats", given) as live:
+        assert "cannot be reached" in await live.refused()
+    wrong = {"url": nats_server.url, "subject": "s", "stream": "NONE", "data_type": "text"}
+    async with Live("nats_jetstream", wrong) as live:
+        assert "stream not found" in await live.refused()
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"url": "nats://u:secret@host"}, "password"),
+        ({"url": "http://host"}, "nats://"),
+        ({"url": []}, "1 to 16"),
+        ({"subject": "", "stream": ""}, "subject"),
+        ({"ack_wait": "soon"}, "ack_wait"),
+        ({"durable": "d", "deliver": "last"}, "durable"),
+        ({"bind": True}, "bind"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(change: dict[str, Any], word: str) -> None:
+    given = {"url": "nats://host", "subject": "s", "data_type": "json", **change}
+    with pytest.raises(UserError, match=word) as caught:
+        properties.parse(nats_jetstream.Config, given)
+    assert "secret@" not in caught.value.message
+
+
+def test_the_contracts_defaults() -> None:
+    given = {"url": "host:4222", "subject": "s", "data_type": "json", "tls.disable": True}
+    core = properties.parse(nats_source.Config, given)
+    assert core.urls() == ["nats://host:4222"]
+    assert (core.prefetch_count, core.tls.disable) == (524_288, True)
+    stream = properties.parse(nats_jetstream.Config, given)
+    assert (stream.ack_wait, stream.max_ack_pending, stream.deliver) == ("30s", 1024, "all")
+    assert properties.secret_names(nats_source.Config) == {"password", "token"}

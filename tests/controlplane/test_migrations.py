@@ -1,0 +1,121 @@
+"""Stores written by earlier versions: nobody is lost, all or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import controlplane.db.session as session_module
+from controlplane.auth import digest_of
+from controlplane.db.repository import Directory
+from controlplane.db.session import StoreError, open_store, store_url
+from controlplane.permissions import ROLES
+from tests.services.postgres import Postgres
+
+KEYS = {
+    "kd": ("d", "eve", ["read:stream", "write:user", "write:event", "read:query"]),
+    "kt": ("t", "eve2", ["read:query", "write:event"]),
+    "kr": ("t", "bob", ["read:query", "own:key"]),
+}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A store as version 0001 left it: eve is in two workspaces, as two people."""
+    if request.param == "sqlite":
+        made = store_url("", tmp_path)
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        made = store_url(await server.new_database(), tmp_path)
+    engine = create_async_engine(made)
+    async with engine.begin() as connection:
+        await connection.run_sync(lambda sync: upgrade(sync, "0001"))
+        for statement, values in rows():
+            await connection.execute(text(statement), values)
+    await engine.dispose()
+    return made
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    """Alembic up to a revision."""
+    config = Config()
+    folder = Path(session_module.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def rows() -> list[tuple[str, dict[str, Any]]]:
+    """What the old store holds."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for identity, name in (("t", "team"), ("d", "default")):
+        found.append((
+            "INSERT INTO workspaces (id, name, settings, created_at_ms) VALUES (:i, :n, '{}', 1)",
+            {"i": identity, "n": name},
+        ))  # fmt: skip
+    for identity, place, name, role in (
+        ("eve2", "t", "eve", "writer"),
+        ("eve", "d", "eve", "admin"),
+        ("bob", "t", "bob", "read_only"),
+    ):
+        found.append((
+            "INSERT INTO users (id, workspace_id, created_at_ms, username, role, password_hash) "
+            "VALUES (:i, :w, 1, :n, :r, :h)",
+            {"i": identity, "w": place, "n": name, "r": role, "h": "hash of " + identity},
+        ))  # fmt: skip
+    for key, (place, user, permissions) in KEYS.items():
+        listed = "[" + ", ".join(f'"{one}"' for one in permissions) + "]"
+        found.append((
+            "INSERT INTO api_keys (id, workspace_id, created_at_ms, user_id, name, digest, first, "
+            "last, permissions, expire_at_ms) VALUES (:i, :w, 1, :u, 'n', :d, 'abcd', 'wxyz', :p, "
+            "7)",
+            {"i": key, "w": place, "u": user, "d": digest_of(key.encode()), "p": listed},
+        ))  # fmt: skip
+    return found
+
+
+async def test_users_of_workspaces_become_users_of_the_installation(url: str) -> None:
+    store = await open_store(url)
+    directory = Directory(store.sessions)
+    assert [(u.id, u.username, role) for u, role in await directory.members("d")] == [
+        ("eve", "eve", "admin")
+    ]
+    assert [(u.id, u.username, role) for u, role in await directory.members("t")] == [
+        ("bob", "bob", "read_only"),
+        ("eve2", "eve@team", "writer"),
+    ]
+    for name in ("eve", "eve2", "bob"):
+        user = await directory.user(name)
+        assert user is not None
+        assert user.password_hash == f"hash of {name}"
+    for key, role in (("kd", "admin"), ("kt", "writer"), ("kr", "read_only")):
+        found = await directory.key(digest_of(key.encode()))
+        assert found is not None
+        assert (found.key.id, found.user.id, found.role) == (key, KEYS[key][1], role)
+        assert found.key.permissions == list(ROLES[role])
+        assert (found.key.first, found.key.last, found.key.expire_at_ms) == ("abcd", "wxyz", 7)
+    await store.close()
+
+
+async def test_a_migration_that_is_cut_short_changed_nothing(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise SQLAlchemyError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("alembic.op.drop_table", full)
+        with pytest.raises(StoreError):
+            await open_store(url)
+    store = await open_store(url)
+    directory = Directory(store.sessions)
+    assert len(await directory.members("t")) == 2
+    assert await directory.key(digest_of(b"kt")) is not None
+    await store.close()
