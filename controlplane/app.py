@@ -9,14 +9,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
-from litestar import Litestar, Router
-from litestar.di import Provide
-
-from controlplane.api.common import Guard, provide_principal
 from controlplane.api.ingest import Hot
 from controlplane.api.queries import encode_query
-from controlplane.api.routes import API_PREFIX, CONTROLLERS
-from controlplane.api.system import HANDLERS, Documents
+from controlplane.api.system import Documents
 from controlplane.audited import Audited
 from controlplane.auth import Authenticator, AuthLimits
 from controlplane.db.audit import AuditTable
@@ -24,11 +19,10 @@ from controlplane.db.repository import Directory
 from controlplane.db.session import Store
 from controlplane.db.source_history import SourceHistory
 from controlplane.db.workspaces import WorkspaceTable
+from controlplane.framework import Served
 from controlplane.front import Front
 from controlplane.passwords import Passwords
 from controlplane.permissions import OPEN_OPERATIONS
-from controlplane.problems import exception_handlers
-from controlplane.request import JsonRequest
 from controlplane.services.access import AccessService
 from controlplane.services.audit import AuditService
 from controlplane.services.connectors import Connectors
@@ -137,7 +131,7 @@ class Application:
             self.directory, self.engines, outside.connectors, self.queries, outside.restarts
         )
         hot = Hot(self.authenticator, self.engines, outside.clock, settings, self.counters)
-        audited = Audited(self._framework(), self.audit)  # type: ignore[arg-type]
+        audited = Audited(self._served(), self.audit)  # type: ignore[arg-type]
         self.front = Front(audited, hot)
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
@@ -155,16 +149,18 @@ class Application:
         await self.sources.forget_workspace(identity)
         await self.engines.remove(name)
 
-    def _framework(self) -> Litestar:
+    def _served(self) -> Served:
         streaming = Streaming(
             encode_query,
             self.queries.abandon,
             self.counters,
             float(self.settings.sse_send_timeout_seconds),
         )
-        values: dict[str, Any] = {
+        public = {"getMetrics"} if self.settings.metrics_public else set[str]()
+        services: dict[str, Any] = {
             "access": self.access,
             "audit": self.audit,
+            "authenticator": self.authenticator,
             "counters": self.counters,
             "dashboards": self.dashboards,
             "documents": Documents(_produce_documents),
@@ -173,6 +169,7 @@ class Application:
             "external_tables": self.external_tables,
             "health": self.health,
             "invitations": self.invitations,
+            "public": OPEN_OPERATIONS | public,
             "queries": self.queries,
             "saved_queries": self.saved_queries,
             "schemas": self.schemas,
@@ -187,19 +184,7 @@ class Application:
             "views": self.views,
             "workspaces": self.workspaces,
         }
-        dependencies = {name: _constant(value) for name, value in values.items()}
-        dependencies["principal"] = Provide(provide_principal, sync_to_thread=False)
-        public = {"getMetrics"} if self.settings.metrics_public else set[str]()
-        return Litestar(
-            route_handlers=[Router(API_PREFIX, route_handlers=list(CONTROLLERS)), *HANDLERS],
-            dependencies=dependencies,
-            guards=[Guard(self.authenticator, OPEN_OPERATIONS | public)],
-            exception_handlers=exception_handlers(),
-            openapi_config=None,
-            request_class=JsonRequest,
-            logging_config=None,
-            request_max_body_size=self.settings.body_bytes_max,
-        )
+        return Served(services, self.settings.body_bytes_max)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[str]:
@@ -259,7 +244,3 @@ def _produce_documents() -> tuple[bytes, bytes]:
 
     document = openapi.encoded()
     return document, openapi.page(document)
-
-
-def _constant(value: Any) -> Provide:
-    return Provide(lambda: value, use_cache=True, sync_to_thread=False)

@@ -10,7 +10,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
-from controlplane.auth import Asking, Authenticator, Principal, permit
+from controlplane.auth import Asking, Principal, permit
 from controlplane.problems import FRAMEWORK_MESSAGES, Problem
 from engine.protocol import Caller
 
@@ -18,6 +18,8 @@ from engine.protocol import Caller
 WORKSPACE_KEY: Final = "tailrace.workspace"
 # And the one under which the guard leaves the operation's id.
 OPERATION_KEY: Final = "tailrace.operation"
+# And the one under which the services of this control plane stand, by name.
+SERVICES_KEY: Final = "tailrace.services"
 DEFAULT_WORKSPACE: Final = "default"
 
 
@@ -43,31 +45,27 @@ def client_address(scope: Any) -> str:
     return str(client[0]) if client else ""
 
 
-class Guard:
-    """Signs the caller in and decides by operation id, before anything is looked up."""
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Sign the caller in and decide by operation id, before anything is looked up.
 
-    def __init__(self, authenticator: Authenticator, public: frozenset[str]) -> None:
-        self._authenticator = authenticator
-        self._public = public
-
-    async def __call__(
-        self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
-    ) -> None:
-        """Litestar's guard: raises a Problem or leaves the Principal in the scope."""
-        operation = getattr(handler, "operation_id", None)
-        scope: Any = connection.scope
-        if scope["method"] == "OPTIONS":
-            raise _no_options(connection)
-        scope[OPERATION_KEY] = operation
-        if operation in self._public:
-            return
-        headers = dict(connection.scope["headers"])
-        workspace = scope.get(WORKSPACE_KEY, DEFAULT_WORKSPACE)
-        principal = await self._authenticator.authenticate(
-            Asking(headers, workspace, scope["method"], client_address(scope))
-        )
-        scope["user"] = principal
-        permit(principal, operation)
+    Litestar's guard: raises a Problem or leaves the Principal in the scope. Of the services it
+    needs `authenticator` and `public`, the operations that ask for no credentials.
+    """
+    operation = getattr(handler, "operation_id", None)
+    scope: Any = connection.scope
+    if scope["method"] == "OPTIONS":
+        raise _no_options(connection)
+    scope[OPERATION_KEY] = operation
+    services = scope[SERVICES_KEY]
+    if operation in services["public"]:
+        return
+    headers = dict(connection.scope["headers"])
+    workspace = scope.get(WORKSPACE_KEY, DEFAULT_WORKSPACE)
+    principal = await services["authenticator"].authenticate(
+        Asking(headers, workspace, scope["method"], client_address(scope))
+    )
+    scope["user"] = principal
+    permit(principal, operation)
 
 
 def _no_options(connection: ASGIConnection[Any, Any, Any, Any]) -> Problem:

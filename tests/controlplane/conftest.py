@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
+import shutil
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +90,20 @@ class Plane:
         return client
 
 
+_migrated: list[Path] = []
+
+
+async def new_store(folder: Path) -> str:
+    """The address of a SQLite store in `folder` with all migrations, which take a while, done."""
+    if not _migrated:
+        made = Path(tempfile.mkdtemp(prefix="tailrace-store-"))
+        await (await open_store(store_url("", made))).close()
+        _migrated.append(made)
+        atexit.register(shutil.rmtree, made, ignore_errors=True)
+    shutil.copytree(_migrated[0], folder, dirs_exist_ok=True)
+    return store_url("", folder)
+
+
 async def make_plane(
     url: str, folder: Path, settings: Settings
 ) -> tuple[Plane, contextlib.AsyncExitStack]:
@@ -121,7 +138,7 @@ def settings_for(**values: Any) -> Settings:
 async def plane(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Plane]:
     """A control plane on each kind of store."""
     if request.param == "sqlite":
-        url = store_url("", tmp_path)
+        url = await new_store(tmp_path)
     else:
         postgres: Postgres = request.getfixturevalue("postgres")
         url = store_url(await postgres.new_database(), tmp_path)
@@ -133,7 +150,7 @@ async def plane(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 @pytest.fixture
 async def lite(tmp_path: Path) -> AsyncIterator[Plane]:
     """A control plane on SQLite alone, for what does not touch the store."""
-    made, stack = await make_plane(store_url("", tmp_path), tmp_path, settings_for())
+    made, stack = await make_plane(await new_store(tmp_path), tmp_path, settings_for())
     async with stack:
         yield made
 
