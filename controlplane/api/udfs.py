@@ -16,9 +16,9 @@ from controlplane.auth import Principal
 from controlplane.services.names import check_database, utc_text
 from controlplane.services.udfs import UdfService
 from engine.protocol import ColumnDef, Definition
+from engine.secret_settings import MASK
 
 TYPES: Final = ("javascript", "remote", "python", "sql")
-MASK: Final = "******"
 
 
 class UDFArgument(msgspec.Struct, frozen=True, kw_only=True):

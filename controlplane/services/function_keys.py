@@ -11,7 +11,8 @@ from typing import Any, Final
 from connectors.key_ring import FUNCTION_KEY_PLACE
 from controlplane.services.secrets import Vault
 from engine.errors import Code, SqlError
-from engine.udf.remote_options import KEY_CHARS_MAX, MASK
+from engine.secret_settings import MASK
+from engine.udf.remote_options import KEY_CHARS_MAX
 
 # Pieces of a statement as the dialect's lexer cuts them; each character is part of one.
 _PIECE: Final = re.compile(

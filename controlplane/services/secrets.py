@@ -26,8 +26,8 @@ from connectors.sealing import (
     unseal,
 )
 from controlplane import problems
+from engine.secret_settings import MASK, SECRET_SETTINGS
 
-MASK: Final = "******"
 SEALED: Final = "$sealed"
 KEY_FILE: Final = "secret.key"
 KEYS_MAX: Final = 16
@@ -36,14 +36,11 @@ _NEW_KEY: Final = (
     "# seals, the others still open; put a new one in front to change it.\n"
 )
 # Parts of names whose values are secret in any definition, whatever its type declares.
-SECRET_NAMES: Final = frozenset(
-    {
-        "password", "passwd", "secret", "token", "access_token", "api_key", "apikey",
-        "api_secret", "auth_token", "auth_params", "client_secret", "credentials", "private_key",
-        "sasl_password", "secret_access_key", "secret_key", "schema_registry_api_secret",
-        "schema_registry_password", "webhook_url",
-    }
-)  # fmt: skip
+SECRET_NAMES: Final = SECRET_SETTINGS | {
+    "passwd", "secret", "access_token", "api_key", "apikey", "api_secret", "auth_token",
+    "auth_params", "client_secret", "credentials", "private_key", "secret_key",
+    "schema_registry_api_secret", "schema_registry_password", "webhook_url",
+}  # fmt: skip
 
 Properties = dict[str, Any]
 

@@ -13,7 +13,7 @@ from controlplane.services.names import check_name
 from controlplane.services.secrets import Vault
 from engine.errors import Code, NotFound
 from engine.protocol import Definition
-from engine.udf.remote_options import MASK
+from engine.secret_settings import MASK
 
 
 class UdfService:

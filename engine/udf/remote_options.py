@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 from engine.calls import TIMEOUT_MS_MAX
 from engine.errors import Code, SqlError
-from engine.secret_settings import masked_statement
+from engine.secret_settings import MASK, masked_statement
 
-MASK: Final = "******"
 URL_CHARS_MAX: Final = 2_048
 KEY_CHARS_MAX: Final = 8_192
 # A key as it is stored may be sealed: that of the longest has 11,000 characters.

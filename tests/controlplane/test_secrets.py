@@ -13,7 +13,8 @@ from sqlalchemy import text
 from connectors.sealing import is_sealed, sealed_with
 from controlplane.db.session import store_url
 from controlplane.services import secrets
-from controlplane.services.secrets import MASK, SecretsError, Vault
+from controlplane.services.secrets import SecretsError, Vault
+from engine.secret_settings import MASK
 from tests.controlplane.conftest import API, Plane, make_plane, settings_for
 
 KEYS = [base64.b64encode(bytes([n]) * 32).decode() for n in range(1, 4)]
