@@ -24,6 +24,11 @@ class Options:
 
     quick: bool = False
     seed: int = SEED
+    only: tuple[str, ...] = ()
+
+    def takes(self, case: str) -> bool:
+        """Whether a case is measured: all are, or those that begin with one of `only`."""
+        return not self.only or case.startswith(self.only)
 
     @property
     def repeats(self) -> int:

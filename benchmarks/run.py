@@ -41,8 +41,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small data, under 3 minutes")
     parser.add_argument("--write", action="store_true", help="put the figures into RESULTS.md")
     parser.add_argument("--seed", type=int, default=Options().seed)
+    parser.add_argument("--only", action="append", default=[], help="cases of peers and stateful")
     chosen = parser.parse_args()
-    options = Options(chosen.quick, chosen.seed)
+    options = Options(chosen.quick, chosen.seed, tuple(chosen.only))
     parts = [head(), f"- runs: medians of {options.repeats}" + (", quick" if chosen.quick else "")]
     print("\n".join(parts), flush=True)
     failed = 0
@@ -58,7 +59,7 @@ def main() -> int:
         text = table(figures) if figures else "not measured here"
         print(f"{text}\n\n({time.perf_counter() - began:.0f} s)", flush=True)
         parts.append(f"\n### {CLAIMS[name]}\n\n{text}")
-    if chosen.write and not failed:
+    if chosen.write and not failed and not chosen.only:
         write("\n".join(parts))
     return 1 if failed else 0
 

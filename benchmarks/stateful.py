@@ -201,10 +201,12 @@ def memory(held: int, peak: int) -> str:
 def measure(options: Options) -> list[Figure]:
     """Every case with its memory, then cost per batch at 1,000,000 keys by that at 10,000."""
     figures: list[Figure] = []
-    for case in CASES:
+    for case in (each for each in CASES if options.takes(each.name)):
         rate, held, peak = alone(case, options, options.size(2_000_000, 300_000))
         figures.append(Figure(case.name, rate, "ev/CPU-s", note=memory(held, peak)))
     for name, case_of in GROWS.items():
+        if not options.takes(name):
+            continue
         events = options.size(1_000_000, 100_000)
         few, many = (alone(case_of(n), options, events) for n in (10_000, 1_000_000))
         what = f"{name}: a batch at 1,000,000 keys by one at 10,000"
