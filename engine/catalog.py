@@ -191,18 +191,21 @@ class Catalog:
         users = [d for d in self._by_name.values() if d.options.get("format_schema") == name]
         return tuple(sorted(users, key=lambda d: d.name))
 
-    def check_replaceable(self, name: str) -> None:
-        """Raise UserError code 630 when materialized views read a view: their steps can be
-        repeated after a kill only with the query that they began with."""
+    def check_replaceable(self, old: Definition) -> None:
+        """Raise UserError code 630 when materialized views go by a view or function: their steps
+        can be repeated after a kill only with the text that they began with."""
+        option = "functions" if old.kind == "function" else "reads"
         kept = sorted(
             d.name
             for d in self._by_name.values()
-            if d.kind == "materialized_view" and name in d.options.get("reads", ())
+            if d.kind == "materialized_view" and old.name in d.options.get(option, ())
         )
         if kept:
+            use, text = ("use", "text") if old.kind == "function" else ("read", "query")
             raise UserError(
-                f"Cannot replace view '{name}': materialized view {', '.join(kept)} began with its "
-                "query. Create a view of another name, and ALTER VIEW ... MODIFY QUERY to read it.",
+                f"Cannot replace {old.kind} '{old.name}': materialized view {', '.join(kept)} "
+                f"began with its {text}. Create a {old.kind} of another name, and ALTER VIEW ... "
+                f"MODIFY QUERY to {use} it.",
                 Code.HAVE_DEPENDENT_OBJECTS,
             )
 

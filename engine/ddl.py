@@ -27,11 +27,13 @@ from engine.sql.format_schemas import unknown_schema
 from engine.sql.settings import check_altered
 from engine.sql.statements import ColumnChange
 from engine.storage import Storage
+from engine.udf.definition import create_text, language_of
 
 # Names the server keeps for itself; see docs/streams.md.
 RESERVED_NAMES: Final = frozenset({"table", "tumble", "hop", "session", "changelog", "dedup"})
 
 _log = logging.getLogger("tailrace.engine")
+_OUTSIDE: Final = {"python", "remote"}  # languages of functions whose answers are recorded
 _FOR_CREATE: Final = ("if_not_exists", "or_replace")  # options that are not kept
 _ALTERABLE = ("description", "logstore_retention_bytes", "logstore_retention_ms", "ttl_expression")
 
@@ -129,8 +131,8 @@ class Ddl:
             if old is None or not replace or old.kind != definition.kind:
                 self._catalog.check_new(definition)
                 old = None
-            elif old.kind == "view" and old.query != definition.query:
-                self._catalog.check_replaceable(old.name)
+            elif _other_text(old, definition):
+                self._catalog.check_replaceable(old)
             now = self._clock.now_ms()
             made = msgspec.structs.replace(
                 definition,
@@ -364,6 +366,14 @@ class Ddl:
 def _settle(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
     if not future.done():
         future.set_result(outcome)
+
+
+def _other_text(old: Definition, new: Definition) -> bool:
+    """Whether a step that is repeated would give other rows."""
+    if old.kind == "function":
+        outside = {language_of(old), language_of(new)} <= _OUTSIDE
+        return not outside and create_text(old) != create_text(new)
+    return old.kind == "view" and old.query != new.query
 
 
 def check_not_servers(name: str, verb: str) -> None:
