@@ -38,7 +38,8 @@ class Target:
 
     url: str
     key: str
-    body: bytes
+    body: bytes = b""
+    method: str = "POST"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def run(target: Target, connections: int, seconds: float, folder: Path) -> Load:
 
     Raises RuntimeError when any request failed.
     """
-    if shutil.which("wrk"):
+    if shutil.which("wrk") and target.method == "POST":
         return _wrk(target, connections, seconds, folder)
     return asyncio.run(own([target], connections, seconds))
 
@@ -148,7 +149,8 @@ def request_bytes(target: Target) -> bytes:
     """The request as it goes over the wire."""
     parts = urlsplit(target.url)
     head = (
-        f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nX-Api-Key: {target.key}\r\n"
+        f"{target.method} {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        f"X-Api-Key: {target.key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(target.body)}\r\n\r\n"
     )
     return head.encode() + target.body

@@ -22,6 +22,7 @@ CLAIMS = {
     "latency": "From ingest to frame",
     "many_queries": "Many queries over one stream",
     "bounded": "Bounded queries over history",
+    "control_plane": "Definitions over REST",
     "idle": "At rest",
     "peers": "Against Flink SQL and Pathway on the same CSV file",
 }
