@@ -16,7 +16,7 @@ from tests.journeys.conformance import Background, present
 
 settings.register_profile("default", deadline=None, max_examples=50)
 # The gate must not depend on luck: the same examples each time.
-settings.register_profile("gate", deadline=None, max_examples=30, derandomize=True)
+settings.register_profile("gate", deadline=None, max_examples=20, derandomize=True)
 settings.register_profile(
     "full", deadline=None, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -249,7 +249,7 @@ async def test_errors_name_no_path_of_the_machine(entry: Entry, ground: Ground) 
             assert "\n" not in outcome.text, statement
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.timeout(400)
 async def test_runaways_end_within_limits(entry: Entry, ground: Ground) -> None:
     """Every runaway ends in time, in memory, and the next statement is answered."""

@@ -84,6 +84,7 @@ async def code_of(stand: Stand, sql: str) -> int:
     return found.value.code
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("sealed", [False, True])
 @pytest.mark.parametrize(
     ("mode", "table", "live"),
@@ -214,6 +215,7 @@ async def test_expired_rows_are_no_part_of_a_keyed_past(stand: Stand) -> None:
     await reader.close()
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("mode", ["versioned_kv", "changelog_kv"])
 async def test_a_reader_from_any_moment_knows_what_table_knows(

@@ -18,7 +18,7 @@ from tests.journeys.test_kill_views import SOURCE, Writer, define
 from tests.journeys.waiting import wait_until
 from tests.sse_parser import Violation
 
-ROUNDS = 10
+ROUNDS = 5
 ROUNDS_FULL = 50
 SECONDS = 60
 WEIGHTS = {0: 1, 1: 10, 2: 100, 3: 1000}

@@ -16,7 +16,7 @@ from tests.journeys.server import Server
 from tests.journeys.test_kill_server import answers
 from tests.journeys.waiting import wait_until
 
-ROUNDS = 6
+ROUNDS = 4
 ROUNDS_FULL = 40
 RECOVERY_SECONDS_MAX = 30
 SOURCE = "create stream k (b int64, i int64, t datetime64(3)) settings event_time_column='t'"

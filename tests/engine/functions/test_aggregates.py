@@ -238,6 +238,7 @@ def near(a: object, b: object) -> bool:
     return a == b
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("where", ["", "i > 0", "i > 100"])
 @pytest.mark.parametrize("call", CALLS)
 def test_streaming_form_gives_the_native_value(session: Session, call: str, where: str) -> None:

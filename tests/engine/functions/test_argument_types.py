@@ -117,6 +117,7 @@ def forms(entry: Aggregate, name: str) -> Iterator[str]:
     yield f"SELECT {final} AS r FROM (SELECT {partials} FROM {rows})"
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("name", VALUES)
 def test_aggregates(session: Session, name: str) -> None:
     wrong: list[str] = []

@@ -137,7 +137,7 @@ def expected(
     return {r["g"]: r["r"] for r in session.query(sql).to_pylist()}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("where", ["", "i > 0"])
 @pytest.mark.parametrize("call", COMPARED)
 def test_what_is_left(session: Session, call: str, where: str) -> None:
@@ -156,6 +156,7 @@ def test_what_is_left(session: Session, call: str, where: str) -> None:
         assert near(found[group], value), (group, found[group], value)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("call", COMPARED[::4])
 def test_saved_and_restored(session: Session, call: str) -> None:
     entry, args = bind_aggregate(call, ARGS)
