@@ -1,4 +1,4 @@
-"""What a source is: its specification, its batches and the protocol that the runner drives."""
+"""What connectors are given as definitions, and what a source is; sinks: `sink_contract`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Protocol
 import msgspec
 
 from engine.clock import Clock
-from engine.protocol import IngestFormat
+from engine.protocol import IngestFormat, ResultColumn
 
 Guarantee = Literal["at most once", "at least once", "exactly once"]
 
@@ -29,6 +29,49 @@ class SourceDefinition(msgspec.Struct, frozen=True):
     type: str
     stream: str
     properties: dict[str, Any] = {}
+
+
+class SinkDefinition(msgspec.Struct, frozen=True):
+    """A sink as the control plane stores it. Its rows are those of the background query with owner
+    `sink:<id>`, whose columns `header` names; `queries` are the texts of it: with others it begins
+    anew."""
+
+    id: str
+    workspace: str
+    name: str
+    type: str
+    properties: dict[str, Any] = {}
+    header: tuple[ResultColumn, ...] = ()
+    queries: tuple[str, ...] = ()
+
+    @property
+    def owner(self) -> str:
+        """The owner of its background query."""
+        return f"sink:{self.id}"
+
+
+class AlertDefinition(msgspec.Struct, frozen=True):
+    """An alert as the control plane stores it. `action` is a sink type and `properties` are those
+    of the sink.
+
+    Its rows are those of the background query with owner `alert:<id>`: query 0 triggers, query 1,
+    if there is one, resolves.
+    """
+
+    id: str
+    workspace: str
+    name: str
+    action: str
+    severity: int = 0
+    properties: dict[str, Any] = {}
+    trigger_header: tuple[ResultColumn, ...] = ()
+    resolve_header: tuple[ResultColumn, ...] = ()
+    queries: tuple[str, ...] = ()
+
+    @property
+    def owner(self) -> str:
+        """The owner of its background query."""
+        return f"alert:{self.id}"
 
 
 class ConnectorType(msgspec.Struct, frozen=True):

@@ -15,10 +15,16 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from connectors.contract import ConnectorType, SourceDefinition
+from connectors.contract import (
+    AlertDefinition,
+    ConnectorType,
+    SinkDefinition,
+    SourceDefinition,
+)
 from connectors.metrics import SourceCounters, SourceSample, SourceStats
 from connectors.status import SourceStatus
 from engine.errors import BY_NAME, EngineUnavailable, TailraceError, UserError
+from engine.protocol import ResultColumn
 
 # Requests hold one source definition, replies at most a preview: a longer frame is a broken peer.
 FRAME_BYTES_MAX: Final = 16 << 20
@@ -51,24 +57,68 @@ class Start(msgspec.Struct, frozen=True, tag_field="command", tag="start"):
     begin: SourceCounters | None = None
 
 
+class ListSinkTypes(msgspec.Struct, frozen=True, tag_field="command", tag="list_sink_types"):
+    """All sink types -> list of ConnectorType."""
+
+
+class ValidateSink(msgspec.Struct, frozen=True, tag_field="command", tag="validate_sink"):
+    """Check type, properties and templates without connecting -> dotted names of the type's secret
+    properties, or UserError 400.
+
+    `columns` are those of the query. As the action of an alert (`alert`) they are those of its
+    trigger, and `resolve_columns` those of its resolve, none without one.
+    """
+
+    type: str
+    properties: dict[str, Any]
+    columns: tuple[ResultColumn, ...]
+    alert: bool = False
+    resolve_columns: tuple[ResultColumn, ...] = ()
+
+
+class StartSink(msgspec.Struct, frozen=True, tag_field="command", tag="start_sink"):
+    """Deliver the rows of this sink -> SourceStatus; as `Start`. Its background query must be
+    there before; stop the sink before that is begun anew with other queries."""
+
+    sink: SinkDefinition
+    begin: SourceCounters | None = None
+
+
+class StartAlert(msgspec.Struct, frozen=True, tag_field="command", tag="start_alert"):
+    """Watch and notify for this alert -> SourceStatus; as `StartSink`. Its state is the saved
+    record `instance` of its background query."""
+
+    alert: AlertDefinition
+    begin: SourceCounters | None = None
+
+
+class ResolveAlert(msgspec.Struct, frozen=True, tag_field="command", tag="resolve_alert"):
+    """Resolve it by hand, running or not, without a message -> None. Durable when answered; fine
+    if it is resolved already. NotFound without a background query."""
+
+    workspace: str
+    id: str
+
+
 class Stop(msgspec.Struct, frozen=True, tag_field="command", tag="stop"):
-    """Stop it after its last batch is written -> SourceStatus; unknown ids are stopped."""
+    """Stop a source, sink or alert after its last batch is written -> SourceStatus; unknown ids
+    are stopped."""
 
     id: str
 
 
 class Delete(msgspec.Struct, frozen=True, tag_field="command", tag="delete"):
-    """Stop it and forget it -> None."""
+    """Stop a source, sink or alert and forget it -> None."""
 
     id: str
 
 
 class Status(msgspec.Struct, frozen=True, tag_field="command", tag="status"):
-    """States of all sources known to the process -> list of SourceStatus."""
+    """States of all sources, sinks and alerts known to the process -> list of SourceStatus."""
 
 
 class Stats(msgspec.Struct, frozen=True, tag_field="command", tag="stats"):
-    """Counters of one source -> SourceStats (zeros when unknown)."""
+    """Counters of one source, sink or alert -> SourceStats (zeros when unknown)."""
 
     id: str
     range_ms: int
@@ -76,13 +126,14 @@ class Stats(msgspec.Struct, frozen=True, tag_field="command", tag="stats"):
 
 
 class Samples(msgspec.Struct, frozen=True, tag_field="command", tag="samples"):
-    """Counters of all sources, with their minutes since the given one -> list of SourceSample."""
+    """Counters of all sources, sinks and alerts, with their minutes since the given one -> list of
+    SourceSample."""
 
     since_minute: int
 
 
 class Log(msgspec.Struct, frozen=True, tag_field="command", tag="log"):
-    """What happened to a source -> list of at most so many lines, oldest first."""
+    """What happened to a source, sink or alert -> list of at most so many lines, oldest first."""
 
     id: str
     lines: int
@@ -115,6 +166,7 @@ class Preview(msgspec.Struct, frozen=True, tag_field="command", tag="preview"):
 Command = (
     ListTypes | Validate | Start | Stop | Delete | Status | Stats | Preview
     | Samples | Log | Topics | Keys
+    | ListSinkTypes | ValidateSink | StartSink | StartAlert | ResolveAlert
 )  # fmt: skip
 
 
@@ -196,30 +248,65 @@ class ConnectorClient:
         """Run a source; returns at once, connecting goes on in the background."""
         return await self._call(Start(source, begin), SourceStatus)
 
-    async def stop(self, source_id: str) -> SourceStatus:
-        """Stop a source; returns after its last batch is written."""
-        return await self._call(Stop(source_id), SourceStatus, STOP_SECONDS)
+    async def sink_types(self) -> list[ConnectorType]:
+        """All sink types, which are also the actions of alerts, with their properties' schema."""
+        return await self._call(ListSinkTypes(), list[ConnectorType])
 
-    async def delete(self, source_id: str) -> None:
-        """Stop a source and forget its counters."""
-        await self._call(Delete(source_id), None, STOP_SECONDS)
+    async def validate_sink(
+        self,
+        type_: str,
+        properties: dict[str, Any],
+        columns: tuple[ResultColumn, ...],
+        *,
+        alert: bool = False,
+        resolve_columns: tuple[ResultColumn, ...] = (),
+    ) -> frozenset[str]:
+        """Dotted names of the type's secrets. UserError (400) when the type is not available, a
+        property does not fit or a template names an unknown column. See `ValidateSink`."""
+        command = ValidateSink(type_, properties, columns, alert, resolve_columns)
+        return await self._call(command, frozenset[str])
+
+    async def start_sink(
+        self, sink: SinkDefinition, begin: SourceCounters | None = None
+    ) -> SourceStatus:
+        """Deliver a sink's rows; returns at once, connecting goes on in the background."""
+        return await self._call(StartSink(sink, begin), SourceStatus, STOP_SECONDS)
+
+    async def start_alert(
+        self, alert: AlertDefinition, begin: SourceCounters | None = None
+    ) -> SourceStatus:
+        """Watch and notify for an alert; returns at once."""
+        return await self._call(StartAlert(alert, begin), SourceStatus, STOP_SECONDS)
+
+    async def resolve_alert(self, workspace: str, alert_id: str) -> None:
+        """Resolve an alert by hand, running or not; durable on return."""
+        await self._call(ResolveAlert(workspace, alert_id), None)
+
+    async def stop(self, connector_id: str) -> SourceStatus:
+        """Stop a source, sink or alert; returns after its last batch is written."""
+        return await self._call(Stop(connector_id), SourceStatus, STOP_SECONDS)
+
+    async def delete(self, connector_id: str) -> None:
+        """Stop a source, sink or alert and forget its counters."""
+        await self._call(Delete(connector_id), None, STOP_SECONDS)
 
     async def status(self) -> dict[str, SourceStatus]:
-        """State by id of all sources that were started since the process began."""
+        """State by id of all sources, sinks and alerts that were started since the process
+        began."""
         found = await self._call(Status(), list[SourceStatus])
         return {status.id: status for status in found}
 
-    async def stats(self, source_id: str, range_ms: int, error_range_ms: int) -> SourceStats:
-        """Counters since the start; zeros for a source that was not started."""
-        return await self._call(Stats(source_id, range_ms, error_range_ms), SourceStats)
+    async def stats(self, connector_id: str, range_ms: int, error_range_ms: int) -> SourceStats:
+        """Counters since the start; zeros for what was not started."""
+        return await self._call(Stats(connector_id, range_ms, error_range_ms), SourceStats)
 
     async def samples(self, since_minute: int) -> list[SourceSample]:
-        """Counters of all sources that were started since the process began."""
+        """Counters of all sources, sinks and alerts that were started since the process began."""
         return await self._call(Samples(since_minute), list[SourceSample])
 
-    async def log(self, source_id: str, lines: int) -> list[str]:
-        """The newest lines of a source's log, oldest first; none when it was not started."""
-        return await self._call(Log(source_id, lines), list[str])
+    async def log(self, connector_id: str, lines: int) -> list[str]:
+        """The newest lines of its log, oldest first; none when it was not started."""
+        return await self._call(Log(connector_id, lines), list[str])
 
     async def topics(self, properties: dict[str, Any]) -> list[str]:
         """Topic names of a Kafka cluster. UserError (400) when it cannot be reached."""

@@ -1,4 +1,4 @@
-"""The connector process: runs sources and serves the control plane's commands on a Unix socket."""
+"""The connector process: runs connectors and serves the control plane's commands on a socket."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from typing import Any
 
 import msgspec
 
-from connectors import control, properties, registry
+from connectors import alerts, control, properties, registry, sink_checks
+from connectors.alerts import AlertRunner
 from connectors.call_service import CallService
+from connectors.connector_log import ConnectorLog
+from connectors.contract import AlertDefinition, SinkDefinition, SourceDefinition
 from connectors.key_ring import KeyRing
 from connectors.metrics import SourceSample, SourceStats
 from connectors.preview import preview, topics
 from connectors.remote_functions import RemoteFunctions
-from connectors.runner import Appender, SourceRunner, Surroundings
+from connectors.runner import SourceRunner
+from connectors.sink_runner import SinkRunner
 from connectors.status import SourceStatus
+from connectors.surroundings import Surroundings, WorkspaceEngine
 from engine.clock import SystemClock
 from engine.errors import EngineUnavailable, TailraceError
 from engine.limits import die_with_parent, tune_gc
@@ -37,7 +42,7 @@ class EngineConnections:
         self._engines: dict[str, RemoteEngine] = {}
         self._lock = asyncio.Lock()
 
-    async def get(self, workspace: str) -> Appender:
+    async def get(self, workspace: str) -> WorkspaceEngine:
         """The workspace's engine; EngineUnavailable while its process is away."""
         engine = self._engines.get(workspace)
         if engine is not None and not engine.closed.is_set():
@@ -63,13 +68,16 @@ class EngineConnections:
             await engine.close()
 
 
+Runner = SourceRunner | SinkRunner | AlertRunner
+
+
 class ConnectorHost:
-    """All sources of the process, and what can be asked of them."""
+    """All sources, sinks and alerts of the process, and what can be asked of them."""
 
     def __init__(self, surroundings: Surroundings, ring: KeyRing | None = None) -> None:
         self._around = surroundings
         self._ring = ring or KeyRing()
-        self._runners: dict[str, SourceRunner] = {}
+        self._runners: dict[str, Runner] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._handlers: dict[type, Callable[[Any], Awaitable[object]]] = {
             control.ListTypes: self._list_types,
@@ -84,6 +92,11 @@ class ConnectorHost:
             control.Log: self._log,
             control.Topics: self._topics,
             control.Keys: self._take_keys,
+            control.ListSinkTypes: self._list_sink_types,
+            control.ValidateSink: self._validate_sink,
+            control.StartSink: self._start_sink,
+            control.StartAlert: self._start_alert,
+            control.ResolveAlert: self._resolve_alert,
         }
 
     async def handle(self, command: control.Command) -> object:
@@ -91,11 +104,11 @@ class ConnectorHost:
         return await self._handlers[type(command)](command)
 
     async def close(self) -> None:
-        """Stop all sources side by side, each after its last batch is written."""
+        """Stop all of them side by side, each after its last batch is written."""
         await asyncio.gather(*(runner.stop() for runner in self._runners.values()))
 
-    def _lock(self, source_id: str) -> asyncio.Lock:
-        return self._locks.setdefault(source_id, asyncio.Lock())
+    def _lock(self, connector_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(connector_id, asyncio.Lock())
 
     async def _list_types(self, _: control.ListTypes) -> object:
         return [registry.describe(spec) for spec in registry.sources().values()]
@@ -105,19 +118,54 @@ class ConnectorHost:
         properties.parse(spec.config, command.properties)
         return sorted(properties.secret_names(spec.config))
 
+    async def _list_sink_types(self, _: control.ListSinkTypes) -> object:
+        return [registry.describe(spec) for spec in registry.sinks().values()]
+
+    async def _validate_sink(self, command: control.ValidateSink) -> list[str]:
+        return sink_checks.secret_names(command, self._around)
+
     async def _start(self, command: control.Start) -> SourceStatus:
         source = command.source
-        async with self._lock(source.id):
-            old = self._runners.get(source.id)
+        return await self._run(
+            source, lambda log_: SourceRunner(source, self._around, command.begin, log_)
+        )
+
+    async def _start_sink(self, command: control.StartSink) -> SourceStatus:
+        sink = command.sink
+        return await self._run(
+            sink, lambda log_: SinkRunner(sink, self._around, command.begin, log_)
+        )
+
+    async def _start_alert(self, command: control.StartAlert) -> SourceStatus:
+        alert = command.alert
+        return await self._run(
+            alert, lambda log_: AlertRunner(alert, self._around, command.begin, log_)
+        )
+
+    async def _run(
+        self,
+        definition: SourceDefinition | SinkDefinition | AlertDefinition,
+        make: Callable[[ConnectorLog | None], Runner],
+    ) -> SourceStatus:
+        async with self._lock(definition.id):
+            old = self._runners.get(definition.id)
             if old is not None:
-                if old.definition == source and old.status().status != "stopped":
+                if old.definition == definition and old.status().status != "stopped":
                     return old.status()
                 await old.stop()
-            log_ = None if old is None else old.log
-            runner = SourceRunner(source, self._around, command.begin, log_)
-            self._runners[source.id] = runner
+            runner = make(None if old is None else old.log)
+            self._runners[definition.id] = runner
             runner.start()
             return runner.status()
+
+    async def _resolve_alert(self, command: control.ResolveAlert) -> None:
+        async with self._lock(command.id):
+            runner = self._runners.get(command.id)
+            if isinstance(runner, AlertRunner) and runner.status().status != "stopped":
+                await runner.resolve()
+                return
+            engine = await self._around.engine(command.workspace)
+            await alerts.resolve_stopped(engine, f"alert:{command.id}", self._around.clock)
 
     async def _stop(self, command: control.Stop) -> SourceStatus:
         async with self._lock(command.id):
@@ -212,6 +260,7 @@ async def serve(socket: Path, run_dir: Path, *, private: bool = False) -> None:
     functions = RemoteFunctions(clock, asyncio.sleep, private=private, ring=ring)
     calls = CallService(run_dir, functions.call)
     await asyncio.to_thread(registry.sources)
+    await asyncio.to_thread(registry.sinks)
     waiting = socket.with_suffix(".new")
     with contextlib.suppress(FileNotFoundError):
         waiting.unlink()

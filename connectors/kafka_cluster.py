@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from connectors import outbound
+from connectors import outbound, tls
 from connectors.contract import Secret
 from engine.errors import UserError
 
@@ -83,11 +82,7 @@ def options(cluster: Cluster) -> dict[str, Any]:
         "request_timeout_ms": REQUEST_MS,
     }
     if encrypted:
-        context = ssl.create_default_context()
-        if cluster.tls.skip_verify_server:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        found["ssl_context"] = context
+        found["ssl_context"] = tls.context(verify=not cluster.tls.skip_verify_server)
     if cluster.sasl != "none":
         found |= {
             "sasl_mechanism": cluster.sasl.upper(),

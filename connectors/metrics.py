@@ -1,4 +1,4 @@
-"""Counters of one source, and its throughput minute by minute."""
+"""Counters of one source, sink or alert, and its throughput minute by minute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MESSAGE_MAX: Final = 1000
 
 
 class ThroughputPoint(msgspec.Struct, frozen=True):
-    """Bytes per second made durable, averaged over the minute that begins at `time_ms`."""
+    """Bytes per second made durable or delivered, averaged over the minute that begins then."""
 
     time_ms: int
     value: float
@@ -30,12 +30,14 @@ class ErrorRecord(msgspec.Struct, frozen=True):
 
 
 class SourceStats(msgspec.Struct, frozen=True):
-    """Counters since the source was started. Events, bytes and milliseconds as the names say.
+    """Counters since it was started. Events, bytes and milliseconds as the names say.
 
-    `received` came in, `sent` are durable, `dropped` could not be stored and were given up,
-    `errors` counts failed attempts of any kind; `lag_ms` is how long the newest durable batch was
-    on its way; `throughput` covers the asked range, oldest first, and ends with the minute that
-    still runs, averaged over the part of it that has passed.
+    Of a source `received` came in, `sent` are durable, `dropped` could not be stored and were given
+    up. Of a sink `received` are rows of its query, `sent` were delivered, `dropped` were given up
+    (dead letters); of an alert the same of its notifications. `errors` counts failed attempts of
+    any kind; `lag_ms` is how long the newest durable or delivered batch was on its way;
+    `throughput` covers the asked range, oldest first, and ends with the minute that still runs,
+    averaged over the part of it that has passed.
     """
 
     received: int = 0
@@ -111,6 +113,10 @@ class SourceMetrics:
     def batch_received(self, events: int) -> None:
         """A batch of the source was taken into the buffer."""
         self.received += events
+
+    def begun_anew(self) -> None:
+        """What was received and is neither sent nor dropped will be received again."""
+        self.received = self.sent + self.dropped
 
     def batch_sent(self, events: int, size: int, created: float) -> None:
         """A batch created at monotonic second `created` is durable."""

@@ -1,16 +1,15 @@
-"""Connecting to NATS: properties that both NATS sources have, and the connection."""
+"""Connecting to NATS: properties that sources and sinks of it have, and the connection."""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from connectors import messages, outbound
-from connectors.contract import Secret, SourceContext
+from connectors import messages, outbound, tls
+from connectors.contract import Secret
 from engine.errors import UserError
 
 CONNECT_SECONDS: Final = 5
@@ -30,8 +29,8 @@ class Tls(msgspec.Struct, frozen=True):
     ] = False
 
 
-class Common(msgspec.Struct, frozen=True, kw_only=True):
-    """Properties of both NATS sources."""
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """Properties of everything that reaches NATS."""
 
     url: Annotated[
         list[str] | str,
@@ -41,7 +40,6 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
             examples=[["nats://nats.example.org:4222"]],
         ),
     ]
-    data_type: messages.DataType
     username: Annotated[
         str, msgspec.Meta(title="User", description="User name (an extension of Tailrace).")
     ] = ""
@@ -62,6 +60,12 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
         return [_checked(text if "://" in text else f"nats://{text}") for text in found]
 
 
+class Common(Server, frozen=True, kw_only=True):
+    """Properties of both NATS sources."""
+
+    data_type: messages.DataType
+
+
 def _checked(text: str) -> str:
     parts = urlsplit(text)
     try:
@@ -79,19 +83,19 @@ def _checked(text: str) -> str:
 
 
 async def connect(
-    config: Common, context: SourceContext, on_closed: Callable[[], Awaitable[None]]
+    config: Server, name: str, on_closed: Callable[[], Awaitable[None]], *, private: bool
 ) -> Any:
-    """A connection that never reconnects by itself: the runner makes a new source. UserError."""
+    """A connection that never reconnects by itself: the runner makes a new one. UserError."""
     import nats
     from nats.errors import Error
 
     urls = config.urls()
     for url in urls:
         parts = urlsplit(url)
-        await outbound.address_of(parts.hostname or "", parts.port or PORT, private=context.private)
+        await outbound.address_of(parts.hostname or "", parts.port or PORT, private=private)
     options: dict[str, Any] = {}
     if not config.tls.disable and (config.tls.skip_verify_server or _wants_tls(urls)):
-        options["tls"] = _context(verify=not config.tls.skip_verify_server)
+        options["tls"] = tls.context(verify=not config.tls.skip_verify_server)
     if config.username:
         options |= {"user": config.username, "password": config.password}
     if config.token:
@@ -99,7 +103,7 @@ async def connect(
     try:
         return await nats.connect(
             urls,
-            name=f"tailrace source {context.source_id}",
+            name=name,
             allow_reconnect=False,
             connect_timeout=CONNECT_SECONDS,
             max_reconnect_attempts=1,
@@ -116,14 +120,6 @@ async def connect(
 
 def _wants_tls(urls: list[str]) -> bool:
     return any(url.startswith("tls://") for url in urls)
-
-
-def _context(*, verify: bool) -> ssl.SSLContext:
-    made = ssl.create_default_context()
-    if not verify:
-        made.check_hostname = False
-        made.verify_mode = ssl.CERT_NONE
-    return made
 
 
 async def _quiet(_: Exception) -> None:

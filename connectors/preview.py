@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from connectors import codec, control, kafka_cluster, properties, registry
 from connectors.contract import Source, SourceContext
-from connectors.runner import Surroundings
+from connectors.surroundings import Surroundings
 from engine.errors import TailraceError, UserError
 
 EVENTS_MAX: Final = 1_000

@@ -1,4 +1,4 @@
-"""Which connectors there are: the modules of `sources`, then third-party entry points."""
+"""Which connectors there are: the modules of `sources` and `sinks`, then entry points of others."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Final
+from types import ModuleType
+from typing import Any, Final
 
 from connectors import properties
+from connectors import sinks as sink_modules
 from connectors import sources as source_modules
 from connectors.contract import ConnectorType, SourceSpec
+from connectors.sink_contract import SinkSpec
 from engine.errors import UserError
 
 log = logging.getLogger("tailrace.connectors")
 
 SOURCE_ENTRY_POINTS: Final = "tailrace.sources"
+SINK_ENTRY_POINTS: Final = "tailrace.sinks"
 
 
 @cache
@@ -25,15 +29,25 @@ def sources() -> dict[str, SourceSpec]:
 
     Imports the modules at the first call; a name that is taken keeps its first owner.
     """
-    found: dict[str, SourceSpec] = {}
-    for module in pkgutil.iter_modules(source_modules.__path__):
-        spec: SourceSpec = import_module(f"{source_modules.__name__}.{module.name}").spec
+    return _found(source_modules, SOURCE_ENTRY_POINTS)
+
+
+@cache
+def sinks() -> dict[str, SinkSpec]:
+    """All sink types by name; as `sources`."""
+    return _found(sink_modules, SINK_ENTRY_POINTS)
+
+
+def _found(package: ModuleType, group: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        spec = import_module(f"{package.__name__}.{module.name}").spec
         found[spec.name] = spec
-    for point in entry_points(group=SOURCE_ENTRY_POINTS):
+    for point in entry_points(group=group):
         try:
             spec = point.load()
         except (ImportError, AttributeError) as error:
-            log.warning("source %s of %s cannot be loaded: %s", point.name, point.value, error)
+            log.warning("connector %s of %s cannot be loaded: %s", point.name, point.value, error)
             continue
         found.setdefault(spec.name, spec)
     return dict(sorted(found.items()))
@@ -43,15 +57,27 @@ def source(name: str) -> SourceSpec:
     """The source type of that name; UserError (400) that lists the available ones."""
     found = sources().get(name)
     if found is None:
-        raise UserError(
-            f"The source type {name!r} is not available; available: {', '.join(sources())}.",
-            400,
-            "orbit",
-        )
+        raise _unavailable("source", name, list(sources()))
     return found
 
 
-def describe(spec: SourceSpec) -> ConnectorType:
+def sink(name: str) -> SinkSpec:
+    """The sink type of that name; UserError (400) that lists the available ones."""
+    found = sinks().get(name)
+    if found is None:
+        raise _unavailable("sink", name, list(sinks()))
+    return found
+
+
+def _unavailable(kind: str, name: str, available: list[str]) -> UserError:
+    return UserError(
+        f"The {kind} type {name!r} is not available; available: {', '.join(available)}.",
+        400,
+        "orbit",
+    )
+
+
+def describe(spec: SourceSpec | SinkSpec) -> ConnectorType:
     """What users see of a type."""
     return ConnectorType(
         name=spec.name,

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,6 +26,8 @@ ATTEMPTS_MAX: Final = 4
 RETRY_FIRST_SECONDS: Final = 0.1
 RETRY_LAST_SECONDS: Final = 2.0
 CONNECTIONS_MAX: Final = 32
+# Servers that connections are kept to while nobody calls them.
+SERVERS_MAX: Final = 32
 # Answers of a server that is busy or away for a moment.
 _AGAIN: Final = frozenset((429, 502, 503, 504))
 
@@ -33,6 +39,14 @@ class _Failure(Exception):
         super().__init__(why)
         self.why = why
         self.again = again
+
+
+@dataclass(slots=True)
+class _Server:
+    """Connections to one server, and how many calls are under way on them."""
+
+    client: httpx.AsyncClient
+    calls: int = 0
 
 
 class RemoteFunctions:
@@ -57,13 +71,9 @@ class RemoteFunctions:
         self._private = private
         self._ring = ring or KeyRing()
         self._resolve = resolver
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            trust_env=False,  # a proxy of the environment would see keys and rows
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
-            timeout=None,
-        )
+        self._transport = transport
+        # By origin: the pool goes by address, and a connection is verified for one name alone.
+        self._servers: OrderedDict[str, _Server] = OrderedDict()
 
     async def call(self, request: Request) -> Answer:
         """The answer, or why there is none after the attempts that the deadline has room for."""
@@ -88,7 +98,32 @@ class RemoteFunctions:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        servers, self._servers = self._servers, OrderedDict()
+        for server in servers.values():
+            await server.client.aclose()
+
+    @asynccontextmanager
+    async def _client(self, url: httpx.URL) -> AsyncGenerator[httpx.AsyncClient]:
+        """The connections to the URL's server."""
+        origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
+        server = self._servers.pop(origin, None) or _Server(
+            httpx.AsyncClient(
+                transport=self._transport,
+                trust_env=False,  # a proxy of the environment would see keys and rows
+                follow_redirects=False,
+                limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
+                timeout=None,
+            )
+        )
+        self._servers[origin] = server
+        server.calls += 1
+        try:
+            yield server.client
+        finally:
+            server.calls -= 1
+            idle = [name for name, each in self._servers.items() if not each.calls]
+            for name in idle[: max(len(self._servers) - SERVERS_MAX, 0)]:
+                await self._servers.pop(name).client.aclose()
 
     async def _attempt(self, request: Request) -> bytes:
         where = request.where
@@ -104,13 +139,16 @@ class RemoteFunctions:
             headers[where.auth_header] = key
         address = await self._address(url)
         try:
-            async with self._client.stream(
-                "POST",
-                url.copy_with(host=address),
-                content=request.body,
-                headers=headers,
-                extensions={"sni_hostname": url.host},
-            ) as response:
+            async with (
+                self._client(url) as client,
+                client.stream(
+                    "POST",
+                    url.copy_with(host=address),
+                    content=request.body,
+                    headers=headers,
+                    extensions={"sni_hostname": url.host},
+                ) as response,
+            ):
                 return await _body(response)
         except httpx.TransportError as error:
             why = f"could not be reached ({type(error).__name__})"

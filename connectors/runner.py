@@ -4,71 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Final, Protocol
 
 from connectors import properties, registry
-from connectors.backoff import Backoff
-from connectors.buffer import Append, Buffer, BufferLimits
-from connectors.contract import Sleep, Source, SourceContext, SourceDefinition
-from connectors.metrics import SourceCounters, SourceMetrics, SourceSample, SourceStats
-from connectors.source_log import SourceLog
-from connectors.status import SourceState, SourceStatus
-from engine.clock import Clock
-from engine.errors import (
-    EngineUnavailable,
-    NotFound,
-    Overloaded,
-    StorageFull,
-    TailraceError,
-    UserError,
-)
-from engine.protocol import IngestAck, IngestRequest, Snapshot
-
-log = logging.getLogger("tailrace.connectors")
-
-# A connection that lasted this long was healthy: the next failure waits from 0.5 s again.
-HEALTHY_SECONDS: Final = 60.0
-# The engine is a local process that is back within seconds: asking it often costs little.
-ENGINE_RETRY_FIRST_SECONDS: Final = 0.1
-ENGINE_RETRY_LAST_SECONDS: Final = 2.0
-# How long a stop waits for batches that the engine does not take.
-DRAIN_SECONDS: Final = 10.0
+from connectors.buffer import Append, Buffer
+from connectors.connector_log import ConnectorLog
+from connectors.contract import Source, SourceContext, SourceDefinition
+from connectors.metrics import SourceCounters
+from connectors.sink_contract import Writer
+from connectors.supervised import Supervised
+from connectors.surroundings import Surroundings
+from engine.errors import EngineUnavailable, NotFound, Overloaded, StorageFull, UserError
+from engine.protocol import IngestRequest
 
 
-class Appender(Protocol):
-    """The two methods of the Engine protocol that a source needs."""
-
-    async def ingest(self, request: IngestRequest, body: bytes) -> IngestAck:
-        """See Engine.ingest."""
-        ...
-
-    async def definitions(self) -> Snapshot:
-        """See Engine.definitions."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all runners of a process share. `engine` gives a workspace's engine or raises
-    EngineUnavailable."""
-
-    engine: Callable[[str], Awaitable[Appender]]
-    clock: Clock
-    sleep: Sleep = asyncio.sleep
-    limits: BufferLimits = field(default_factory=BufferLimits)
-    # Whether sources may connect to addresses that are not public.
-    private: bool = False
-
-
-class SourceRunner:
+class SourceRunner(Supervised):
     """Runs one source until it is stopped; whatever fails is retried with back-off.
 
     A batch is acknowledged to the source only after the engine has made it durable, in order. A
     batch that the engine refuses for its content is dropped, counted and shown as the last error:
-    one poisonous event never stops a source. Everything else is tried again.
+    one poisonous event never stops a source. Everything else is tried again. A stop does not wait
+    for rows whose stream does not exist.
     """
 
     def __init__(
@@ -76,79 +31,15 @@ class SourceRunner:
         definition: SourceDefinition,
         surroundings: Surroundings,
         begin: SourceCounters | None = None,
-        log_: SourceLog | None = None,
+        log_: ConnectorLog | None = None,
     ) -> None:
+        super().__init__("source", definition.id, surroundings, begin, log_)
         self.definition = definition
-        self._around = surroundings
-        self._clock = surroundings.clock
         self._spec = registry.source(definition.type)
         self._config = properties.parse(self._spec.config, definition.properties)
-        self._metrics = SourceMetrics(self._clock, begin)
-        self.log = log_ or SourceLog(self._clock)
-        self._reconnect = Backoff(self._clock.seed())
-        self._retry = Backoff(
-            self._clock.seed(), ENGINE_RETRY_FIRST_SECONDS, ENGINE_RETRY_LAST_SECONDS
-        )
-        self._stopping = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._state: SourceState = "stopped"
-        self._message = ""
-        self._refusal = ""  # the last event that was dropped: it stays lost when others succeed
-        self._start_ms = 0
 
-    def start(self) -> None:
-        """Begin to run; call once. Connecting goes on in the background."""
-        self._start_ms = self._clock.now_ms()
-        self._state = "running"
-        self.log.add("INFO", f"started into stream {self.definition.stream}")
-        self._task = asyncio.create_task(self._supervise(), name=f"source {self.definition.id}")
-
-    async def stop(self) -> None:
-        """Stop reading, store what was read (at most 10 s), end. Safe to call twice.
-
-        Does not wait for rows whose stream does not exist.
-        """
-        self._stopping.set()
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=DRAIN_SECONDS)
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        if self._state != "stopped":
-            self.log.add("INFO", "stopped")
-        self._metrics.end()
-        self._state = "stopped"
-        self._message = self._refusal = ""
-
-    def status(self) -> SourceStatus:
-        """How it is now."""
-        message = self._message or self._refusal
-        return SourceStatus(self.definition.id, self._state, message, self._start_ms)
-
-    def stats(self, range_ms: int, error_range_ms: int) -> SourceStats:
-        """Its counters since the start."""
-        return self._metrics.snapshot(range_ms, error_range_ms)
-
-    def sample(self, since_minute: int) -> SourceSample:
-        """Its counters as they are kept over a restart."""
-        return self._metrics.sample(self.definition.id, since_minute)
-
-    async def _supervise(self) -> None:
-        while not self._stopping.is_set():
-            begun = self._clock.monotonic()
-            waiting = self._reconnect
-            try:
-                await self._session()
-            except EngineUnavailable as error:
-                self._failed(error)
-                waiting = self._retry
-            except Exception as error:  # noqa: BLE001 - a failure of one source only
-                self._failed(error)
-            if self._stopping.is_set():
-                return
-            if self._clock.monotonic() - begun >= HEALTHY_SECONDS:
-                self._reconnect.reset()
-            await self._pause(waiting.next())
+    def _begun(self) -> str:
+        return f"started into stream {self.definition.stream}"
 
     async def _session(self) -> None:
         """One life of the source, from connect to close."""
@@ -169,7 +60,7 @@ class SourceRunner:
         finally:
             await source.close()
 
-    async def _columns(self, engine: Appender) -> tuple[str, ...]:
+    async def _columns(self, engine: Writer) -> tuple[str, ...]:
         name = self.definition.stream
         for definition in (await engine.definitions()).definitions:
             if definition.name == name:
@@ -237,24 +128,3 @@ class SourceRunner:
                 self._retry.reset()
                 self._metrics.batch_sent(append.events, len(append.body), first.created)
                 return
-
-    async def _pause(self, seconds: float) -> None:
-        stop = asyncio.ensure_future(self._stopping.wait())
-        nap = asyncio.ensure_future(self._around.sleep(seconds))
-        await asyncio.wait([stop, nap], return_when=asyncio.FIRST_COMPLETED)
-        for task in (stop, nap):
-            task.cancel()
-        await asyncio.wait([stop, nap])
-
-    def _failed(self, error: Exception) -> None:
-        known = isinstance(error, TailraceError | OSError)
-        message = getattr(error, "message", "") or str(error) or type(error).__name__
-        if not known:
-            log.exception("source %s failed", self.definition.id, exc_info=error)
-            message = f"Internal error ({type(error).__name__})."
-        self._metrics.failed(message)
-        self.log.add("ERROR", message)
-        self._state, self._message = "failed", message
-
-    def _recovered(self) -> None:
-        self._state, self._message = "running", ""

@@ -10,9 +10,11 @@ SourceState = Literal["running", "stopped", "failed"]
 
 
 class SourceStatus(msgspec.Struct, frozen=True):
-    """State of a source; `start_ms` is the wall time of its start, 0 = never started.
+    """State of a source, sink or alert; `start_ms` is the wall time of its start, 0 = never
+    started. What is `failed` here a sink's user is shown as `error`.
 
-    `message` is the error that it is trying to get over, else ''.
+    `message` is the error that it is trying to get over, else the last event that was given up,
+    else ''.
     """
 
     id: str

@@ -11,39 +11,43 @@ from typing import Any, Final
 
 from controlplane.api.ingest import Hot
 from controlplane.api.queries import encode_query
-from controlplane.api.system import Documents
+from controlplane.api.reference import Documents
 from controlplane.audited import Audited
 from controlplane.auth import Authenticator, AuthLimits
 from controlplane.db.audit import AuditTable
+from controlplane.db.connector_history import ConnectorHistory
 from controlplane.db.repository import Directory
 from controlplane.db.session import Store
-from controlplane.db.source_history import SourceHistory
 from controlplane.db.workspaces import WorkspaceTable
 from controlplane.framework import Served
 from controlplane.front import Front
 from controlplane.passwords import Passwords
 from controlplane.permissions import OPEN_OPERATIONS
 from controlplane.services.access import AccessService
+from controlplane.services.alerts import AlertService
 from controlplane.services.audit import AuditService
+from controlplane.services.connector_rows import Means
+from controlplane.services.connector_statistics import ConnectorStatistics
 from controlplane.services.connectors import Connectors
 from controlplane.services.dashboards import DashboardService
 from controlplane.services.engines import EngineLauncher, EngineLimits, Engines
 from controlplane.services.external_streams import ExternalStreamService
 from controlplane.services.external_tables import ExternalTableService
-from controlplane.services.flows import QueryFlows, SourceFlows
-from controlplane.services.global_metrics import GlobalMetricsService, SourceThroughput
+from controlplane.services.flows import AlertFlows, QueryFlows, SinkFlows, SourceFlows
+from controlplane.services.global_metrics import GlobalMetricsService, throughputs
 from controlplane.services.health import HealthService
 from controlplane.services.invitations import InvitationService
 from controlplane.services.queries import QueryService
 from controlplane.services.rest import pause
+from controlplane.services.resume import Resume
 from controlplane.services.saved_queries import SavedQueryService
 from controlplane.services.schemas import SchemaService
 from controlplane.services.secrets import Vault
 from controlplane.services.sessions import SessionService
-from controlplane.services.source_statistics import SourceStatistics
-from controlplane.services.sources import Means, SourceService
+from controlplane.services.sinks import SinkService
+from controlplane.services.sources import SourceService
 from controlplane.services.streams import StreamService
-from controlplane.services.topology import TopologyService
+from controlplane.services.topology import Flows, TopologyService
 from controlplane.services.udfs import UdfService
 from controlplane.services.uses import Uses
 from controlplane.services.views import ViewService
@@ -52,6 +56,7 @@ from controlplane.settings import Settings
 from controlplane.sse import Streaming
 from controlplane.telemetry import HttpCounters
 from engine.clock import Clock
+from engine.protocol import Engine
 
 RETIRE_CHECK_SECONDS: Final = 60.0
 
@@ -97,7 +102,7 @@ class Application:
             settings.audit_days,
         )
         bounds = EngineLimits(settings.engine_wait_ms, settings.engines_max)
-        self.engines = Engines(outside.launcher, outside.clock, bounds, self._owners, self._at_work)
+        self.engines = Engines(outside.launcher, outside.clock, bounds, self._settle, self._at_work)
         self.workspaces = WorkspaceService(
             self.directory,
             WorkspaceTable(outside.store.sessions),
@@ -108,7 +113,7 @@ class Application:
         )
         uses = Uses(self.directory)
         self.streams = StreamService(self.engines, uses)
-        self.udfs = UdfService(self.engines, self.vault)
+        self.udfs = UdfService(self.engines, uses, self.vault)
         self.saved_queries = SavedQueryService(self.directory, outside.clock)
         self.dashboards = DashboardService(self.directory, outside.clock)
         self.schemas = SchemaService(self.engines, uses, self.directory)
@@ -117,15 +122,17 @@ class Application:
         self.queries = QueryService(
             self.engines, self.authenticator, uses, outside.clock, settings, self.vault
         )
-        self.statistics = SourceStatistics(
-            SourceHistory(outside.store.sessions), outside.connectors, outside.clock
+        self.statistics = ConnectorStatistics(
+            ConnectorHistory(outside.store.sessions), outside.connectors, outside.clock
         )
-        means = Means(outside.connectors, self.vault, self.statistics)
-        self.sources = SourceService(self.directory, self.engines, means, outside.clock)
-        flows = (SourceFlows(self.sources), QueryFlows(self.queries, self.engines))
-        self.topology = TopologyService(self.engines, flows)
-        throughput = (SourceThroughput(self.sources),)
-        self.global_metrics = GlobalMetricsService(self.engines, throughput, ())
+        self.resume = Resume(self.directory, outside.connectors)
+        means = self._means(outside)
+        self.sources = SourceService(means)
+        self.sinks = SinkService(means)
+        self.alerts = AlertService(means)
+        self.topology = TopologyService(self.engines, self._flows())
+        into, out_of = throughputs(self.sources, self.sinks)
+        self.global_metrics = GlobalMetricsService(self.engines, (into,), (out_of,))
         self.external_streams = ExternalStreamService(self.engines, uses, self.sources)
         self.health = HealthService(
             self.directory, self.engines, outside.connectors, self.queries, outside.restarts
@@ -136,8 +143,36 @@ class Application:
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
 
-    async def _owners(self, workspace: str) -> dict[str, tuple[str, ...]]:
-        return await self.sources.owners(workspace)
+    def _means(self, outside: Outside) -> Means:
+        return Means(
+            self.directory,
+            self.engines,
+            outside.connectors,
+            self.vault,
+            self.statistics,
+            self.resume,
+            outside.clock,
+        )
+
+    def _flows(self) -> tuple[Flows, ...]:
+        return (
+            SourceFlows(self.sources),
+            SinkFlows(self.sinks, self.engines),
+            AlertFlows(self.alerts, self.engines),
+            QueryFlows(self.queries, self.engines),
+        )
+
+    async def _settle(self, workspace: str, engine: Engine) -> None:
+        """What the engine holds and runs for sources, sinks and alerts is what is stored; they are
+        started again, for they may have been given up while it could not open its folder."""
+        kinds = (self.sources, self.sinks, self.alerts)
+        for place in await self.directory.workspaces():
+            if place.name == workspace:
+                owners = [await kind.owners(place.id) for kind in kinds]
+                await engine.reconcile({o: held for part in owners for o, held in part.items()})
+                await self.sinks.settle(place.id, engine)
+                await self.alerts.settle(place.id, engine)
+        self.resume.again()
 
     async def _at_work(self) -> frozenset[str]:
         return await self.workspaces.at_work()
@@ -146,7 +181,8 @@ class Application:
         """Nobody gets in any more; what runs for it ends, the engine last."""
         self.authenticator.forget(workspace_id=identity)
         await self.queries.forget_workspace(name)
-        await self.sources.forget_workspace(identity)
+        for kind in (self.sources, self.sinks, self.alerts):
+            await kind.forget_workspace(identity)
         await self.engines.remove(name)
 
     def _served(self) -> Served:
@@ -159,11 +195,12 @@ class Application:
         public = {"getMetrics"} if self.settings.metrics_public else set[str]()
         services: dict[str, Any] = {
             "access": self.access,
+            "alerts": self.alerts,
             "audit": self.audit,
             "authenticator": self.authenticator,
             "counters": self.counters,
             "dashboards": self.dashboards,
-            "documents": Documents(_produce_documents),
+            "documents": Documents(_produce_document),
             "global_metrics": self.global_metrics,
             "external_streams": self.external_streams,
             "external_tables": self.external_tables,
@@ -175,6 +212,7 @@ class Application:
             "schemas": self.schemas,
             "sessions": self.sessions,
             "settings": self.settings,
+            "sinks": self.sinks,
             "sources": self.sources,
             "streaming": streaming,
             "streams": self.streams,
@@ -189,14 +227,16 @@ class Application:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[str]:
         """Run the background work; gives the first admin's key if one was made, else ''."""
-        await self.sources.seal_stored()
+        kinds = (self.sources, self.sinks, self.alerts)
+        for kind in kinds:
+            await kind.seal_stored()
         key = await self.access.bootstrap(self.settings)
         await self.workspaces.finish_deletions()
         names = [workspace.name for workspace in await self.directory.workspaces()]
         await self.engines.start_needed(names)
         for work in (
             self.workspaces.sweep(),
-            self.sources.keep_running(),
+            self.resume.keep_running(kinds),
             self.statistics.run(),
             self.queries.check_callers(),
             self._retire_idle(),
@@ -215,7 +255,7 @@ class Application:
         """Take no new queries and end the running ones with their farewell."""
         self.health.stopping = True
         self._closing.set()
-        self.sources.close()
+        self.resume.close()
         self.statistics.close()
         await self.queries.close()
 
@@ -238,9 +278,8 @@ def auth_limits(settings: Settings) -> AuthLimits:
     )
 
 
-def _produce_documents() -> tuple[bytes, bytes]:
-    """The OpenAPI document and its page; imported late since few processes ever need it."""
+def _produce_document() -> bytes:
+    """The OpenAPI document; imported late since few processes ever need it."""
     from controlplane import openapi
 
-    document = openapi.encoded()
-    return document, openapi.page(document)
+    return openapi.encoded()

@@ -8,16 +8,24 @@ from typing import Final
 
 import click
 
-# Name -> (module, attribute, one line of help).
-COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
-    "serve": ("controlplane.commands.serve", "serve", "Run the server in the foreground."),
-    "ingest": ("controlplane.commands.ingest", "ingest", "Send a file or standard input."),
-    "sql": ("controlplane.commands.sql", "sql", "Run a statement and show its rows live."),
-    "workspaces": (
-        "controlplane.commands.workspaces",
-        "workspaces",
-        "Create, list and delete workspaces.",
-    ),
+# Name of a command, which its function has too -> (module below here, one line of help).
+BELOW: Final = "controlplane.commands"
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "serve": ("serve", "Run the server in the foreground."),
+    "ingest": ("ingest", "Send a file or standard input into a stream."),
+    "sql": ("sql", "Run a statement and show its rows live."),
+    "streams": ("streams", "Create, list, show, measure and delete streams."),
+    "sources": ("sources", "Bring rows of other systems into streams."),
+    "sinks": ("sinks", "Take rows of queries to other systems."),
+    "alerts": ("alerts", "Tell others when a query finds something."),
+    "keys": ("keys", "Create, list and delete API keys."),
+    "users": ("users", "Create, list, change and delete users."),
+    "workspaces": ("workspaces", "Create, list and delete workspaces."),
+    "export": ("export", "Write all definitions of a workspace as YAML."),
+    "apply": ("apply", "Put the definitions of a file into a workspace."),
+    "doctor": ("doctor", "Look for what is wrong with a server, and say what to do."),
+    "profiles": ("profiles", "Keep servers and keys by name."),
+    "completion": ("completion", "Print a shell's completion script."),
 }
 
 
@@ -33,16 +41,19 @@ class LazyGroup(click.Group):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        module, attribute, _ = entry
-        return getattr(import_module(module), attribute)
+        return getattr(import_module(f"{BELOW}.{entry[0]}"), cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of sub-commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry[2]) for name, entry in COMMANDS.items()])
+            formatter.write_dl([(name, entry[1]) for name, entry in COMMANDS.items()])
 
 
 @click.command(cls=LazyGroup)
 @click.version_option(version("tailrace"), prog_name="tailrace")
 def main() -> None:
-    """Tailrace: events in by REST, streaming SQL out live, durable."""
+    """Tailrace: events in by REST, streaming SQL out live, durable.
+
+    Commands but `serve` ask a server: named by flags, else by TAILRACE_URL and TAILRACE_API_KEY,
+    else by a profile.
+    """

@@ -1,146 +1,291 @@
-"""Python client of a Tailrace server: ingest, queries as they run, and the calls around them."""
+"""Python client of a Tailrace server, blocking and async: every call of v1beta2, rows as they come.
+
+    with Client("http://127.0.0.1:8000", key) as client:
+        client.streams.ingest("orders", ["id", "price"], [[1, 9.5]])
+        table = client.query("select * from table(orders)").to_arrow()
+
+`AsyncClient` has the same calls, awaited. `docs/client.md` shows all of it.
+"""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator, Iterator
-from typing import Any, Final, Literal
-from urllib.parse import quote
+from typing import Any, Final, Generic
 
 import httpx
-import msgspec
 
-IngestFormat = Literal["compact", "streaming", "raw", "lines"]
+from controlplane.clientlib.answers import (
+    Alert,
+    AlertEvent,
+    Analysis,
+    AnalyzedColumn,
+    Column,
+    Dashboard,
+    ErrorAt,
+    ExternalStream,
+    ExternalTable,
+    Incident,
+    Inferred,
+    Kept,
+    MaterializedView,
+    NodeStatus,
+    Operator,
+    OperatorEdge,
+    OperatorWork,
+    Owner,
+    Pipeline,
+    Query,
+    QueryResult,
+    Rates,
+    RatesAt,
+    SavedQuery,
+    Schema,
+    Sink,
+    SinkStats,
+    Source,
+    SourceStats,
+    Sql,
+    Stream,
+    StreamColumn,
+    StreamStats,
+    ThroughputAt,
+    TimeColumns,
+    Udf,
+    UdfHeader,
+    View,
+    ViewStats,
+)
+from controlplane.clientlib.calls import Awaited, Blocking, M
+from controlplane.clientlib.definitions import (
+    AlertDef,
+    BatchingPolicy,
+    ColumnDef,
+    ColumnFamily,
+    DashboardDef,
+    ExternalStreamDef,
+    ExternalStreamPreview,
+    ExternalTableDef,
+    IngestFormat,
+    KeyDef,
+    Panel,
+    QueryDef,
+    SavedQueryDef,
+    SchemaDef,
+    SecondaryIndex,
+    Setting,
+    SinkDef,
+    SinkUpdate,
+    SourceDef,
+    SourcePreview,
+    SourceUpdate,
+    StreamDef,
+    StreamMode,
+    StreamUpdate,
+    UdfArgument,
+    UdfAuth,
+    UdfDef,
+    UserDef,
+    UserUpdate,
+    ViewDef,
+    ViewUpdate,
+)
+from controlplane.clientlib.errors import (
+    ApiError,
+    ClientError,
+    NotInstalled,
+    QueryFailed,
+    Unreachable,
+)
+from controlplane.clientlib.events import parse_events
+from controlplane.clientlib.flows import Alerts, Sinks, Sources
+from controlplane.clientlib.installation import (
+    ApiKey,
+    AuditRecord,
+    Build,
+    Database,
+    Edge,
+    GlobalMetrics,
+    Graph,
+    Info,
+    Invitation,
+    NewApiKey,
+    NewWorkspace,
+    Node,
+    Readiness,
+    Session,
+    Subscription,
+    User,
+    Workspace,
+    WorkspaceEntry,
+    WorkspaceSettings,
+)
+from controlplane.clientlib.objects import Dashboards, SavedQueries, Schemas, Udfs
+from controlplane.clientlib.people import ApiKeys, Invitations, Server, Users, Workspaces
+from controlplane.clientlib.queries import Queries
+from controlplane.clientlib.results import Result
+from controlplane.clientlib.running import (
+    AsyncQueryResults,
+    AsyncStatement,
+    End,
+    Metrics,
+    QueryResults,
+    Rows,
+    Statement,
+)
+from controlplane.clientlib.streams import (
+    ExternalStreams,
+    ExternalTables,
+    MaterializedViews,
+    Streams,
+    Views,
+)
+from controlplane.clientlib.transport import (
+    AsyncTransport,
+    BlockingTransport,
+    Connection,
+    Timeouts,
+)
+from engine.clock import Clock, SystemClock
 
-CONNECT_SECONDS: Final = 5.0
-# A bounded query may work for 120 s before its first row; metrics events come every second.
-READ_SECONDS: Final = 150.0
-# An event of the server stays below 1 MiB, a single larger row excepted (10 MiB a value).
-EVENT_BYTES_MAX: Final = 64 << 20
-KEY_LENGTH: Final = 60
+__all__ = [
+    "Alert",
+    "AlertDef",
+    "AlertEvent",
+    "Analysis",
+    "AnalyzedColumn",
+    "ApiError",
+    "ApiKey",
+    "AsyncClient",
+    "AsyncQueryResults",
+    "AsyncStatement",
+    "AuditRecord",
+    "BatchingPolicy",
+    "Build",
+    "Client",
+    "ClientError",
+    "Column",
+    "ColumnDef",
+    "ColumnFamily",
+    "Dashboard",
+    "DashboardDef",
+    "Database",
+    "Edge",
+    "End",
+    "ErrorAt",
+    "ExternalStream",
+    "ExternalStreamDef",
+    "ExternalStreamPreview",
+    "ExternalTable",
+    "ExternalTableDef",
+    "GlobalMetrics",
+    "Graph",
+    "Incident",
+    "Inferred",
+    "Info",
+    "IngestFormat",
+    "Invitation",
+    "Kept",
+    "KeyDef",
+    "MaterializedView",
+    "Metrics",
+    "NewApiKey",
+    "NewWorkspace",
+    "Node",
+    "NodeStatus",
+    "NotInstalled",
+    "Operator",
+    "OperatorEdge",
+    "OperatorWork",
+    "Owner",
+    "Panel",
+    "Pipeline",
+    "Query",
+    "QueryDef",
+    "QueryFailed",
+    "QueryResult",
+    "QueryResults",
+    "Rates",
+    "RatesAt",
+    "Readiness",
+    "Result",
+    "Rows",
+    "SavedQuery",
+    "SavedQueryDef",
+    "Schema",
+    "SchemaDef",
+    "SecondaryIndex",
+    "Session",
+    "Setting",
+    "Sink",
+    "SinkDef",
+    "SinkStats",
+    "SinkUpdate",
+    "Source",
+    "SourceDef",
+    "SourcePreview",
+    "SourceStats",
+    "SourceUpdate",
+    "Sql",
+    "Statement",
+    "Stream",
+    "StreamColumn",
+    "StreamDef",
+    "StreamMode",
+    "StreamStats",
+    "StreamUpdate",
+    "Subscription",
+    "ThroughputAt",
+    "TimeColumns",
+    "Timeouts",
+    "Udf",
+    "UdfArgument",
+    "UdfAuth",
+    "UdfDef",
+    "UdfHeader",
+    "Unreachable",
+    "User",
+    "UserDef",
+    "UserUpdate",
+    "View",
+    "ViewDef",
+    "ViewStats",
+    "ViewUpdate",
+    "Workspace",
+    "WorkspaceEntry",
+    "WorkspaceSettings",
+    "parse_events",
+]
+
+DEFAULT_WORKSPACE: Final = "default"
 
 
-class ClientError(Exception):
-    """Anything that went wrong; the text is one sentence for a person."""
+class Groups(Generic[M]):
+    """The calls of one workspace by kind of object."""
+
+    def __init__(self, transport: M) -> None:
+        self.streams = Streams(transport)
+        self.views = Views(transport)
+        self.materialized_views = MaterializedViews(transport)
+        self.external_streams = ExternalStreams(transport)
+        self.external_tables = ExternalTables(transport)
+        self.queries = Queries(transport)
+        self.saved_queries = SavedQueries(transport)
+        self.udfs = Udfs(transport)
+        self.schemas = Schemas(transport)
+        self.sources = Sources(transport)
+        self.sinks = Sinks(transport)
+        self.alerts = Alerts(transport)
+        self.dashboards = Dashboards(transport)
+        self.api_keys = ApiKeys(transport)
+        self.users = Users(transport)
+        self.invitations = Invitations(transport)
+        self.workspaces = Workspaces(transport)
+        self.server = Server(transport)
 
 
-class Unreachable(ClientError):
-    """No answer: connection refused, cut or timed out; the outcome of a write is unknown."""
+class Client(Groups[Blocking]):
+    """Calls of one workspace, blocking; use as a context manager. Threads may share it.
 
-
-class ApiError(ClientError):
-    """The server refused: HTTP status, its own code, seconds to wait when it named them."""
-
-    def __init__(self, status: int, code: int, message: str, retry_after: float | None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.retry_after = retry_after
-
-
-class Column(msgspec.Struct, frozen=True):
-    """A column of a stream or of a result."""
-
-    name: str
-    type: str
-
-
-class Rows(msgspec.Struct, frozen=True):
-    """Result rows, each in header order."""
-
-    rows: list[list[Any]]
-
-
-class Metrics(msgspec.Struct, frozen=True):
-    """What a query did so far; sent once a second."""
-
-    count: int = 0
-    eps: float = 0
-    scanned_rows: int = 0
-
-
-class End(msgspec.Struct, frozen=True):
-    """How a query ended: `status` finished, canceled or failed; `code` 0 unless it failed."""
-
-    status: str
-    message: str = ""
-    code: int = 0
-
-
-class _Result(msgspec.Struct):
-    header: list[Column] = []
-
-
-class _Analysis(msgspec.Struct):
-    is_streaming: bool = False
-    query_type: str = ""
-
-
-class _Query(msgspec.Struct):
-    id: str
-    status: str = ""
-    message: str = ""
-    code: int = 0
-    result: _Result = msgspec.field(default_factory=_Result)
-    analysis: _Analysis = msgspec.field(default_factory=_Analysis)
-
-
-class _Stream(msgspec.Struct):
-    columns: list[Column] = []
-
-
-class Workspace(msgspec.Struct, frozen=True):
-    """A workspace of the installation; `created_at` is UTC."""
-
-    name: str
-    created_at: str = ""
-
-
-class _NewWorkspace(msgspec.Struct):
-    api_key: str
-
-
-class _ErrorBody(msgspec.Struct):
-    code: int = 0
-    message: str = ""
-
-
-class QueryResults:
-    """A query that runs: its head, and its events once.
-
-    `header` names the columns, `streaming` says that it ends only when somebody ends it.
-    """
-
-    def __init__(self, query: _Query, events: Iterator[tuple[str, bytes]]) -> None:
-        self.id = query.id
-        self.header = query.result.header
-        self.streaming = query.analysis.is_streaming
-        self._query = query
-        self._events = events
-
-    def __iter__(self) -> Iterator[Rows | Metrics | End]:
-        """Rows and metrics in order, then exactly one End; Unreachable if the connection is cut."""
-        if self._query.status not in ("", "running"):  # DDL is done with its first event
-            yield End(self._query.status, self._query.message, self._query.code)
-            return
-        for kind, data in self._events:
-            if kind == "":
-                yield Rows(msgspec.json.decode(data, type=list[list[Any]]))
-            elif kind == "metrics":
-                yield msgspec.json.decode(data, type=Metrics)
-            elif kind == "query":
-                query = msgspec.json.decode(data, type=_Query)
-                if query.status != "running":
-                    yield End(query.status, query.message, query.code)
-                    return
-        raise Unreachable("The connection ended before the query did.")
-
-
-class Client:
-    """Calls of one workspace. Blocking, one thread at a time; use as a context manager.
-
-    `api_key` is a key of 60 characters or `user:password`. All methods raise ApiError when the
+    `api_key` is a key of 60 characters or `user:password`. All calls raise ApiError when the
     server refuses and Unreachable when it does not answer.
     """
 
@@ -148,27 +293,21 @@ class Client:
         self,
         url: str,
         api_key: str = "",
-        workspace: str = "default",
+        workspace: str = DEFAULT_WORKSPACE,
         transport: httpx.BaseTransport | None = None,
+        *,
+        timeouts: Timeouts | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self.url = url.rstrip("/")
-        headers = {"User-Agent": "tailrace-client"}
-        auth: httpx.BasicAuth | None = None
-        if len(api_key) != KEY_LENGTH and ":" in api_key:
-            auth = httpx.BasicAuth(*api_key.split(":", 1))
-        elif api_key:
-            headers["X-Api-Key"] = api_key
-        try:
-            self._http = httpx.Client(
-                base_url=f"{self.url}/{quote(workspace, safe='')}/api/v1beta2/",
-                headers=headers,
-                auth=auth,
-                timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-                trust_env=False,
-                transport=transport,
-            )
-        except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            raise ClientError(f"The address {url!r} or the key cannot be used: {error}.") from error
+        connection = Connection(url, api_key, workspace, timeouts or Timeouts())
+        self.url = connection.url
+        self.workspace = workspace
+        self._transport = BlockingTransport(connection, clock or SystemClock(), transport)
+        super().__init__(self._transport)
+
+    def __repr__(self) -> str:
+        """Where it goes; never the key."""
+        return f"Client({self.url!r}, workspace={self.workspace!r})"
 
     def __enter__(self) -> Client:
         """Use as a context manager."""
@@ -180,116 +319,49 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._transport.close()
 
-    def columns(self, stream: str) -> list[Column]:
-        """Columns of a stream, with `_tp_time` last."""
-        response = self._call("GET", f"streams/{quote(stream, safe='')}")
-        return msgspec.json.decode(response.content, type=_Stream).columns
+    def query(self, query: str | QueryDef) -> Statement:
+        """One statement of any kind, to be run: `with` for its rows as they come, or `to_arrow()`
+        and the like for all of them."""
+        return Statement(self._transport, query)
 
-    def ingest(
-        self, stream: str, body: bytes, format_: IngestFormat, idempotency_id: str = ""
+
+class AsyncClient(Groups[Awaited]):
+    """Calls of one workspace for one event loop; use as an async context manager. See Client."""
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str = "",
+        workspace: str = DEFAULT_WORKSPACE,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        timeouts: Timeouts | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """Store one body whole; durable on return. With an id it may be repeated safely."""
-        headers = {"Content-Type": "application/json"}
-        if idempotency_id:
-            headers["X-Timeplus-Idempotent-Id"] = idempotency_id
-        path = f"streams/{quote(stream, safe='')}/ingest?format={format_}"
-        self._call("POST", path, content=body, headers=headers)
+        connection = Connection(url, api_key, workspace, timeouts or Timeouts())
+        self.url = connection.url
+        self.workspace = workspace
+        self._transport = AsyncTransport(connection, clock or SystemClock(), transport)
+        super().__init__(self._transport)
 
-    def workspaces(self) -> list[Workspace]:
-        """All workspaces by name; for admins of `default`, like the next two."""
-        return msgspec.json.decode(self._call("GET", "workspaces").content, type=list[Workspace])
+    def __repr__(self) -> str:
+        """Where it goes; never the key."""
+        return f"AsyncClient({self.url!r}, workspace={self.workspace!r})"
 
-    def create_workspace(self, name: str) -> str:
-        """A new workspace; its first admin key, which is shown this once only."""
-        response = self._call("POST", "workspaces", json={"name": name})
-        return msgspec.json.decode(response.content, type=_NewWorkspace).api_key
+    async def __aenter__(self) -> AsyncClient:
+        """Use as an async context manager."""
+        return self
 
-    def delete_workspace(self, name: str, *, force: bool = False) -> None:
-        """Delete a workspace with all data; one that has streams only with `force`."""
-        path = f"workspaces/{quote(name, safe='')}"
-        self._call("DELETE", path, params={"force": "true"} if force else None)
+    async def __aexit__(self, *_: Any) -> None:
+        """Close the connections."""
+        await self.aclose()
 
-    def cancel(self, query_id: str) -> None:
-        """Stop a query; does nothing when it has ended."""
-        self._call("POST", f"queries/{quote(query_id, safe='')}/cancel")
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
 
-    @contextlib.contextmanager
-    def query(self, sql: str) -> Generator[QueryResults]:
-        """Run one statement of any kind; leaving the context leaves the query.
-
-        Raises ApiError before the first row when the statement is at fault.
-        """
-        with (
-            _translated(self.url),
-            self._http.stream("POST", "queries", json={"sql": sql}) as response,
-        ):
-            if response.status_code >= 400:
-                response.read()
-                raise _error(response)
-            events = parse_events(response.iter_bytes())
-            first = next(events, None)
-            if first is None or first[0] != "query":
-                raise Unreachable("The server did not answer with the events of a query.")
-            yield QueryResults(msgspec.json.decode(first[1], type=_Query), events)
-
-    def _call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        with _translated(self.url):
-            response = self._http.request(method, path, **arguments)
-        if response.status_code >= 400:
-            raise _error(response)
-        return response
-
-
-@contextlib.contextmanager
-def _translated(url: str) -> Generator[None]:
-    try:
-        yield
-    except httpx.ConnectError as error:
-        raise Unreachable(
-            f"No server answers at {url}; start one with `make run` or name its address with --url."
-        ) from error
-    except httpx.TimeoutException as error:
-        raise Unreachable(f"The server at {url} did not answer in time.") from error
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise ClientError(f"The address {url!r} is not a http or https address.") from error
-    except httpx.TransportError as error:
-        raise Unreachable(f"The connection to {url} was lost ({error}).") from error
-    except msgspec.MsgspecError as error:
-        raise ClientError(f"The answer of {url} cannot be read: {error}.") from error
-
-
-def _error(response: httpx.Response) -> ApiError:
-    try:
-        body = msgspec.json.decode(response.content, type=_ErrorBody)
-    except msgspec.MsgspecError:
-        body = _ErrorBody()
-    message = body.message or f"The server answered {response.status_code}."
-    wait = response.headers.get("Retry-After", "")
-    return ApiError(
-        response.status_code, body.code, message, float(wait) if wait.isdigit() else None
-    )
-
-
-def parse_events(chunks: Iterator[bytes]) -> Iterator[tuple[str, bytes]]:
-    """(event name or '', data) of each event; comments and other fields are skipped.
-
-    Raises ClientError when an event is above 64 MiB.
-    """
-    rest = b""
-    name, data = "", b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > EVENT_BYTES_MAX:
-            raise ClientError("The server sent an event above 64 MiB.")
-        for raw in lines:
-            line = raw.removesuffix(b"\r")
-            if line.startswith(b"data:"):
-                data += line[5:].removeprefix(b" ")
-            elif line.startswith(b"event:"):
-                name = line[6:].strip().decode("utf-8", "replace")
-            elif not line:
-                if data:
-                    yield name, data
-                name, data = "", b""
+    def query(self, query: str | QueryDef) -> AsyncStatement:
+        """As Client.query, with `async with` and `await`."""
+        return AsyncStatement(self._transport, query)

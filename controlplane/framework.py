@@ -17,10 +17,10 @@ from controlplane.request import JsonRequest
 
 # What controllers and the guard may ask for by name.
 NAMES: Final = (
-    "access", "audit", "authenticator", "counters", "dashboards", "documents", "external_streams",
-    "external_tables", "global_metrics", "health", "invitations", "public", "queries",
-    "saved_queries", "schemas", "sessions", "settings", "sources", "streaming", "streams",
-    "topology", "udfs", "version", "views", "workspaces",
+    "access", "alerts", "audit", "authenticator", "counters", "dashboards", "documents",
+    "external_streams", "external_tables", "global_metrics", "health", "invitations", "public",
+    "queries", "saved_queries", "schemas", "sessions", "settings", "sinks", "sources", "streaming",
+    "streams", "topology", "udfs", "version", "views", "workspaces",
 )  # fmt: skip
 
 

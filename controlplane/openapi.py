@@ -1,12 +1,12 @@
-"""The produced OpenAPI document: from the controllers, with the hot path added; and its page.
+"""The produced OpenAPI document: from the controllers, with the hot path added.
 
 `python -m controlplane.openapi` writes openapi/tailrace.json; a test fails when it is not current.
 """
 
 from __future__ import annotations
 
-import html
 import json
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -19,11 +19,22 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from controlplane.api.routes import API_PREFIX, CONTROLLERS, DEPENDENCIES
 from controlplane.api.system import HANDLERS
-from controlplane.permissions import OPEN_OPERATIONS
+from controlplane.openapi_examples import add_examples
+from controlplane.permissions import OPEN_OPERATIONS, OPERATIONS
 from controlplane.problems import ErrorResponse
+from controlplane.services.live_query import Metrics
 
 FILE: Final = Path("openapi/tailrace.json")
 ERROR_REFERENCE: Final = {"$ref": "#/components/schemas/ErrorResponse"}
+# What the framework calls its path parameters is `id` in the contract.
+OWN_ID: Final = re.compile(r"\w+_id")
+SUCCESS_TEXTS: Final = {
+    "200": "Done.",
+    "201": "Created.",
+    "204": "Done; there is no body.",
+    "503": "Not everything works; the body says what.",
+}
+# Errors of every operation, of those with a body, and of those that write.
 ERROR_TEXTS: Final = {
     "400": "The request breaks a rule.",
     "401": "Credentials are missing or malformed.",
@@ -32,12 +43,59 @@ ERROR_TEXTS: Final = {
     "429": "Overload; try again after Retry-After seconds.",
     "500": "Unexpected; the outcome is unknown.",
 }
+BODY_ERROR_TEXTS: Final = {
+    "408": "The body did not come to its end in time.",
+    "413": "A size limit was passed.",
+    "415": "The content type or encoding cannot be used here.",
+}
+WRITE_ERROR_TEXTS: Final = {"507": "The disk is full; try again after Retry-After seconds."}
+OWN_ERROR_TEXTS: Final = {"updateStream": {"501": "An external stream cannot be changed."}}
+# One event of a query. JSON stands as text in it, so that its schema is that of a content.
+QUERY_EVENT: Final = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {
+        "event": {"type": "string", "enum": ["query", "metrics", "message"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "anyOf": [
+                    {"$ref": "#/components/schemas/Query"},
+                    {"$ref": "#/components/schemas/Metrics"},
+                    {"type": "array", "items": {"type": "array", "items": {}}},
+                ]
+            },
+        },
+    },
+}
+# Bodies that are not what the framework guesses.
+MEDIA: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "createQuery": ("text/event-stream", QUERY_EVENT),
+    "getDocs": ("text/html", {"type": "string"}),
+    "getMetrics": ("text/plain", {"type": "string"}),
+    "getOpenAPI": ("application/json", {"type": "object"}),
+}
 SECURITY: Final = {
     "ApiKeyAuth": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
     "BasicAuth": {"type": "http", "scheme": "basic"},
+    "BearerAuth": {"type": "http", "scheme": "bearer"},
 }
 # Open operations that judge credentials all the same.
 WITH_CREDENTIALS_INSIDE: Final = frozenset({"login"})
+# Operations that answer 503 with their usual body when a part is down.
+WITH_STATE: Final = frozenset({"getReadiness", "getInfo"})
+FRAMEWORK_TEXTS: Final = frozenset({
+    "Additional response", "Document created, URL follows", "Request fulfilled, document follows",
+    "Request fulfilled, nothing follows",
+})  # fmt: skip
+STRING: Final = {"type": "string"}
+IDEMPOTENT_ID: Final = {"type": "string", "pattern": "^[ -~]{1,128}$"}
+# First parts of the addresses that low-level clients ingest at.
+LOW_LEVEL: Final = ("proton", "timeplusd")
+LOW_LEVEL_TEXT: Final = (
+    "Store rows of the default workspace in compact format, whatever the request says about it."
+)
 INGEST_TEXT: Final = (
     "Store one body as one append, whole or not at all; answered when it is durable. The query "
     "parameter `format` wins over the content type. Header `x-timeplus-idempotent-id` or "
@@ -55,6 +113,7 @@ def document() -> dict[str, Any]:
             version=version("tailrace"),
             description="Streaming SQL over REST, v1beta2.",
             render_plugins=[JsonRenderPlugin()],
+            use_handler_docstrings=True,
         ),
         dependencies={name: Provide(lambda: None, sync_to_thread=False) for name in DEPENDENCIES},
     )
@@ -67,58 +126,107 @@ def document() -> dict[str, Any]:
             "variables": {"workspace": {"default": "default"}},
         },
     ]
-    produced["paths"][f"{API_PREFIX}/streams/{{name}}/ingest"] = {"post": _ingest_operation()}
+    paths: dict[str, Any] = {
+        re.sub(r"{\w+_id}", "{id}", path): item for path, item in produced["paths"].items()
+    }
+    paths[f"{API_PREFIX}/streams/{{name}}/ingest"] = {"post": _ingest_operation()}
+    for name in LOW_LEVEL:
+        paths[f"/{name}/v1/ingest/streams/{{stream}}"] = {"post": _low_level_operation(name)}
     components = produced.setdefault("components", {})
     components["securitySchemes"] = SECURITY
-    components.setdefault("schemas", {})["ErrorResponse"] = _error_schema()
-    for path, item in produced["paths"].items():
-        for operation in item.values():
-            _finish(path, operation)
-    produced["paths"] = dict(sorted(produced["paths"].items()))
+    for struct in (ErrorResponse, Metrics):
+        components.setdefault("schemas", {})[struct.__name__] = _schema(struct)
+    for path, item in paths.items():
+        for method, operation in item.items():
+            _finish(operation)
+            add_examples(path, method, operation)
+    produced["paths"] = dict(sorted(paths.items()))
     return produced
 
 
-def _error_schema() -> dict[str, Any]:
-    _, components = msgspec.json.schema_components([ErrorResponse])
-    return components["ErrorResponse"]
+def _schema(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    _, components = msgspec.json.schema_components([struct])
+    return components[struct.__name__]
 
 
-def _finish(path: str, operation: dict[str, Any]) -> None:
-    """Errors and security as they are; the framework's own guesses go."""
+def _finish(operation: dict[str, Any]) -> None:
+    """Names, errors and security as they are; the framework's own guesses go."""
+    for parameter in operation.get("parameters", ()):
+        parameter["name"] = OWN_ID.sub("id", parameter["name"])
+        parameter["schema"] = _without_null(parameter["schema"])
+    name: str = operation["operationId"]
+    operation["description"] = " ".join(operation["description"].split())
     responses: dict[str, Any] = operation["responses"]
-    for status in [status for status in responses if status >= "400" and status != "503"]:
-        del responses[status]
-    if operation["operationId"] in OPEN_OPERATIONS:
-        operation["security"] = []
-        if operation["operationId"] not in WITH_CREDENTIALS_INSIDE:
-            return
-    else:
-        operation["security"] = [{name: []} for name in SECURITY]
-    for status, text in ERROR_TEXTS.items():
-        if status == "404" and "{" not in path:
+    for status, response in list(responses.items()):
+        if status >= "400" and status != "503":
+            del responses[status]
             continue
+        if response["description"] in FRAMEWORK_TEXTS:
+            response["description"] = SUCCESS_TEXTS[status]
+        _say_what_is_sent(name, response)
+    if "503" not in responses and name in WITH_STATE:
+        responses["503"] = {**responses["200"], "description": SUCCESS_TEXTS["503"]}
+    body = operation.get("requestBody")
+    if body is not None and "null" in json.dumps(body["content"].get("application/json")):
+        body["required"] = False
+    operation["security"] = [] if name in OPEN_OPERATIONS else [{name: []} for name in SECURITY]
+    for status, text in _errors(name, with_body=body is not None).items():
         content = {"application/json": {"schema": ERROR_REFERENCE}}
         responses[status] = {"description": text, "content": content}
 
 
-def _ingest_operation() -> dict[str, Any]:
-    def text(name: str, place: str, required: bool, schema: dict[str, Any]) -> dict[str, Any]:
-        return {"name": name, "in": place, "required": required, "schema": schema}
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter: in texts and lists of texts `null` is a text as any other. (For a
+    number it means absent.)"""
+    left = [one for one in schema.get("oneOf", ()) if one != {"type": "null"}]
+    return left[0] if len(left) == 1 and left[0]["type"] in ("string", "array") else schema
 
-    string = {"type": "string"}
+
+def _say_what_is_sent(name: str, response: dict[str, Any]) -> None:
+    """Drop the guess at a body where there is none; say the media type where it is another."""
+    if name in MEDIA and response.get("content"):
+        media, schema = MEDIA[name]
+        response["content"] = {media: {"schema": schema}}
+    content = response.get("content")
+    if content and all(one["schema"] in ({}, {"type": "null"}) for one in content.values()):
+        del response["content"]
+    if response.get("content") is None:
+        response.pop("content", None)
+
+
+def _errors(name: str, *, with_body: bool) -> dict[str, str]:
+    """Statuses that an operation may answer, with their texts."""
+    if name in OPEN_OPERATIONS - WITH_CREDENTIALS_INSIDE:
+        return {}
+    found = {**ERROR_TEXTS, **OWN_ERROR_TEXTS.get(name, {})}
+    if with_body:
+        found |= BODY_ERROR_TEXTS
+    if OPERATIONS.get(name, "").startswith("write:"):
+        found |= WRITE_ERROR_TEXTS
+    return found
+
+
+def _parameter(name: str, place: str, required: bool, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": required, "schema": schema}
+
+
+def _rows_schema() -> dict[str, Any]:
     rows = {"type": "array", "items": {"type": "array", "items": {}}}
-    compact = {
+    return {
         "type": "object",
         "required": ["columns", "data"],
-        "properties": {"columns": {"type": "array", "items": string}, "data": rows},
+        "properties": {"columns": {"type": "array", "items": STRING}, "data": rows},
     }
-    bodies = {
-        "application/json": compact,
-        "application/json;format=streaming": {"type": "object"},
-        "application/x-ndjson": string,
-        "text/plain": string,
-        "text/plain;format=lines": string,
-    }
+
+
+def _ingest_operation() -> dict[str, Any]:
+    compact, event = _rows_schema(), {"type": "object"}
+    bodies: dict[str, dict[str, Any]] = {"application/json": compact}
+    for kind in ("application/json", "application/vnd.timeplus+json"):
+        bodies |= {kind: compact, f"{kind};format=compat": compact, f"{kind};format=stream": event}
+    for kind in ("application/x-ndjson", "text/plain", "text/plain;format=lines"):
+        bodies[kind] = STRING
+    bodies["text/plain;format=raw"] = STRING
     formats = {"type": "string", "enum": ["compact", "streaming", "raw", "lines"]}
     return {
         "tags": ["Streams"],
@@ -126,68 +234,37 @@ def _ingest_operation() -> dict[str, Any]:
         "description": INGEST_TEXT,
         "operationId": "ingestStream",
         "parameters": [
-            text("name", "path", True, string),
-            text("format", "query", False, formats),
-            text("db", "query", False, string),
-            text("x-timeplus-idempotent-id", "header", False, string),
+            _parameter("name", "path", True, STRING),
+            _parameter("format", "query", False, formats),
+            _parameter("db", "query", False, STRING),
+            _parameter("x-timeplus-idempotent-id", "header", False, IDEMPOTENT_ID),
         ],
         "requestBody": {
             "required": True,
             "content": {media: {"schema": schema} for media, schema in bodies.items()},
         },
-        "responses": {
-            "200": {"description": "Stored; the body is empty."},
-            "413": {"description": "A size limit was passed."},
-            "507": {"description": "The disk is full; try again after Retry-After seconds."},
+        "responses": {"200": {"description": "Stored; the body is empty."}},
+    }
+
+
+def _low_level_operation(name: str) -> dict[str, Any]:
+    return {
+        "tags": ["Low-level ingest"],
+        "summary": f"Ingest rows as clients of {name} do",
+        "description": LOW_LEVEL_TEXT,
+        "operationId": f"ingest{name.capitalize()}",
+        "parameters": [_parameter("stream", "path", True, STRING)],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _rows_schema()}},
         },
+        "responses": {"200": {"description": "Stored; the body is empty."}},
     }
 
 
 def encoded() -> bytes:
     """The document as the text of the file."""
     return (json.dumps(document(), indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
-
-
-PAGE_HEAD: Final = """<!doctype html><html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width"><title>Tailrace API</title><style>
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;
-color:#1d2733;background:#fff}code{font-size:.95em}
-h2{margin-top:2.5rem;border-bottom:1px solid #ccd}
-article{margin:1.2rem 0}b{display:inline-block;min-width:4.5rem;color:#0a5c8a}
-p{margin:.2rem 0 .2rem 4.8rem}small{color:#556}
-@media(prefers-color-scheme:dark){body{background:#12171d;color:#dde5ee}b{color:#6cc0f0}
-small{color:#9ab}}</style></head><body><h1>Tailrace API</h1>
-<p style="margin-left:0">The machine-readable form is <a href="/openapi.json">/openapi.json</a>.
-Addresses are also valid behind <code>/{workspace}</code>.</p>
-"""
-
-
-def page(produced: bytes) -> bytes:
-    """One page of HTML that lists every operation, without scripts or outside resources."""
-    groups: dict[str, list[str]] = {}
-    for path, item in json.loads(produced)["paths"].items():
-        for method, operation in item.items():
-            group = (operation.get("tags") or ["Other"])[0]
-            groups.setdefault(group, []).append(_entry(path, method, operation))
-    parts = [PAGE_HEAD]
-    for group in sorted(groups):
-        parts.append(f"<h2>{html.escape(group)}</h2>\n")
-        parts += groups[group]
-    return "".join([*parts, "</body></html>\n"]).encode()
-
-
-def _entry(path: str, method: str, operation: dict[str, Any]) -> str:
-    parameters = ", ".join(
-        f"{p['name']}{'' if p.get('required') else '?'}" for p in operation.get("parameters", [])
-    )
-    statuses = " ".join(sorted(operation["responses"]))
-    text = html.escape(operation.get("description") or operation.get("summary") or "")
-    return (
-        f'<article id="{operation["operationId"]}"><b>{method.upper()}</b>'
-        f"<code>{html.escape(path)}</code><p>{text}</p>"
-        f"<p><small>{html.escape(parameters)}{' · ' if parameters else ''}{statuses}</small></p>"
-        "</article>\n"
-    )
 
 
 if __name__ == "__main__":

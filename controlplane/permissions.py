@@ -34,6 +34,8 @@ OPERATIONS: Final[dict[str, str]] = {
     "updateStream": "write:stream",
     "deleteStream": "write:stream",
     "ingestStream": "write:stream",
+    "ingestProton": "write:stream",
+    "ingestTimeplusd": "write:stream",
     "getStreamStats": "read:stream",
     "listViews": "read:view",
     "createView": "write:view",
@@ -155,7 +157,9 @@ ADMIN_OPERATIONS: Final = frozenset({
     "listWorkspaces", "createWorkspace", "deleteWorkspace",
 })  # fmt: skip
 # What needs no credentials, or has them in its body.
-OPEN_OPERATIONS: Final = frozenset({"getHealth", "getReadiness", "getDocs", "getOpenAPI", "login"})
+OPEN_OPERATIONS: Final = frozenset({
+    "getHealth", "getReadiness", "getDocs", "getDocsAsset", "getOpenAPI", "login",
+})  # fmt: skip
 # A definition in SQL may be of any of these, so that all are needed to run one.
 SQL_DEFINITIONS: Final = ("stream", "view", "external", "schema", "udf")
 

@@ -69,7 +69,7 @@ class Server:
             store, self._processes, connectors, self._clock, self._processes.restarts, vault
         )
         app = Application(self._settings, outside)
-        self._processes.on_connectors_exit = app.sources.restarted
+        self._processes.on_connectors_exit = app.resume.again
         self._processes.supervise(app.engines)
         try:
             async with app.running() as key:

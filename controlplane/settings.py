@@ -23,7 +23,9 @@ MIB: Final = 1 << 20
 PREFIX: Final = "TAILRACE_"
 KEY_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{60}")
 # Names with this prefix and outside the table that others in the environment use.
-FOREIGN_NAMES: Final = frozenset({"TAILRACE_URL", "TAILRACE_API_KEY", "TAILRACE_WORKSPACE"})
+FOREIGN_NAMES: Final = frozenset(
+    {"TAILRACE_URL", "TAILRACE_API_KEY", "TAILRACE_WORKSPACE", "TAILRACE_PROFILE"}
+)
 # Values that must never be printed back.
 SECRET_FIELDS: Final = frozenset(
     {"bootstrap_api_key", "bootstrap_password", "database_url", "secret_keys"}
@@ -197,21 +199,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.data_dir).expanduser().absolute()
 
 
-class ClientDefaults(msgspec.Struct, frozen=True):
-    """What the command-line client takes from the environment when its flags are not given."""
+class ClientEnvironment(msgspec.Struct, frozen=True):
+    """What the command line finds in the environment; '' = not given there."""
 
     url: str
     api_key: str
     workspace: str
+    profile: str
+    profiles_file: Path
 
 
-def client_defaults(environment: Mapping[str, str] | None = None) -> ClientDefaults:
-    """Address, key and workspace of TAILRACE_URL, TAILRACE_API_KEY and TAILRACE_WORKSPACE."""
+def client_environment(environment: Mapping[str, str] | None = None) -> ClientEnvironment:
+    """TAILRACE_URL, _API_KEY, _WORKSPACE and _PROFILE, and where the file of profiles lies."""
     environ = os.environ if environment is None else environment
-    return ClientDefaults(
-        url=environ.get("TAILRACE_URL") or "http://127.0.0.1:8000",
+    folder = environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return ClientEnvironment(
+        url=environ.get("TAILRACE_URL", ""),
         api_key=environ.get("TAILRACE_API_KEY", ""),
-        workspace=environ.get("TAILRACE_WORKSPACE") or "default",
+        workspace=environ.get("TAILRACE_WORKSPACE", ""),
+        profile=environ.get("TAILRACE_PROFILE", ""),
+        profiles_file=Path(folder).expanduser() / "tailrace" / "config.toml",
     )
 
 
@@ -236,6 +243,8 @@ ENGINE_DESCRIPTIONS: Final[dict[str, str]] = {
     "go to disk beyond it.",
     "seal_bytes": "Unsealed rows above which history is written; bounds memory and recovery.",
     "hot_bytes_max": "Rows in memory beyond which writers are told to wait (429).",
+    "background_bytes_max": "Rows that the query of a sink or alert gave out and that were not "
+    "delivered yet; beyond it the query waits.",
     "disk_free_stop_fraction": "Free part of the disk below which writes are refused (507); the "
     "larger of this and the next counts. They resume at twice that (a part above a third: "
     "halfway between it and 1).",
@@ -395,8 +404,8 @@ def document() -> str:
         lines.append(f"| {variable} | {_shown(default)} | {span} | {description} |")
     lines += [
         "",
-        "The command line client reads `TAILRACE_URL`, `TAILRACE_API_KEY` and",
-        "`TAILRACE_WORKSPACE`; the server ignores them.",
+        "The command line reads `TAILRACE_URL`, `TAILRACE_API_KEY`, `TAILRACE_WORKSPACE` and",
+        "`TAILRACE_PROFILE` ([cli.md](cli.md)); the server ignores them.",
         "",
     ]
     return "\n".join(lines)

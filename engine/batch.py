@@ -22,6 +22,8 @@ RESERVED = (TP_TIME, TP_DELTA, TP_SN, TP_APPEND_TIME, TP_SHARD)
 # the binder quotes user columns under their own names and refuses these two.
 ROW_APPEND = "__append"
 ROW_NUMBER = "__row"
+# Where a row stands in what its step read, for queries that share one graph (`sql.ordered`).
+ROW_ORDER = "__order"
 
 
 @dataclass(frozen=True, slots=True)

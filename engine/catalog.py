@@ -16,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from engine.background import owner_of
 from engine.errors import AlreadyExists, Code, NotFound, UserError
 from engine.log.records import Commit, Note
 from engine.protocol import Definition, Snapshot
@@ -77,6 +78,7 @@ class Catalog:
         self._by_name: dict[str, Definition] = {}
         self._functions: dict[str, Definition] = {}  # by `key_of`
         self._schemas: dict[str, Definition] = {}
+        self._backgrounds: dict[str, Definition] = {}  # by owner; SQL cannot name them
 
     # -- storage.Keeper
 
@@ -85,6 +87,7 @@ class Catalog:
         with self._lock:
             self._state = msgspec.msgpack.decode(data, type=State)
             self._by_name, self._functions, self._schemas = {}, {}, {}
+            self._backgrounds = {}
             for definition in self._state.definitions.values():
                 self._name(definition)
 
@@ -103,7 +106,7 @@ class Catalog:
     # -- look-ups
 
     def definitions(self) -> Snapshot:
-        """All definitions by name."""
+        """All definitions by name, but for background queries."""
         with self._lock:
             named = [
                 *self._by_name.values(),
@@ -125,9 +128,23 @@ class Catalog:
         """The format schema of this name, or None. Called by the planner."""
         return self._schemas.get(name)
 
+    def background(self, owner: str) -> Definition | None:
+        """The background query of an owner, or None."""
+        return self._backgrounds.get(owner)
+
+    def backgrounds(self) -> tuple[Definition, ...]:
+        """All background queries."""
+        with self._lock:
+            return tuple(self._backgrounds.values())
+
+    def rows_of(self, name: str) -> Definition:
+        """As `require`; hidden streams of background queries have their names here too."""
+        hidden = next((d for d in self.backgrounds() if d.name == name), None)
+        return hidden or self.require(name)
+
     def namesake(self, definition: Definition) -> Definition | None:
-        """What has the definition's name among its kind: functions, schemas, or everything
-        else."""
+        """What has the definition's name among its kind: functions, schemas, background queries
+        (by owner), or everything else."""
         names, key = self._names_of(definition)
         return names.get(key)
 
@@ -135,6 +152,8 @@ class Catalog:
         """The names among which the definition has its own, and its key there."""
         if definition.kind == "function":
             return self._functions, key_of(definition.name)
+        if owner := owner_of(definition):
+            return self._backgrounds, owner
         held = self._schemas if definition.kind == "schema" else self._by_name
         return held, definition.name
 
@@ -150,14 +169,21 @@ class Catalog:
         return self._state.definitions.get(stream_id)
 
     def users_of(self, name: str) -> tuple[str, ...]:
-        """Names of the views that read `name` and the owners that hold it, sorted."""
+        """Names of the views that read `name` and the owners that hold it or read it in the
+        background, sorted."""
         views = [
             d.name
             for d in self._by_name.values()
             if name in d.options.get("reads", ()) or name == d.options.get("into")
         ]
-        owners = [owner for owner, names in self._state.uses.items() if name in names]
+        owners = {owner for owner, names in self._state.uses.items() if name in names}
+        owners |= self._background_users("reads", name)
         return tuple(sorted(views) + sorted(owners))
+
+    def _background_users(self, option: str, name: str) -> set[str]:
+        """Owners of the background queries that use a name."""
+        found = self._backgrounds.items()
+        return {owner for owner, d in found if name in d.options.get(option, ())}
 
     def uses(self) -> dict[str, tuple[str, ...]]:
         """What each owner holds."""
@@ -182,9 +208,11 @@ class Catalog:
             )
 
     def function_users(self, name: str) -> tuple[str, ...]:
-        """Names of the views and functions that use a function, sorted."""
+        """Names of the views and functions that use a function, and owners of background queries
+        that do, sorted."""
         everything = (*self._by_name.values(), *self._functions.values())
-        return tuple(sorted(d.name for d in everything if name in d.options.get("functions", ())))
+        users = [d.name for d in everything if name in d.options.get("functions", ())]
+        return tuple(sorted(users) + sorted(self._background_users("functions", name)))
 
     def schema_users(self, name: str) -> tuple[Definition, ...]:
         """The external streams that read by a schema, by name."""
@@ -192,20 +220,22 @@ class Catalog:
         return tuple(sorted(users, key=lambda d: d.name))
 
     def check_replaceable(self, old: Definition) -> None:
-        """Raise UserError code 630 when materialized views go by a view or function: their steps
+        """Raise UserError code 630 when queries that are kept go by a view or function: their steps
         can be repeated after a kill only with the text that they began with."""
-        option = "functions" if old.kind == "function" else "reads"
+        use, option, text = (
+            ("call", "functions", "text") if old.kind == "function" else ("read", "reads", "query")
+        )
         kept = sorted(
-            d.name
+            f"materialized view {d.name}"
             for d in self._by_name.values()
             if d.kind == "materialized_view" and old.name in d.options.get(option, ())
         )
+        kept += sorted(self._background_users(option, old.name))
         if kept:
-            use, text = ("use", "text") if old.kind == "function" else ("read", "query")
             raise UserError(
-                f"Cannot replace {old.kind} '{old.name}': materialized view {', '.join(kept)} "
-                f"began with its {text}. Create a {old.kind} of another name, and ALTER VIEW ... "
-                f"MODIFY QUERY to {use} it.",
+                f"Cannot replace {old.kind} '{old.name}': {', '.join(kept)} began with its {text}. "
+                f"Create a {old.kind} of another name, and let the query {use} that (of a view: "
+                "ALTER VIEW ... MODIFY QUERY).",
                 Code.HAVE_DEPENDENT_OBJECTS,
             )
 
@@ -255,7 +285,8 @@ class Catalog:
         next change or start writes the file again.
         """
         with self._lock:
-            data = msgspec.json.encode(self._state)
+            shown = {i: d for i, d in self._state.definitions.items() if not owner_of(d)}
+            data = msgspec.json.encode(msgspec.structs.replace(self._state, definitions=shown))
         try:
             self._replace(data)
         except OSError as error:

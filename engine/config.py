@@ -56,6 +56,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seal_bytes: Annotated[int, Meta(ge=MIB >> 4, le=64 * GIB)] = 64 * MIB
     # Hot rows beyond this stop writers (429): sealing does not keep up.
     hot_bytes_max: Annotated[int, Meta(ge=MIB, le=64 * GIB)] = 768 * MIB
+    # Rows that a background query gave out and its reader has not taken; beyond it the query waits.
+    background_bytes_max: Annotated[int, Meta(ge=MIB >> 4, le=1024 * GIB)] = 4 * GIB
     # Free room below which writes are refused (the larger of the two); they resume at twice that,
     # the part at most halfway between its mark and an empty disk.
     disk_free_stop_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.05

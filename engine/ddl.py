@@ -253,6 +253,16 @@ class Ddl:
             return old
 
     @whole
+    async def discard(self, definition: Definition, also: Iterable[Note]) -> None:
+        """Drop what SQL cannot name, with its rows; `also` goes into the same commit."""
+        async with self._lock:
+            if self._catalog.by_id(definition.id) is not None:
+                notes = [*await self.leaving(definition), *also]
+                await self._commit(
+                    Change("drop", id=definition.id), gone=definition.id, notes=notes
+                )
+
+    @whole
     async def drop_function(self, name: str, *, force: bool = False) -> Definition:
         """Drop a function; 630 while a view or function uses it. Running queries keep theirs."""
         async with self._lock:

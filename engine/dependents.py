@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from engine.background import owner_of, queries_of
 from engine.errors import Code, SqlError
 from engine.protocol import AnalyzedColumn, Definition
 from engine.sql.altering import gone_columns, stored_name
@@ -33,9 +34,10 @@ def check_columns(
             continue
         for name in sorted(_written(view, old) & names):
             raise _used(name, old, f"view {view.name}, which writes it", "Drop it first")
+        user = owner_of(view) or f"view {view.name}"
         for column in _required(view, required):
             if column.table == old.name and column.column in names:
-                raise _used(column.column, old, f"view {view.name}", "Drop it first")
+                raise _used(column.column, old, user, "Drop it first")
     stored = {stored_name(c): c.name for c in old.columns if c.name in dropped}
     for query_id, columns in read(old.id).items():
         for name in sorted(columns & stored.keys()):
@@ -51,7 +53,7 @@ def _written(view: Definition, stream: Definition) -> set[str]:
 
 def _required(view: Definition, required: Required) -> Iterable[AnalyzedColumn]:
     try:
-        return required(view.query)
+        return [column for text in queries_of(view) for column in required(text)]
     except SqlError:  # it cannot be run as it is, so nothing breaks
         return ()
 

@@ -59,12 +59,21 @@ class JsonEncoder:
                 at += count
                 yield count, piece
 
+    def values(self, rows: pa.RecordBatch) -> list[tuple[object, ...]]:
+        """Rows as values of which `encode_values` makes JSON, for who cuts them later."""
+        return self._rows(rows)
+
     def _rows(self, rows: pa.RecordBatch | pa.Table) -> list[tuple[object, ...]]:
         columns = [
             column.values(_one_array(array))
             for array, column in zip(rows.columns, self._columns, strict=True)
         ]
         return list(zip(*columns, strict=True))
+
+
+def encode_values(values: Sequence[tuple[object, ...]]) -> bytes:
+    """Rows of `JsonEncoder.values` as one JSON array of row arrays."""
+    return _encode(values)
 
 
 def event_time_ms(rows: pa.RecordBatch | pa.Table, column: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from engine.batch import StreamSlice
 from engine.feeds import Feed, split_appends
@@ -10,13 +11,17 @@ from engine.log.records import Commit, merge_slices
 from engine.sql import logical
 from engine.sql.repeats import units
 
+# Of an append that enters whole: the bounds of an append count.
+_NO_BOUND: Final = 1 << 40
+
 
 class Entering:
     """Feeds of a query whose result depends on which of its streams was written first.
 
     `feeds`: from the last join of FROM to the first, of a union in the order of FROM. Rows enter in
     the order of the log; a stream that is scanned several times enters append by append, by one
-    scan after the other.
+    scan after the other. `together`: no scan may overtake another, also while they catch up; of two
+    queries in one graph, which read so much in turn as `reads` says.
     """
 
     def __init__(self, feeds: Sequence[Feed], root: logical.Node) -> None:
@@ -29,6 +34,19 @@ class Entering:
             unit.source.stream_id for unit in places if isinstance(unit.source, logical.Scan)
         ]
         self._repeated = frozenset(s for s in scanned if scanned.count(s) > 1)
+        self.together = isinstance(root, logical.Tagged)
+        self.reads = root.reads if isinstance(root, logical.Tagged) else "append"
+
+    def bounds(self, rows_max: int, bytes_max: int) -> tuple[int, int]:
+        """Rows and bytes of a step at most, where others have these bounds."""
+        if self.reads == "whole":
+            return _NO_BOUND, _NO_BOUND
+        return (1 if self.reads == "row" else rows_max), bytes_max
+
+    @property
+    def slices(self) -> bool:
+        """Whether several appends may be read in turn."""
+        return self.reads == "slice" and len(self._streams) == 1
 
     def parts(self, commits: Iterable[Commit]) -> Iterator[StreamSlice]:
         """What of the commits enters, in order; appends of a stream that follow each other in one
@@ -41,7 +59,7 @@ class Entering:
                 if run and not _together(run[-1], part):
                     yield merge_slices(run)
                     run = []
-                if part.stream_id in self._repeated:
+                if self.reads != "slice" and (part.stream_id in self._repeated or self.together):
                     yield from split_appends(part)
                 else:
                     run.append(part)
@@ -50,9 +68,10 @@ class Entering:
 
 
 def entering(feeds: Sequence[Feed], root: logical.Node) -> Entering | None:
-    """The order of a query with joins, or that scans a stream several times; else None."""
+    """The order of a query with joins, or that scans a stream several times, or of two queries;
+    else None."""
     streams = [feed.stream_id for feed in feeds]
-    meet = _joins(root) or len(set(streams)) < len(streams)
+    meet = isinstance(root, logical.Tagged) or _joins(root) or len(set(streams)) < len(streams)
     return Entering(feeds, root) if meet else None
 
 

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from functools import partial
 
 from engine.accepting import accept, start_of
-from engine.batch import StreamSlice
 from engine.calls import Caller
 from engine.captures import Captures
+from engine.catchup import Around, CatchUp
 from engine.charge import ChargeTable
 from engine.checkpoints import Checkpoint
 from engine.clock import Clock
 from engine.duck import Session
 from engine.errors import AlreadyExists, EngineUnavailable, NotFound, TailraceError
-from engine.feeds import Feed, Storage, coalesced, pieces, split_at
+from engine.feeds import Feed, Storage, coalesced, pieces
 from engine.flow_settings import FlowSettings
 from engine.handover import Handover
 from engine.lives import Lives
@@ -26,7 +26,7 @@ from engine.log.records import Commit
 from engine.lookups import resolved
 from engine.protocol import Pipeline, QueryCounters
 from engine.replay import Keep
-from engine.running import Output, Recovery, Running
+from engine.running import Output, Running
 from engine.sharing import Chunk
 from engine.sql.logical import StreamingQuery
 from engine.starting import Answers, Starting
@@ -72,6 +72,9 @@ class Flow:
         self._captures = Captures(self._lives, self._call, lambda: self._thread is not None)
         # Whether much waits for all readers together: results then come in small pieces.
         self.pressed: Callable[[], bool] = lambda: False
+        self._catching = CatchUp(
+            Around(storage, self._settings, clock, self._charge, self._may_run, self._run, self._do)
+        )
         self._subscription = storage.listen(self._committed)
 
     def run(self) -> None:
@@ -348,13 +351,17 @@ class Flow:
     def _live_in_order(self, query: Running, commits: list[Commit], instant_ms: int) -> None:
         """Give a query what of the commits it reads at the live end, in the order of the log."""
         assert query.entering is not None, "its sources depend on each other"
-        bounds = self._settings.batch_rows_max, self._settings.batch_bytes_max
+        settings = self._settings
+        bounds = query.entering.bounds(settings.batch_rows_max, settings.batch_bytes_max)
         for part in query.entering.parts(commits):
             for piece, continues in pieces(part, *bounds):
                 self._enter(query, Chunk(piece, instant_ms, continues=continues))
 
     def _enter(self, query: Running, chunk: Chunk) -> None:
         """Give a chunk to the feeds of a query that read its stream at the live end."""
+        if query.overtaken:
+            self._lives.behind[query.id] = query
+            return
         for feed in query.turns:
             if query.over:
                 return
@@ -367,6 +374,8 @@ class Flow:
             if apart or (not feed.inside and not self._may_run(query)):
                 feed.live = False
                 self._lives.behind[query.id] = query
+                if query.overtaken:
+                    return
                 continue
             found = feed.take(chunk)
             if found is not None:
@@ -395,74 +404,10 @@ class Flow:
         self._charge.clear()
 
     def _catch_up(self, query: Running, instant_ms: int) -> None:
-        """Let every scan that is behind read one slice from its own position."""
-        if query.recovery is not None and not self._recovered(query, query.recovery):
-            return
-        if query.entering is not None and query.reads_tables:
-            return
-        for feed in query.turns:
-            if query.over or not self._may_run(query):
-                return
-            if feed.live or query.graph.leaves[feed.source].ended:
-                continue
-            self._charge.begin(query.id, self._clock.monotonic())
-            try:
-                part = feed.read(self._storage, instant_ms)
-            except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
-                query.fail(error)
-                return
-            finally:
-                self._charge.clear()
-            if part is None and feed.backfilling:
-                continue
-            if part is None:
-                feed.live = True
-                self._past_done(query, feed, instant_ms)
-                continue
-            for each in split_at(part, feed.accepted_sn):
-                past = int(each.sn[0]) < feed.accepted_sn
-                if not past:
-                    self._past_done(query, feed, instant_ms)
-                if not self._replay(query, feed, each, instant_ms, past=past):
-                    return
-            if query.entering is not None:
-                return  # what stands to the right in FROM is read first
+        """Let every scan that is behind read on from its own position."""
+        self._catching.catch_up(query, instant_ms)
         if not query.behind:
             self._lives.behind.pop(query.id, None)
-
-    def _recovered(self, query: Running, recovery: Recovery) -> bool:
-        """Run recorded steps again for a while; whether all are done."""
-        self._charge.begin(query.id, self._clock.monotonic())
-        done = self._may_run(query) and recovery.run(query, self._storage)
-        self._charge.clear()
-        if done:
-            query.recovery = None
-            query.look_ahead()
-        return done
-
-    def _replay(
-        self, query: Running, feed: Feed, part: StreamSlice, instant_ms: int, *, past: bool
-    ) -> bool:
-        """Run a slice; False when the reader does not keep up: the feed keeps what is left."""
-        backfill = past and not query.emit_in_past
-        settings = self._settings
-        bytes_max = settings.replay_bytes_max if query.hands_on else settings.batch_bytes_max
-        rows_max = min(settings.batch_rows_max, query.rows_max)
-        for piece, continues in pieces(part, rows_max, bytes_max):
-            if query.over or query.graph.leaves[feed.source].ended:
-                break
-            if not feed.inside and not self._may_run(query):
-                return False
-            chunk = Chunk(piece, instant_ms, backfill=backfill, continues=continues)
-            self._run(query, feed, chunk)
-            if feed.short or min(settings.batch_rows_max, query.rows_max) != rows_max:
-                return False
-        return True
-
-    def _past_done(self, query: Running, feed: Feed, instant_ms: int) -> None:
-        leaf = query.graph.leaves[feed.source]
-        if not query.over and not leaf.ended and not leaf.past_done:
-            self._do(query, partial(query.do, partial(query.backfilled, feed.source, instant_ms)))
 
     def _generate(self, instant_ms: int) -> None:
         """Rows of generators and bounded sources, one batch each per step."""

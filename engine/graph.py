@@ -9,6 +9,7 @@ from typing import Any
 from engine.batch import Batch
 from engine.checkpoint import StateDelta
 from engine.operators.operator import Operator
+from engine.operators.tagged import Tagged
 from engine.protocol import Pipeline, PipelineNode
 from engine.sql.logical import BoundedScan, RandomScan, Scan
 from engine.state import StateSize
@@ -62,12 +63,20 @@ class Graph:
     """Nodes in an order in which children stand before parents. For the flow thread."""
 
     def __init__(
-        self, nodes: Sequence[Node], leaves: Sequence[Leaf], timer: Callable[[], float]
+        self,
+        nodes: Sequence[Node],
+        leaves: Sequence[Leaf],
+        timer: Callable[[], float],
+        entering: Sequence[int] = (),
     ) -> None:
+        """`entering`: the leaves in the order in which the rows of a stream enter them."""
         self.nodes = list(nodes)
         self.leaves = list(leaves)
         self._timer = timer
         self.ended = False
+        # Of two queries in one graph: what puts their rows in order, and the leaves as they enter.
+        self._tagged = next((n.operator for n in nodes if isinstance(n.operator, Tagged)), None)
+        self._entering = tuple(entering)
         self._flags = Fields(self, "flags")
 
     def begin(self, instant_ms: int) -> list[Batch]:
@@ -76,12 +85,29 @@ class Graph:
         for at, node in enumerate(self.nodes):
             if node.operator.done and not node.finished:
                 out += self._finish(at, instant_ms)
-        return out
+        return out + self._settled()
 
     def push(self, leaf: int, batch: Batch) -> list[Batch]:
         """Rows of a leaf; returns what the query gives out, in order."""
         self.leaves[leaf].rows += batch.num_rows
-        return self._rise(self.leaves[leaf].parent, [batch], batch.instant_ms)
+        out = self._rise(self.leaves[leaf].parent, [batch], batch.instant_ms)
+        return out if self._others_follow(leaf) else out + self._settled()
+
+    def _settled(self) -> list[Batch]:
+        """Of two queries: what they gave so far, in order."""
+        return [] if self._tagged is None else self._tagged.settle()
+
+    def _others_follow(self, leaf: int) -> bool:
+        """Whether the same rows have still to enter other leaves."""
+        if self._tagged is None or leaf not in self._entering:
+            return False
+        last = len(self._entering) - 1 - self._entering[::-1].index(leaf)
+        stream = _stream_of(self.leaves[leaf])
+        return any(
+            not self.leaves[at].ended and _stream_of(self.leaves[at]) == stream
+            for at in self._entering[last + 1 :]
+            if at != leaf
+        )
 
     def _rise(
         self, to: tuple[int, int] | None, batches: list[Batch], instant_ms: int
@@ -137,7 +163,7 @@ class Graph:
         if self.leaves[leaf].ended:
             return []
         self.leaves[leaf].ended = True
-        return self._end_at(self.leaves[leaf].parent, instant_ms)
+        return self._end_at(self.leaves[leaf].parent, instant_ms) + self._settled()
 
     def _end_at(self, to: tuple[int, int] | None, instant_ms: int) -> list[Batch]:
         if to is None:
@@ -161,7 +187,8 @@ class Graph:
         if self.leaves[leaf].past_done:
             return []
         self.leaves[leaf].past_done = True
-        return self._backfilled_at(self.leaves[leaf].parent, instant_ms)
+        out = self._backfilled_at(self.leaves[leaf].parent, instant_ms)
+        return out if self.in_past else out + self._settled()
 
     def _backfilled_at(self, to: tuple[int, int] | None, instant_ms: int) -> list[Batch]:
         if to is None:
@@ -197,7 +224,7 @@ class Graph:
             at = min(waiting)[1]
             node = self.nodes[at]
             out += self._above(node, node.operator.tick(instant_ms), instant_ms)
-        return out
+        return out + self._settled()
 
     @property
     def in_past(self) -> bool:
@@ -293,6 +320,10 @@ class Graph:
         """Give back what operators hold."""
         for node in self.nodes:
             node.operator.close()
+
+
+def _stream_of(leaf: Leaf) -> str:
+    return leaf.source.stream_id if not isinstance(leaf.source, BoundedScan) else ""
 
 
 def _status(ended: bool) -> str:

@@ -19,7 +19,7 @@ from engine.calls import Request
 from engine.clock import SystemClock
 from engine.config import EngineSettings
 from engine.desk import Send
-from engine.errors import EngineUnavailable, TailraceError
+from engine.errors import EngineUnavailable, NotFound, TailraceError
 from engine.limits import die_with_parent, few_arenas, limit_address_space, tune_gc
 from engine.local import LocalEngine
 from engine.protocol import IngestAck, QueryEnd, RunningQuery, Snapshot
@@ -97,6 +97,8 @@ class ClientConnection:
                 await self._run(request, arguments)
             elif method == "watch":
                 await self._watch(request)
+            elif method == "read_background":
+                await self._read_background(request, arguments)
             elif method == "serve_calls":
                 self._serve_calls(request)
             else:
@@ -131,6 +133,23 @@ class ClientConnection:
         self.wire.send(request, wire.REPLY, wire.encode_meta(None))
         async for snapshot in self._engine.watch():
             self.wire.send(request, wire.SNAPSHOT, wire.encode_meta(snapshot))
+
+    async def _read_background(self, request: int, owner: str) -> None:
+        """The reply when it is known that there is something to read; errors later end it too."""
+        if not await self._engine.positions((owner,)):
+            raise NotFound(f"No background query of '{owner[:80]}' is there: start it first.")
+        self._credit[request] = credit = _Credit(wire.CREDIT_BYTES)
+        rows = self._engine.read_background(owner)
+        try:
+            self.wire.send(request, wire.REPLY, wire.encode_meta(None))
+            async for item in rows:
+                if credit.spend(len(item.payload)) or await credit.take(len(item.payload)):
+                    meta = (item.query, item.sn, item.first_row, item.count, item.event_time_ms)
+                    self.wire.send(request, wire.BACKGROUND, wire.encode_meta(meta), item.payload)
+            self.wire.send(request, wire.END, wire.encode_meta(QueryEnd("finished")))
+        finally:
+            self._credit.pop(request, None)
+            await rows.aclose()
 
     def _serve_calls(self, request: int) -> None:
         def send(number: int, call: Request) -> None:
@@ -203,6 +222,14 @@ _METHODS: dict[str, Any] = {
     "hold": lambda engine, a: engine.hold(a[0], a[1]),
     "release": lambda engine, owner: engine.release(owner),
     "reconcile": lambda engine, owners: engine.reconcile(owners),
+    "check_background": lambda engine, queries: engine.check_background(queries),
+    "start_background": lambda engine, a: engine.start_background(a[0], a[1]),
+    "pause_background": lambda engine, owner: engine.pause_background(owner),
+    "drop_background": lambda engine, owner: engine.drop_background(owner),
+    "background_states": lambda engine, owners: engine.background_states(owners),
+    "advance": lambda engine, a: engine.advance(*a),
+    "positions": lambda engine, owners: engine.positions(owners),
+    "saved": lambda engine, owners: engine.saved(owners),
     "definitions": _definitions,
     "info": lambda engine, _: engine.info(),
 }

@@ -12,11 +12,15 @@ from typing import Final
 import msgspec
 
 from engine import duck
+from engine.background_calls import BackgroundCalls
+from engine.backgrounds import Backgrounds, Ran
 from engine.bounded import BoundedResult
 from engine.catalog import NOTE_KIND, Catalog
 from engine.checkpointing import Checkpointer
 from engine.clock import Clock
 from engine.config import EngineSettings
+from engine.cursors import NOTE_KIND as CURSORS_KIND
+from engine.cursors import CursorBook
 from engine.ddl import Ddl
 from engine.dependents import check_columns
 from engine.desk import CallDesk
@@ -86,7 +90,7 @@ STALL_CHECK_SECONDS: Final = 1.0
 STOPPING: Final = QueryEnd("canceled", Code.ENGINE_RESTARTED, "server stopping")
 
 
-class LocalEngine:
+class LocalEngine(BackgroundCalls):
     """See `protocol.Engine`. Open with `open`, for the loop that opened it."""
 
     def __init__(
@@ -96,8 +100,9 @@ class LocalEngine:
         storage: Storage,
         settings: EngineSettings,
         clock: Clock,
-        book: StepBook,
+        books: tuple[StepBook, CursorBook],
     ) -> None:
+        book, cursors = books
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._clock = clock
@@ -148,6 +153,8 @@ class LocalEngine:
         self._ddl.leaving = statements.leaving
         self._ddl.removing = partial(asyncio.to_thread, self._checkpoints.before_removal)
         self._views.dead_letters = statements.dead_letters
+        ran = Ran(self._views, self._view_states, statements, plans)
+        self.backgrounds = Backgrounds(parts, ran, cursors)
         self._queries: dict[str, StreamingResult | BoundedResult] = {}
         self._watchers: set[asyncio.Event] = set()
         self._closing = False
@@ -165,12 +172,13 @@ class LocalEngine:
         """
         lock = await asyncio.to_thread(open_folder, folder)
         catalog = Catalog(folder / "catalog.json")
-        book = StepBook()
-        parts = StorageParts(keepers={NOTE_KIND: catalog, STEPS_KIND: book})
+        book, cursors = StepBook(), CursorBook()
+        keepers = {NOTE_KIND: catalog, STEPS_KIND: book, CURSORS_KIND: cursors}
+        parts = StorageParts(keepers=keepers)
         storage = await asyncio.to_thread(
             Storage.open, folder, clock, storage_settings(settings), None, parts
         )
-        engine = cls(folder, catalog, storage, settings, clock, book)
+        engine = cls(folder, catalog, storage, settings, clock, (book, cursors))
         engine._lock = lock
         await asyncio.to_thread(engine._begin)
         await engine._pool.start()
@@ -207,7 +215,8 @@ class LocalEngine:
             if old is None or old.columns != checked.columns:  # others were tried when made
                 check_defaults(stored_schema(checked), _defaults_session)
             if old is not None and old.columns != checked.columns:
-                check_columns(old, checked, self._all(), self._required, self._flow.columns_read)
+                users = (*self._all(), *self._catalog.backgrounds())
+                check_columns(old, checked, users, self._required, self._flow.columns_read)
             return checked
         view = self._planner.view(definition.name, definition.query, definition.description)
         planned = self._planner.plan(view.query, of_view=True)
@@ -359,7 +368,7 @@ class LocalEngine:
 
     async def stats(self, name: str, history_days: int = 0) -> StreamStats:
         """See Engine.stats."""
-        definition = self._catalog.require(name)
+        definition = self._catalog.rows_of(name)
         if definition.kind not in ("stream", "materialized_view"):
             return StreamStats(0, 0, 0)
         rows_in = str(definition.options.get("target_id") or definition.id)
@@ -380,6 +389,7 @@ class LocalEngine:
     async def reconcile(self, owners: dict[str, tuple[str, ...]]) -> None:
         """See Engine.reconcile."""
         await self._ddl.reconcile(owners)
+        await self.backgrounds.reconcile(tuple(owners))
 
     async def definitions(self) -> Snapshot:
         """See Engine.definitions."""
@@ -450,6 +460,7 @@ class LocalEngine:
         for query in list(self._queries.values()):
             query.close(STOPPING)
         self._tell_watchers()
+        await self.backgrounds.close()
         await self._views.close()
         await self._subscriptions.close()
         await asyncio.to_thread(self._checkpoints.close)

@@ -23,6 +23,7 @@ from engine.operators.rowify import Rowify
 from engine.operators.session_aggregate import SessionAggregate
 from engine.operators.sort import Sort
 from engine.operators.stateful import Stateful
+from engine.operators.tagged import Tagged
 from engine.operators.union import Union
 from engine.operators.upsert import Upsert
 from engine.operators.user_emit import UserEmit
@@ -63,8 +64,12 @@ def _distinct(context: Context, node: logical.Distinct, sources: list[pa.Schema]
 def _union(context: Context, node: logical.Union, sources: list[pa.Schema]) -> Operator:
     streams = [{scan.stream_id for scan in scans(each)} for each in node.inputs]
     shared = len(set[str]().union(*streams)) < sum(len(each) for each in streams)
-    schema = pa.schema([arrow_field(c.name, c.type) for c in node.schema])
-    return Union(schema, len(streams), gathers=shared)
+    return Union(physical_schema(node.schema), len(streams), gathers=shared)
+
+
+def physical_schema(schema: logical.Schema) -> pa.Schema:
+    """Columns as Arrow has them."""
+    return pa.schema([arrow_field(column.name, column.type) for column in schema])
 
 
 # Projects are not here: runs of them become one operator (`engine.physical`).
@@ -78,6 +83,7 @@ MAKERS: Final[dict[type, Maker]] = {
     logical.Distinct: _distinct,
     logical.Collect: lambda c, n, s: Collect(c, s[0], n),
     logical.Union: _union,
+    logical.Tagged: lambda c, n, s: Tagged(physical_schema(n.schema)),
     logical.Upsert: lambda c, n, s: Upsert(c, s[0], n),
     logical.Merge: lambda c, n, s: Merge(c, s[0], n),
     logical.Join: make_join,

@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from engine.background import Background
+
 StreamKind = Literal[
     "stream",
     "random_stream",
@@ -286,6 +288,60 @@ class ViewState(msgspec.Struct, frozen=True):
     dead_letter_stream: str = ""
 
 
+class Position(msgspec.Struct, frozen=True, order=True):
+    """A row of a hidden stream: of append `sn` row `row`, from 0; (-1, -1) is before all."""
+
+    sn: int = -1
+    row: int = -1
+
+
+class BackgroundQuery(msgspec.Struct, frozen=True):
+    """The query of a sink (one), or of an alert (trigger and resolve, which run as one graph).
+
+    `owner`: "sink:<uuid>" or "alert:<uuid>"; `name`: what its dead-letter stream is called after.
+    """
+
+    owner: str
+    queries: tuple[str, ...]
+    name: str = ""
+
+
+class BackgroundOpened(msgspec.Struct, frozen=True):
+    """A background query was accepted: one header and analysis per query.
+
+    `stream`: the hidden stream, which `Engine.stats` knows; '' when it was only checked. `reads`:
+    streams and views of each query, as in `QueryOpened`.
+    """
+
+    stream: str
+    headers: tuple[tuple[ResultColumn, ...], ...]
+    analyses: tuple[Analysis, ...]
+    reads: tuple[tuple[str, ...], ...] = ()
+
+
+class BackgroundRows(msgspec.Struct, frozen=True):
+    """Rows of one append and one query, in order; `payload` as in `Rows`.
+
+    `query`: its index among the queries. `first_row`: number of the first row in the append, so
+    that the last one is at `Position(sn, first_row + count - 1)`.
+    """
+
+    query: int
+    sn: int
+    first_row: int
+    count: int
+    payload: bytes
+    event_time_ms: int = 0
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A row that is given up: as JSON text, why, and where it came from."""
+
+    raw: str
+    error: str
+    origin: str
+
+
 class EngineInfo(msgspec.Struct, frozen=True):
     """State of the engine process. `writable` is False after a sync error or on a full disk."""
 
@@ -320,7 +376,7 @@ class RunningQuery(Protocol):
         ...
 
 
-class Engine(Protocol):
+class Engine(Background, Protocol):
     """Everything that can be asked of one workspace's engine.
 
     All methods are coroutines that never block the loop. They raise the tree of `engine.errors`;
@@ -393,7 +449,8 @@ class Engine(Protocol):
         ...
 
     async def reconcile(self, owners: dict[str, tuple[str, ...]]) -> None:
-        """Make the held uses exactly these; objects are never dropped by it."""
+        """Make the held uses exactly these; objects are never dropped by it, but background
+        queries of sinks and alerts that are not among the owners are."""
         ...
 
     async def definitions(self) -> Snapshot:

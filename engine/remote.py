@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, Final
 
 from engine import wire
 from engine.calls import Answer, Request
-from engine.errors import EngineUnavailable
+from engine.errors import EngineUnavailable, TailraceError
 from engine.protocol import (
     Alteration,
     Analysis,
+    BackgroundOpened,
+    BackgroundQuery,
+    BackgroundRows,
     Caller,
+    DeadLetter,
     Definition,
     EngineInfo,
     IngestAck,
     IngestRequest,
     Pipeline,
+    Position,
     QueryCounters,
     QueryEnd,
     QueryOpened,
@@ -88,6 +93,28 @@ class RemoteQuery:
         self._engine.leave(self._request)
 
 
+class RemoteRows:
+    """Rows of a hidden stream as they come; the end, or the error that ended them, is the last."""
+
+    def __init__(self) -> None:
+        self._items: deque[BackgroundRows | TailraceError | None] = deque()
+        self._arrived = Wakeup()
+
+    def push(self, item: BackgroundRows | TailraceError | None) -> None:
+        """Called by the connection, in order; None is the end. Bounded by the credit granted."""
+        self._items.append(item)
+        self._arrived.set()
+
+    async def take(self) -> BackgroundRows | None:
+        """The next rows; None at the end. Raises the error that ended them."""
+        while not self._items:
+            await self._arrived.wait()
+        item = self._items.popleft()
+        if isinstance(item, TailraceError):
+            raise item
+        return item
+
+
 class RemoteEngine:
     """Client of one engine process. Safe to share between tasks of one loop.
 
@@ -101,6 +128,7 @@ class RemoteEngine:
         self._waiting: dict[int, tuple[str, asyncio.Future[Any]]] = {}
         self._queries: dict[int, RemoteQuery] = {}
         self._watchers: dict[int, _Newest] = {}
+        self._reads: dict[int, RemoteRows] = {}
         self.closed = asyncio.Event()
         # What running queries are told when the connection ends; the owner sets another before a
         # planned stop.
@@ -132,11 +160,20 @@ class RemoteEngine:
             waiting = self._waiting.pop(request, None)
             if waiting is not None and not waiting[1].done():
                 waiting[1].set_exception(wire.decode_error(bytes(meta)))
+            elif request in self._reads:
+                self._reads[request].push(wire.decode_error(bytes(meta)))
         elif kind == wire.END:
             # Nothing follows: it is forgotten here, since a reader that left takes no end.
             query = self._queries.pop(request, None)
             if query is not None:
                 query.push(wire.decode_end(meta))
+            elif request in self._reads:
+                self._reads[request].push(None)
+        elif kind == wire.BACKGROUND:
+            if request in self._reads:
+                which, sn, row, count, time = wire.decode_background(meta)
+                rows = BackgroundRows(which, sn, row, count, bytes(payload), time)
+                self._reads[request].push(rows)
         elif kind == wire.CALL:
             self._on_call(*wire.decode_call(meta))
         elif kind == wire.SNAPSHOT:
@@ -154,6 +191,8 @@ class RemoteEngine:
             query.push(self.farewell)
         for watcher in self._watchers.values():
             watcher.end()
+        for read in self._reads.values():
+            read.push(EngineUnavailable("The engine restarted; read on from the stored position."))
         self.closed.set()
 
     def _send(self, method: str, arguments: Any, body: bytes) -> tuple[int, asyncio.Future[Any]]:
@@ -186,7 +225,8 @@ class RemoteEngine:
 
     def grant(self, request: int, count: int) -> None:
         """Let the engine send `count` more bytes of a stream."""
-        if self._connection is not None and request in self._queries:
+        known = request in self._queries or request in self._reads
+        if self._connection is not None and known:
             self._connection.send(request, wire.CREDIT, wire.encode_meta(count))
 
     def leave(self, request: int) -> None:
@@ -266,6 +306,62 @@ class RemoteEngine:
     async def reconcile(self, owners: dict[str, tuple[str, ...]]) -> None:
         """See Engine.reconcile."""
         await self.call("reconcile", owners)
+
+    async def check_background(self, queries: tuple[str, ...]) -> BackgroundOpened:
+        """See Background.check_background."""
+        return await self.call("check_background", queries)
+
+    async def start_background(self, query: BackgroundQuery, caller: Caller) -> BackgroundOpened:
+        """See Background.start_background."""
+        return await self.call("start_background", (query, caller))
+
+    async def pause_background(self, owner: str) -> None:
+        """See Background.pause_background."""
+        await self.call("pause_background", owner)
+
+    async def drop_background(self, owner: str) -> None:
+        """See Background.drop_background."""
+        await self.call("drop_background", owner)
+
+    async def background_states(self, owners: tuple[str, ...]) -> dict[str, ViewState]:
+        """See Background.background_states."""
+        return await self.call("background_states", owners)
+
+    async def read_background(self, owner: str) -> AsyncGenerator[BackgroundRows]:
+        """See Background.read_background; EngineUnavailable when the connection is lost."""
+        rows = RemoteRows()
+        request, future = self._send("read_background", owner, b"")
+        self._reads[request] = rows
+        taken = 0
+        try:
+            await future
+            while (item := await rows.take()) is not None:
+                yield item
+                taken += len(item.payload)
+                if taken >= wire.CREDIT_BYTES // 4:
+                    self.grant(request, taken)
+                    taken = 0
+        finally:
+            self._reads.pop(request, None)
+            self._withdraw(request)
+
+    async def advance(
+        self,
+        owner: str,
+        to: Position,
+        saved: dict[str, bytes] | None = None,
+        letters: tuple[DeadLetter, ...] = (),
+    ) -> None:
+        """See Background.advance."""
+        await self.call("advance", (owner, to, saved or {}, letters))
+
+    async def positions(self, owners: tuple[str, ...]) -> dict[str, Position]:
+        """See Background.positions."""
+        return await self.call("positions", owners)
+
+    async def saved(self, owners: tuple[str, ...]) -> dict[str, dict[str, bytes]]:
+        """See Background.saved."""
+        return await self.call("saved", owners)
 
     async def definitions(self) -> Snapshot:
         """See Engine.definitions."""

@@ -134,6 +134,14 @@ class Running:
         return self.reads_tables
 
     @property
+    def overtaken(self) -> bool:
+        """Whether a scan would overtake another by what comes live, which it must not."""
+        if self.entering is None or not self.entering.together:
+            return False
+        leaves = self.graph.leaves
+        return any(not f.live and not leaves[f.source].ended for f in self.feeds)
+
+    @property
     def reads_tables(self) -> bool:
         """Whether a bounded source has rows."""
         return any(isinstance(g, BoundedRows) for g in self.generators.values())

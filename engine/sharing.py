@@ -17,6 +17,7 @@ from engine.arrays import column, record_batch
 from engine.batch import (
     ROW_APPEND,
     ROW_NUMBER,
+    ROW_ORDER,
     TP_APPEND_TIME,
     TP_SHARD,
     TP_SN,
@@ -114,6 +115,8 @@ class Chunk:
             found = part.rows.column(stored)
             return found if found.type.equals(kind) else found.cast(kind)
         counts = np.diff(part.borders)
+        if name == ROW_ORDER:
+            return pa.array(np.arange(part.rows.num_rows))
         if name == TP_SN:
             return pa.array(np.repeat(part.sn, counts))
         if name == TP_APPEND_TIME:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 
@@ -101,13 +101,17 @@ def source_starts(
 ) -> tuple[SourceStart, ...]:
     """The start of every scan, in their order in the plan. May block on the disk.
 
-    `answers` hold the snapshots of those that begin with the current rows of a keyed stream.
+    Scans of one stream see it as of one moment. `answers` hold the snapshots of those that begin
+    with the current rows of a keyed stream.
     """
     found: list[SourceStart] = []
+    seen: dict[str, _Seen] = {}
     for scan in scans(plan.root):
         snapshot = snapshot_of(scan, answers)
         if snapshot is None:
-            found.append(_source_start(storage, scan, instant_ms))
+            if scan.stream_id not in seen:
+                seen[scan.stream_id] = _seen(storage, scan.stream_id)
+            found.append(_source_start(storage, scan, instant_ms, seen[scan.stream_id]))
         else:
             accepted = position_of(snapshot)
             first = 0 if snapshot.num_rows else accepted
@@ -137,13 +141,26 @@ class Gone:
                 raise self._errors[scan.stream_id]
 
 
-def _source_start(storage: Storage, scan: Scan, instant_ms: int) -> SourceStart:
-    with storage.view(scan.stream_id) as view:
+class _Seen(NamedTuple):
+    """A stream at the moment of the start: its next append, the first one that is in memory, and
+    above which ones rows were removed."""
+
+    accepted: int
+    logged: int
+    removed: int
+
+
+def _seen(storage: Storage, stream_id: str) -> _Seen:
+    with storage.view(stream_id) as view:
         accepted = view.next_sn
         logged = int(view.hot[0].sn[0]) if view.hot else accepted
-    first = _first_sn(storage, scan, accepted, instant_ms)
-    first = max(first, logged) if scan.past.logged_only else first
-    return SourceStart(first, accepted, storage.removed_sn(scan.stream_id))
+    return _Seen(accepted, logged, storage.removed_sn(stream_id))
+
+
+def _source_start(storage: Storage, scan: Scan, instant_ms: int, seen: _Seen) -> SourceStart:
+    first = _first_sn(storage, scan, seen.accepted, instant_ms)
+    first = max(first, seen.logged) if scan.past.logged_only else first
+    return SourceStart(first, seen.accepted, seen.removed)
 
 
 def _first_sn(storage: Storage, scan: Scan, accepted: int, instant_ms: int) -> int:

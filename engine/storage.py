@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -319,12 +320,7 @@ class Storage:
         """Figures for metrics, by name."""
         log, found = self._log.counters, self._log.recovery
         return {
-            "log_commits": log.commits,
-            "log_appends": log.appends,
-            "log_rows": log.rows,
-            "log_bytes_written": log.bytes_written,
-            "log_syncs": log.syncs,
-            "log_refused": log.refused,
+            **{f"log_{name}": value for name, value in asdict(log).items()},
             "log_callback_errors": log.callback_errors + self.listener_errors,
             "log_cut_bytes": found.cut_bytes,
             "log_quarantined": len(found.quarantined),

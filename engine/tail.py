@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from engine.batch import StreamSlice
 from engine.log.records import cut_slice, merge_slices, rows_bytes
 
@@ -11,6 +13,10 @@ _FAN_IN = 32
 _ROWS_MAX = 65_536
 _LAST_LEVEL = 99  # of slices that are not joined any more
 _SLICE_BYTES = 2_048  # objects of a slice and its batch, beside the rows
+
+
+def _size(part: StreamSlice) -> int:
+    return rows_bytes(part.rows) + _SLICE_BYTES
 
 
 class HotTail:
@@ -31,7 +37,7 @@ class HotTail:
         """Append a slice; returns by how many bytes the tail grew."""
         self._live.append(part)
         self._levels.append(0 if part.rows.num_rows < _ROWS_MAX // _FAN_IN else _LAST_LEVEL)
-        size = rows_bytes(part.rows) + _SLICE_BYTES
+        size = _size(part)
         self.nbytes += size
         return size
 
@@ -88,16 +94,19 @@ class HotTail:
         self._frozen = []
 
     def cut(self, min_sn: int) -> None:
-        """Appends below a number are gone."""
+        """Appends below a number are gone. Small neighbours that are left are joined on: readers of
+        hidden streams cut a little again and again."""
         frozen = [p for p in (cut_slice(s, min_sn) for s in self._frozen) if p is not None]
-        self._live = [p for p in (cut_slice(s, min_sn) for s in self._live) if p is not None]
-        self._levels = [_LAST_LEVEL] * len(self._live)
+        gone = bisect_left(self._live, min_sn, key=lambda part: int(part.sn[-1]))
+        del self._live[:gone], self._levels[:gone]
+        self._live[:1] = [
+            p for p in (cut_slice(s, min_sn) for s in self._live[:1]) if p is not None
+        ]
         self._recount(frozen)
 
     def _recount(self, frozen: list[StreamSlice]) -> None:
         self._frozen = frozen
-        kept = (*frozen, *self._live)
-        self.nbytes = sum(rows_bytes(s.rows) + _SLICE_BYTES for s in kept)
+        self.nbytes = sum(map(_size, (*frozen, *self._live)))
 
     @property
     def empty(self) -> bool:

@@ -1,15 +1,16 @@
-"""The rows of a materialized view as appends of its target stream."""
+"""The rows of a materialized view or background query as appends of its target stream."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from engine import duck
-from engine.batch import Batch
+from engine.backlog import Backlog
+from engine.batch import TP_TIME, Batch
 from engine.errors import TailraceError
 from engine.ingest.complete import Completer
 from engine.leaving import Leaving
@@ -21,6 +22,18 @@ from engine.stepwriter import StepWriter
 
 # Rows of one append; a step that gave out more becomes several.
 APPEND_ROWS_MAX: Final = 100_000
+
+
+class Rows(Protocol):
+    """Where the rows of a query go."""
+
+    def append(self, batch: Batch, instant_ms: int) -> Append:
+        """The emissions of a batch, one append each; those without rows are left out."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        ...
 
 
 class Target:
@@ -51,10 +64,7 @@ class Target:
         IngestError for rows that the target cannot take."""
         given = pa.Table.from_batches([batch.rows]).rename_columns(self._names)
         rows = self._completer.complete(given, instant_ms)
-        borders = np.unique(batch.borders).astype(np.int64)
-        if len(borders) < 2 or borders[0] != 0 or borders[-1] != rows.num_rows:
-            borders = np.array((0, rows.num_rows), np.int64)
-        return Append(self.stream_id, rows, borders)
+        return Append(self.stream_id, rows, _borders(batch))
 
     def close(self) -> None:
         """Free the prepared defaults."""
@@ -63,18 +73,45 @@ class Target:
             self._session.close()
 
 
+class HiddenTarget:
+    """The hidden stream of a background query: rows as they are, NULLs too."""
+
+    def __init__(self, stream_id: str, names: tuple[str, ...]) -> None:
+        self._stream_id = stream_id
+        self._names = [*names, TP_TIME]
+
+    def append(self, batch: Batch, instant_ms: int) -> Append:
+        """See `Rows.append`."""
+        times = pa.repeat(pa.scalar(instant_ms, pa.timestamp("ms")), batch.num_rows)
+        rows = pa.RecordBatch.from_arrays([*batch.rows.columns, times], self._names)
+        return Append(self._stream_id, rows, _borders(batch))
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def _borders(batch: Batch) -> np.ndarray:
+    """Of the emissions that have rows."""
+    borders = np.unique(batch.borders).astype(np.int64)
+    if len(borders) < 2 or borders[0] != 0 or borders[-1] != batch.num_rows:
+        return np.array((0, batch.num_rows), np.int64)
+    return borders
+
+
 class ViewRecorder:
     """Recorder and output of a materialized view's query; `engine.running` says on which thread."""
 
     def __init__(
         self,
         writer: StepWriter,
-        target: Target,
+        target: Rows,
         job: Callable[[StartRecord], Job],
         on_end: Callable[[TailraceError | None], None],
         leaving: Leaving | None = None,
+        backlog: Backlog | None = None,
     ) -> None:
         self._leaving = leaving
+        self._backlog = backlog
         self._writer = writer
         self._target = target
         self._job = job
@@ -89,8 +126,9 @@ class ViewRecorder:
         self._writer.begin(self._job(record))
 
     def ready(self) -> bool:
-        """Whether the log keeps up."""
-        return not self._writer.full
+        """Whether the log keeps up, and whoever reads the rows."""
+        full = self._backlog is not None and self._backlog.full
+        return not full and not self._writer.full
 
     def rows(self, batch: pa.RecordBatch | Batch) -> None:
         """Rows of the step under way."""
@@ -104,6 +142,8 @@ class ViewRecorder:
         if record.number <= self.done_before:
             return
         appends = tuple(self._target.append(batch, record.instant_ms) for batch in held)
+        if self._backlog is not None:
+            self._backlog.add(sum(each.nbytes for each in appends))
         if self._leaving is not None:
             appends += self._leaving.appends(record.instant_ms)
             self._leaving.passed(record)

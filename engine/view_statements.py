@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from engine.catalog import NOTE_KIND, Catalog, Change, encode_change
 from engine.ddl import Ddl
-from engine.deadletters import OWNER, stream_of
+from engine.deadletters import OWNER, owned_by, stream_of
 from engine.errors import Code, NotFound, QueryFailed, SqlError
 from engine.log.records import Note
 from engine.log.sequence import drop_note
@@ -22,6 +22,7 @@ from engine.replay import Resume
 from engine.runner import bounded_queries
 from engine.snapshots import nothing_before, snapshots_of
 from engine.sql import durable
+from engine.sql.background import Checked
 from engine.sql.keyed import snapshot_query
 from engine.sql.logical import BoundedQuery, Scan, StreamingQuery
 from engine.sql.materialized import ViewPlan, with_settings
@@ -64,6 +65,11 @@ class KeptPlans:
     async def plan(self, view: Definition) -> ViewPlan:
         """The plan of a view as of now."""
         return await self._planning.run(lambda _: self._planner.view_plan(view), view.query)
+
+    async def background(self, queries: tuple[str, ...]) -> Checked:
+        """Queries that are to run in the background, checked."""
+        work = "\n".join(queries)
+        return await self._planning.run(lambda _: self._planner.background(queries), work)
 
     async def planned(self, sql: str) -> Planned:
         """The plan of a kept query as of now."""
@@ -218,16 +224,16 @@ class ViewStatements:
         return await self._ddl.create(target, caller)
 
     async def dead_letters(self, view: Definition) -> Definition:
-        """The dead-letter stream of a view, created if it is not there."""
-        found = self.dead_letters_of(view.id)
+        """The dead-letter stream of a view or background query, created if it is not there."""
+        found = self.dead_letters_of(owned_by(view))
         if found is None:
             found = await self._ddl.create(stream_of(view), view.created_by, servers=True)
         return found
 
-    def dead_letters_of(self, view_id: str) -> Definition | None:
-        """The dead-letter stream of a view, if there is one."""
+    def dead_letters_of(self, owner: str) -> Definition | None:
+        """The dead-letter stream of a view, by its id, or of an owner, if there is one."""
         for each in self._catalog.definitions().definitions:
-            if each.options.get(OWNER) == view_id:
+            if each.options.get(OWNER) == owner:
                 return each
         return None
 

@@ -39,6 +39,10 @@ class ViewStates:
         view = self._catalog.get(name)
         if view is None or view.kind != "materialized_view":
             raise NotFound(f"A materialized view named '{name[:120]}' does not exist.")
+        return await self.of_view(view)
+
+    async def of_view(self, view: Definition) -> ViewState:
+        """The same of a definition, which may be that of a background query."""
         manifest = await asyncio.to_thread(self._checkpoints.store.newest_manifest, view.id)
         status, message = self._views.status(view.id)
         if status == "ExecutingPipeline":

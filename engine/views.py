@@ -12,6 +12,8 @@ from typing import Any, Final, Literal, Protocol
 import pyarrow as pa
 
 from engine import duck
+from engine.background import owner_of
+from engine.backlog import Backlog
 from engine.catalog import Catalog
 from engine.checkpointing import Checkpointer, interval_ms
 from engine.clock import Clock
@@ -32,7 +34,7 @@ from engine.stepbook import Entry, Job, note_of
 from engine.steps import StartRecord
 from engine.stepwriter import StepWriter
 from engine.storage import Storage
-from engine.targets import Target, ViewRecorder
+from engine.targets import HiddenTarget, Rows, Target, ViewRecorder
 
 _log = logging.getLogger("tailrace.engine")
 
@@ -108,12 +110,15 @@ class Views:
         self.plans: Plans
         self.dead_letters: Callable[[Definition], Awaitable[Definition]]
         self.on_tick: Callable[[], None] = _nothing
+        # What waits for the readers of background queries, by the ids of their definitions.
+        self.backlogs: Callable[[str], Backlog | None] = _none
 
     # -- life ---------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Start every view that is not paused; one that cannot start is in error."""
-        for definition in self._catalog.definitions().definitions:
+        views = self._catalog.definitions().definitions
+        for definition in (*views, *self._catalog.backgrounds()):
             if definition.kind == "materialized_view":
                 await self._open(definition)
         self._ticking = asyncio.create_task(self._tick())
@@ -303,7 +308,10 @@ class Views:
         writer = StepWriter(definition.id, self._storage.submit, failed)
         writer.wake = lambda: self._flow.wake(definition.id)
         names = tuple(column.name for column in planned.columns)
-        rows = Target(target.id, stored_schema(target), names, duck.Session, self._clock.seed())
+        rows: Rows = HiddenTarget(definition.id, names)
+        if not owner_of(definition):
+            schema, seed = stored_schema(target), self._clock.seed()
+            rows = Target(target.id, schema, names, duck.Session, seed)
 
         def job(record: StartRecord) -> Job:
             epoch = int(definition.options.get(EPOCH, 0))
@@ -311,7 +319,8 @@ class Views:
             return Job(definition.id, "view", record, created_ms=created_ms, once=once, epoch=epoch)
 
         view.writer = writer
-        view.recorder = ViewRecorder(writer, rows, job, failed, view.leaving)
+        backlog = self.backlogs(definition.id)
+        view.recorder = ViewRecorder(writer, rows, job, failed, view.leaving, backlog)
         return view.recorder
 
     def _letters(self, view: _Running, planned: ViewPlan) -> DeadLetters | None:
@@ -383,6 +392,10 @@ class Views:
         """When it began to do that; 0 of a view that was not started."""
         view = self._views.get(view_id)
         return 0 if view is None else view.since_ms
+
+
+def _none(view_id: str) -> None:
+    """No bounds."""
 
 
 def _nothing() -> None:

@@ -20,12 +20,16 @@ from engine.errors import BY_NAME, TailraceError
 from engine.protocol import (
     Alteration,
     Analysis,
+    BackgroundOpened,
+    BackgroundQuery,
     Caller,
+    DeadLetter,
     Definition,
     EngineInfo,
     IngestAck,
     IngestRequest,
     Pipeline,
+    Position,
     QueryCounters,
     QueryEnd,
     QueryOpened,
@@ -44,6 +48,7 @@ SNAPSHOT: Final = 6
 CREDIT: Final = 7
 CANCEL: Final = 8
 CALL: Final = 9  # an outside call for the connector process: (number, Request)
+BACKGROUND: Final = 10  # rows of a hidden stream: (query, sn, first row, count, event time)
 
 # A body is at most 64 MiB inflated (control-plane limit); a frame above this is a broken peer.
 FRAME_BYTES_MAX: Final = 128 << 20
@@ -70,6 +75,15 @@ REQUESTS: Final[dict[str, Any]] = {
     "hold": tuple[str, tuple[str, ...]],
     "release": str,
     "reconcile": dict[str, tuple[str, ...]],
+    "check_background": tuple[str, ...],
+    "start_background": tuple[BackgroundQuery, Caller],
+    "pause_background": str,
+    "drop_background": str,
+    "background_states": tuple[str, ...],
+    "read_background": str,
+    "advance": tuple[str, Position, dict[str, bytes], tuple[DeadLetter, ...]],
+    "positions": tuple[str, ...],
+    "saved": tuple[str, ...],
     "definitions": None,
     "watch": None,
     "info": None,
@@ -93,6 +107,15 @@ REPLIES: Final[dict[str, Any]] = {
     "hold": None,
     "release": None,
     "reconcile": None,
+    "check_background": BackgroundOpened,
+    "start_background": BackgroundOpened,
+    "pause_background": None,
+    "drop_background": None,
+    "background_states": dict[str, ViewState],
+    "read_background": None,
+    "advance": None,
+    "positions": dict[str, Position],
+    "saved": dict[str, dict[str, bytes]],
     "definitions": Snapshot,
     "watch": None,
     "info": EngineInfo,
@@ -106,6 +129,7 @@ reply_decoders: Final = {
 decode_end: Final = msgspec.msgpack.Decoder(QueryEnd).decode
 decode_snapshot: Final = msgspec.msgpack.Decoder(Snapshot).decode
 decode_rows: Final = msgspec.msgpack.Decoder(tuple[int, int]).decode
+decode_background: Final = msgspec.msgpack.Decoder(tuple[int, int, int, int, int]).decode
 decode_call: Final = msgspec.msgpack.Decoder(tuple[int, Request]).decode
 decode_int: Final = msgspec.msgpack.Decoder(int).decode
 _decode_method = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw]).decode

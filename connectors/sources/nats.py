@@ -62,7 +62,12 @@ class NatsSource:
     async def connect(self) -> None:
         """Connect and subscribe."""
         config = self._config
-        self._connection = await nats_connection.connect(config, self._context, self._closed)
+        self._connection = await nats_connection.connect(
+            config,
+            f"tailrace source {self._context.source_id}",
+            self._closed,
+            private=self._context.private,
+        )
         await self._connection.subscribe(
             config.subject,
             queue=config.queue,

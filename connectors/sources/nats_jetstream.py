@@ -84,7 +84,12 @@ class JetStreamSource:
         """Connect; find or make the consumer."""
         from nats.errors import Error
 
-        self._connection = await nats_connection.connect(self._config, self._context, self._closed)
+        self._connection = await nats_connection.connect(
+            self._config,
+            f"tailrace source {self._context.source_id}",
+            self._closed,
+            private=self._context.private,
+        )
         try:
             self._subscription = await self._subscribe()
         except (Error, TimeoutError, ValueError) as error:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency as Given
-from litestar.params import FromQuery
+from litestar.params import FromQuery, QueryParameter
 
-from controlplane.api.common import Int64, Owner
+from controlplane.api.common import Owner
 from controlplane.auth import Principal
 from controlplane.db import tables
 from controlplane.services.audit import LIST_DEFAULT, AuditService
 from controlplane.services.names import rfc3339
 
 FIRST: Final = 0
+Before = Annotated[
+    int | None, QueryParameter(description="The id of a record.", ge=0, le=2**63 - 1)
+]
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +47,7 @@ class AuditController(Controller):
         audit: Given[AuditService],
         principal: Given[Principal],
         limit: FromQuery[int | None] = None,
-        before: FromQuery[Int64 | None] = None,
+        before: Before = None,
     ) -> list[AuditRecord]:
         """Newest first, up to `limit` (1 to 1000, else 100); `before` an id, for the next page."""
         size = LIST_DEFAULT if limit is None else limit

@@ -14,6 +14,7 @@ from controlplane.api.streams import ColumnsResp, Database
 from controlplane.api.views import (
     NODE,
     MaterializedViewStats,
+    Status,
     target_stream,
     to_view_stats,
     view_columns,
@@ -42,7 +43,7 @@ class MaterializedView(msgspec.Struct, frozen=True, kw_only=True):
     memory: int | msgspec.UnsetType = msgspec.UNSET
     name: str
     query: str
-    status: str | msgspec.UnsetType = msgspec.UNSET
+    status: Status | msgspec.UnsetType = msgspec.UNSET
     status_ts: int | msgspec.UnsetType = msgspec.UNSET
     target_stream: str
     ttl_expression: str

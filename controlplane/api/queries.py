@@ -87,6 +87,13 @@ class TimeColumns(msgspec.Struct, frozen=True, kw_only=True):
     window_start: int = msgspec.field(name="windowStart")
 
 
+class SinkStat(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that a query's sink took and refused."""
+
+    failure_count: int
+    success_count: int
+
+
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """A query as shown; `code` only after a failure or a cancellation with a reason."""
 
@@ -103,7 +110,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     response_time: int
     result: QueryResult
-    sinks: dict[str, Any]
+    sinks: dict[str, SinkStat]
     sql: str
     start_time: int
     status: Literal["running", "finished", "canceled", "failed"]
@@ -143,15 +150,15 @@ class QueryPipeline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnalyzeSQLRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A statement to look at."""
+    """A statement to look at; without one it is the empty statement, which is none."""
 
-    sql: str
+    sql: str = ""
 
 
 class FormatQueryRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A statement to print nicely."""
+    """A statement to print nicely; without one it is the empty statement, which is none."""
 
-    sql: str
+    sql: str = ""
 
 
 class FormatQueryResponse(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,7 +176,14 @@ class ExecRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HistoricalQueryResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole result."""
+    """A whole result: rows of values in the order of the columns."""
+
+    columns: list[Column]
+    data: list[list[Any]]
+
+
+class EncodedResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A HistoricalQueryResponse whose rows are JSON already, as the engine gives them."""
 
     columns: list[Column]
     data: msgspec.Raw
@@ -181,7 +195,14 @@ class ExecuteQueryRequest(msgspec.Struct, frozen=True, kw_only=True):
     sql: str
 
 
-EVENT_STREAM = ResponseSpec(Query, generate_examples=False, media_type="text/event-stream")
+EVENT_STREAM = ResponseSpec(
+    Query,
+    generate_examples=False,
+    media_type="text/event-stream",
+    description="Events: `query` with a Query, rows, `metrics` once a second, a last `query`.",
+)
+RESULT = ResponseSpec(HistoricalQueryResponse, generate_examples=False, description="The result.")
+DEFINED = ResponseSpec(None, generate_examples=False, description="The definition is made.")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -206,7 +227,7 @@ class QueryController(Controller):
         operation_id="createQuery",
         summary="Run a query and stream its rows",
         status_code=200,
-        responses={200: EVENT_STREAM},
+        responses={200: EVENT_STREAM, 204: DEFINED},
     )
     async def create_query(
         self,
@@ -289,7 +310,13 @@ class SqlController(Controller):
     path = "/"
     tags = ["Queries"]  # noqa: RUF012  the framework's way
 
-    @post("/exec", operation_id="execute", summary="Run a bounded query", status_code=200)
+    @post(
+        "/exec",
+        operation_id="execute",
+        summary="Run a bounded query",
+        status_code=200,
+        responses={200: RESULT, 204: DEFINED},
+    )
     async def execute(
         self,
         request: Request[Any, Any, Any],
@@ -304,9 +331,7 @@ class SqlController(Controller):
         timeout_ms = data.timeout_ms or EXEC_MS_DEFAULT
         running = queries.execute(principal, data.sql, timeout_ms)
         result = await while_connected(request, running)
-        body = HistoricalQueryResponse(
-            columns=_columns(result.columns), data=msgspec.Raw(result.data)
-        )
+        body = EncodedResult(columns=_columns(result.columns), data=msgspec.Raw(result.data))
         return ASGIResponse(body=_encode(body), media_type="application/json")
 
     @post("/format", operation_id="formatSQL", summary="Format a statement", status_code=200)

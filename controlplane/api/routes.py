@@ -6,6 +6,7 @@ from typing import Final
 
 from litestar import Controller
 
+from controlplane.api.alerts import AlertController
 from controlplane.api.api_keys import ApiKeyController
 from controlplane.api.audit import AuditController
 from controlplane.api.dashboards import DashboardController
@@ -18,6 +19,7 @@ from controlplane.api.materialized_views import MaterializedViewController
 from controlplane.api.queries import QueryController, SqlController
 from controlplane.api.saved_queries import SavedQueryController
 from controlplane.api.schemas import SchemaController
+from controlplane.api.sinks import SinkController
 from controlplane.api.source_tools import SourceToolController
 from controlplane.api.sources import SourceController
 from controlplane.api.streams import StreamController
@@ -37,6 +39,7 @@ API_PREFIX: Final = "/api/v1beta2"
 # Names that handlers ask for; `controlplane.app` provides them.
 DEPENDENCIES: Final = (
     "access",
+    "alerts",
     "audit",
     "counters",
     "dashboards",
@@ -52,6 +55,7 @@ DEPENDENCIES: Final = (
     "schemas",
     "sessions",
     "settings",
+    "sinks",
     "sources",
     "streaming",
     "streams",
@@ -73,6 +77,8 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     SchemaController,
     SourceController,
     SourceToolController,
+    SinkController,
+    AlertController,
     ApiKeyController,
     RoleController,
     UserController,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, cast
+
 import msgspec
 from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency as Given
@@ -15,7 +17,7 @@ from engine.protocol import Definition
 
 
 class CreateSchemaRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A schema to create; the only type is Protobuf. Answered as it was stored."""
+    """A schema to create; the only type is Protobuf."""
 
     content: str
     name: str
@@ -28,6 +30,14 @@ class UpdateSchemaRequest(msgspec.Struct, frozen=True, kw_only=True):
     content: str
     name: str
     type: str
+
+
+class StoredSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A schema as it was stored."""
+
+    content: str
+    name: str
+    type: Literal["Protobuf"]
 
 
 class SchemaResp(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,10 +71,10 @@ class SchemaController(Controller):
         data: JSONBody[CreateSchemaRequest],
         schemas: Given[SchemaService],
         principal: Given[Principal],
-    ) -> CreateSchemaRequest:
+    ) -> StoredSchema:
         """Create a schema; its content is compiled first."""
         made = await schemas.create(principal, _definition(data))
-        return CreateSchemaRequest(content=made.query, name=made.name, type=_type(made))
+        return _stored(made)
 
     @get("/{name:str}", operation_id="getSchema", summary="Get a schema")
     async def get_schema(
@@ -80,10 +90,10 @@ class SchemaController(Controller):
         data: JSONBody[UpdateSchemaRequest],
         schemas: Given[SchemaService],
         principal: Given[Principal],
-    ) -> UpdateSchemaRequest:
+    ) -> StoredSchema:
         """Replace the content; messages that an external stream reads by must stay in it."""
         made = await schemas.replace(principal, name, _definition(data, replace=True))
-        return UpdateSchemaRequest(content=made.query, name=made.name, type=_type(made))
+        return _stored(made)
 
     @delete("/{name:str}", operation_id="deleteSchema", summary="Delete a schema")
     async def delete_schema(
@@ -98,6 +108,11 @@ def _definition(
 ) -> Definition:
     options = {"type": data.type, **({"or_replace": True} if replace else {})}
     return Definition(id="", name=data.name, kind="schema", query=data.content, options=options)
+
+
+def _stored(definition: Definition) -> StoredSchema:
+    kind = cast('Literal["Protobuf"]', _type(definition))
+    return StoredSchema(content=definition.query, name=definition.name, type=kind)
 
 
 def _type(definition: Definition) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Controller, post
@@ -14,6 +14,9 @@ from controlplane.services.event_shapes import columns_of
 from controlplane.services.names import milliseconds
 from controlplane.services.sources import PREVIEW_MS_DEFAULT, SourceService
 from controlplane.services.streams import StreamService
+
+# What it takes to reach a Kafka cluster.
+CLUSTER: Final = ("brokers", "password", "sasl", "tls", "username")
 
 
 class SourcePreviewRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +55,16 @@ class StreamMatchRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KafkaCommon(msgspec.Struct, frozen=True, kw_only=True):
-    """A Kafka cluster. `tls` is an object with `disable` and `skip_verify_server`."""
+    """A Kafka cluster. `tls` is an object with `disable` and `skip_verify_server`; how messages
+    are read is not looked at."""
 
     brokers: str | None = None
+    data_type: str | None = None
+    data_type_of_old: str | None = msgspec.field(name="dataType", default=None)
+    message: str | None = None
     password: str | None = None
     sasl: str | None = None
+    schema: str | None = None
     tls: dict[str, Any] | None = None
     username: str | None = None
 
@@ -115,5 +123,5 @@ class SourceToolController(Controller):
         principal: Given[Principal],
     ) -> list[str]:
         """Names of the topics of a cluster, without its internal ones."""
-        properties = msgspec.to_builtins(data.properties or KafkaCommon())
-        return await sources.topics(properties)
+        given = msgspec.to_builtins(data.properties or KafkaCommon())
+        return await sources.topics({name: given[name] for name in CLUSTER})

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any
 
 import msgspec
 from litestar import Controller, delete, get, patch, post, put
 from litestar.di import NamedDependency as Given
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody
 
 from connectors.metrics import SourceStats
 from connectors.status import SourceStatus
 from controlplane.api.common import Owner
+from controlplane.api.connectors import (
+    Lines,
+    Range,
+    StatsError,
+    StatsThroughput,
+    errors_of,
+    ranges,
+    throughput_of,
+)
 from controlplane.auth import Principal
 from controlplane.db.tables import Source as SourceRow
-from controlplane.services.names import milliseconds, rfc3339, utc_text
+from controlplane.services.names import utc_text
 from controlplane.services.secrets import masked
 from controlplane.services.sources import NewSource, SourceService
 
@@ -65,20 +74,6 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     type: str
 
 
-class StatsError(msgspec.Struct, frozen=True, kw_only=True):
-    """An error with its time."""
-
-    message: str
-    time: str
-
-
-class StatsThroughput(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes per second of one minute."""
-
-    time: str
-    value: float
-
-
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """Counters since the start; uptime in milliseconds."""
 
@@ -87,11 +82,6 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     success_count: int
     throughput: list[StatsThroughput]
     uptime: int
-
-
-LINES_DEFAULT: Final = 100
-Lines = Annotated[int, QueryParameter(description="How many lines; at most 500 are kept.")]
-Range = Annotated[str, QueryParameter(description="How far back, such as 10m or 1d.", min_length=1)]
 
 
 class SourceController(Controller):
@@ -203,8 +193,7 @@ class SourceController(Controller):
         metrics_time_range: Range,
     ) -> Stats:
         """Counters, throughput by the minute and the latest error."""
-        range_ms = milliseconds(metrics_time_range, "metrics_time_range")
-        error_ms = milliseconds(error_log_time_range, "error_log_time_range")
+        range_ms, error_ms = ranges(metrics_time_range, error_log_time_range)
         return _stats(await sources.stats(principal, source_id, range_ms, error_ms))
 
     @get("/{source_id:str}/logs", operation_id="getSourceLogs", summary="Get a source's log")
@@ -213,7 +202,7 @@ class SourceController(Controller):
         source_id: FromPath[str],
         sources: Given[SourceService],
         principal: Given[Principal],
-        lines: Lines = LINES_DEFAULT,
+        lines: Lines,
     ) -> list[str]:
         """The newest lines, oldest first: its starts, connections, refusals and errors."""
         return await sources.log(principal, source_id, lines)
@@ -238,14 +227,10 @@ def _shown(row: SourceRow, status: SourceStatus) -> Source:
 
 
 def _stats(stats: SourceStats) -> Stats:
-    error = stats.last_error
     return Stats(
-        errors=[StatsError(message=error.message, time=rfc3339(error.time_ms))] if error else [],
+        errors=errors_of(stats),
         failure_count=stats.errors,
         success_count=stats.sent,
-        throughput=[
-            StatsThroughput(time=rfc3339(point.time_ms), value=point.value)
-            for point in stats.throughput
-        ],
+        throughput=throughput_of(stats),
         uptime=stats.uptime_ms,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
 from litestar import Controller, delete, get, patch, post
@@ -55,6 +55,15 @@ class ColumnInput(msgspec.Struct, frozen=True, kw_only=True):
     comment: str | None = None
 
 
+class ShownIndex(msgspec.Struct, frozen=True, kw_only=True):
+    """A secondary index as shown."""
+
+    columns: list[str]
+    name: str
+    storing: list[str]
+    unique: bool
+
+
 class StreamDef(msgspec.Struct, frozen=True, kw_only=True):
     """A stream to create; null and empty text mean absent."""
 
@@ -78,10 +87,13 @@ class StreamDef(msgspec.Struct, frozen=True, kw_only=True):
     ttl_expression: str | None = None
 
 
+Mode = Literal["append", "changelog", "changelog_kv", "versioned_kv"]
+
+
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """A stream as shown; the last three only with expand=true."""
 
-    column_families: list[Any]
+    column_families: list[ColumnFamily]
     columns: list[ColumnsResp]
     created_at: str
     created_by: Owner
@@ -92,10 +104,10 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     last_updated_by: Owner
     logstore_retention_bytes: int
     logstore_retention_ms: int
-    mode: str
+    mode: Mode
     name: str
     primary_key: str
-    secondary_indexes: list[Any]
+    secondary_indexes: list[ShownIndex]
     ttl: str
     ttl_expression: str
     create_query: str
@@ -308,7 +320,7 @@ def to_stream(definition: Definition, stats: StreamStats | None = None) -> Strea
         columns.append(INTERNAL_COLUMN)
     unset = msgspec.UNSET
     return Stream(
-        column_families=definition.options.get("column_families") or [],
+        column_families=[_family(one) for one in definition.options.get("column_families", ())],
         columns=columns,
         created_at=utc_text(definition.created_at_ms),
         created_by=owner(definition.created_by),
@@ -319,10 +331,10 @@ def to_stream(definition: Definition, stats: StreamStats | None = None) -> Strea
         last_updated_by=owner(definition.updated_by),
         logstore_retention_bytes=definition.logstore_retention_bytes,
         logstore_retention_ms=definition.logstore_retention_ms,
-        mode=definition.mode,
+        mode=cast("Mode", definition.mode),
         name=definition.name,
         primary_key=definition.primary_key,
-        secondary_indexes=definition.options.get("secondary_indexes") or [],
+        secondary_indexes=[_index(one) for one in definition.options.get("secondary_indexes", ())],
         ttl=definition.ttl_expression,
         ttl_expression=definition.ttl_expression,
         create_query=definition.create_query,
@@ -330,6 +342,19 @@ def to_stream(definition: Definition, stats: StreamStats | None = None) -> Strea
         historical_data_bytes=stats.historical_data_bytes if stats else unset,
         row_count=stats.row_count if stats else unset,
         streaming_data_bytes=stats.streaming_data_bytes if stats else unset,
+    )
+
+
+def _family(stored: dict[str, Any]) -> ColumnFamily:
+    return ColumnFamily(columns=stored["columns"], name=stored["name"])
+
+
+def _index(stored: dict[str, Any]) -> ShownIndex:
+    return ShownIndex(
+        columns=stored["columns"],
+        name=stored["name"],
+        storing=stored.get("storing") or [],
+        unique=bool(stored.get("unique")),
     )
 
 

@@ -1,9 +1,8 @@
-"""Probes, /info, /metrics, /docs and /openapi.json: structs and handlers."""
+"""Probes, /info and /metrics: structs and handlers; and all handlers outside of v1beta2."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +10,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency as Given
 from litestar.handlers import HTTPRouteHandler
 
+from controlplane.api.reference import REFERENCE
 from controlplane.auth import Principal
 from controlplane.services.health import HealthService
 from controlplane.telemetry import HttpCounters, exposition
@@ -22,9 +22,9 @@ METRICS_TYPE: Final = "text/plain; version=0.0.4"
 class Build(msgspec.Struct, frozen=True, kw_only=True):
     """One part of the product."""
 
-    build_time: str = ""
-    commit: str = ""
-    feature_flags: dict[str, Any] = {}
+    build_time: str
+    commit: str
+    feature_flags: dict[str, Any]
     version: str
 
 
@@ -52,29 +52,13 @@ class ReadyzResponse(msgspec.Struct, frozen=True, kw_only=True):
     checks: dict[str, str]
 
 
-class Documents:
-    """The produced OpenAPI document and its page, made at the first request."""
-
-    def __init__(self, produce: Callable[[], tuple[bytes, bytes]]) -> None:
-        self._produce = produce
-        self._lock = asyncio.Lock()
-        self._made: tuple[bytes, bytes] | None = None
-
-    async def get(self) -> tuple[bytes, bytes]:
-        """(document, page); made in a thread, since it takes long."""
-        async with self._lock:
-            if self._made is None:
-                self._made = await asyncio.to_thread(self._produce)
-        return self._made
-
-
-@get("/healthz", operation_id="getHealth", summary="Liveness", tags=["System"])
+@get("/healthz", operation_id="getHealth", summary="Liveness", tags=["Health"])
 async def healthz() -> HealthzResponse:
     """The process answers."""
     return HealthzResponse(status="ok")
 
 
-@get("/readyz", operation_id="getReadiness", summary="Readiness", tags=["System"])
+@get("/readyz", operation_id="getReadiness", summary="Readiness", tags=["Health"])
 async def readyz(health: Given[HealthService]) -> Response[ReadyzResponse]:
     """200 when database, engines and connectors answer, else 503."""
     state = await health.check()
@@ -82,7 +66,7 @@ async def readyz(health: Given[HealthService]) -> Response[ReadyzResponse]:
     return Response(body, status_code=200 if state.ready else 503)
 
 
-@get("/api/info", operation_id="getInfo", summary="Versions", tags=["System"])
+@get("/api/info", operation_id="getInfo", summary="Versions", tags=["Misc"])
 async def info(
     health: Given[HealthService],
     principal: Given[Principal],
@@ -93,17 +77,21 @@ async def info(
     engine = await health.engine_version()
     connectors = version if state.checks["connectors"] == "ok" else "unknown"
     body = Info(
-        axion=Build(version="unknown"),
-        neutron=Build(version=version),
-        orbit=Build(version=connectors),
+        axion=_build("unknown"),
+        neutron=_build(version),
+        orbit=_build(connectors),
         product_name=PRODUCT,
         product_version=version,
-        proton=Build(version=engine or "unknown"),
+        proton=_build(engine or "unknown"),
     )
     return Response(body, status_code=200 if state.ready else 503)
 
 
-@get("/metrics", operation_id="getMetrics", summary="Prometheus metrics", tags=["System"])
+def _build(version: str) -> Build:
+    return Build(build_time="", commit="", feature_flags={}, version=version)
+
+
+@get("/metrics", operation_id="getMetrics", summary="Prometheus metrics", tags=["Extensions"])
 async def metrics(health: Given[HealthService], counters: Given[HttpCounters]) -> Response[bytes]:
     """All counters as Prometheus text."""
     gauges = await health.gauges()
@@ -111,19 +99,4 @@ async def metrics(health: Given[HealthService], counters: Given[HttpCounters]) -
     return Response(text, media_type=METRICS_TYPE)
 
 
-@get("/openapi.json", operation_id="getOpenAPI", summary="This document", tags=["System"])
-async def openapi_json(documents: Given[Documents]) -> Response[bytes]:
-    """The OpenAPI document of this server."""
-    document, _ = await documents.get()
-    return Response(document, media_type="application/json")
-
-
-@get("/docs", operation_id="getDocs", summary="Reference page", tags=["System"])
-async def docs(documents: Given[Documents]) -> Response[bytes]:
-    """The reference as one page without scripts."""
-    _, page = await documents.get()
-    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    return Response(page, media_type="text/html", headers=headers)
-
-
-HANDLERS: Final[list[HTTPRouteHandler]] = [healthz, readyz, info, metrics, openapi_json, docs]
+HANDLERS: Final[list[HTTPRouteHandler]] = [healthz, readyz, info, metrics, *REFERENCE]

@@ -61,7 +61,7 @@ class TopologyController(Controller):
         extra_resources: Extra = None,
         db: Database = None,
     ) -> Graph:
-        """Nodes and edges of streams, views, sources and running queries."""
+        """Nodes and edges of streams, views, sources, sinks, alerts and running queries."""
         check_database(db)
         asked = ",".join(extra_resources or ()).split(",")
         found = await topology.graph(principal, frozenset(map(str.strip, asked)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, cast
+
 import msgspec
 from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency as Given
@@ -13,11 +15,13 @@ from controlplane.auth import Principal
 from controlplane.permissions import ROLES
 from controlplane.services.access import AccessService, Member
 
+Role = Literal["admin", "writer", "read_only"]
+
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """A user as shown."""
 
-    role: str
+    role: Role
     username: str
 
 
@@ -107,4 +111,4 @@ class UserController(Controller):
 
 
 def _shown(member: Member) -> User:
-    return User(role=member.role, username=member.user.username)
+    return User(role=cast("Role", member.role), username=member.user.username)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Controller, delete, get, patch, post
@@ -25,6 +25,16 @@ from engine.protocol import Definition, StreamStats, ViewState
 
 # This server is one node.
 NODE = 1
+
+
+Status = Literal[
+    "None", "Initialized", "CheckingDependencies", "BuildingPipeline", "ExecutingPipeline", "Error",
+    "Suspended", "Paused", "AutoRecovering", "Unpausing", "Recovering",
+]  # fmt: skip
+NodeStatus = Literal[
+    "None", "Initialized", "CheckingDependencies", "BuildingPipeline", "ExecutingPipeline", "Fatal",
+    "Suspended", "Paused", "AutoRecovering", "Unpausing", "Recovering",
+]  # fmt: skip
 
 
 class CreateViewRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +86,7 @@ class MVStatus(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_size: int
     last_error_message: str
     node_id: int
-    status: str
+    status: NodeStatus
 
 
 class MaterializedViewStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +112,7 @@ class MaterializedViewStats(msgspec.Struct, frozen=True, kw_only=True):
     read_bps: float
     read_eps: float
     row_count: int
-    status: str
+    status: Status
     status_ts: int
     streaming_data_bytes: int
     ttl_error: str | msgspec.UnsetType = msgspec.UNSET
@@ -238,21 +248,22 @@ def to_view(definition: Definition) -> View:
     )
 
 
+def to_node(state: ViewState) -> MVStatus:
+    """What a query does, as of the one node."""
+    return MVStatus(
+        checkpoint_size=state.checkpoint_bytes,
+        last_error_message=state.message,
+        node_id=NODE,
+        status="Fatal" if state.status == "Error" else state.status,
+    )
+
+
 def to_view_stats(
     stats: StreamStats, state: ViewState | None, history_days: int | None
 ) -> MaterializedViewStats:
     """Statistics as shown; without a state those of a plain view."""
     shown = to_stats(stats, history_days)
-    nodes: list[MVStatus] = []
-    if state is not None:
-        nodes.append(
-            MVStatus(
-                checkpoint_size=state.checkpoint_bytes,
-                last_error_message=state.message,
-                node_id=NODE,
-                status="Fatal" if state.status == "Error" else state.status,
-            )
-        )
+    nodes = [] if state is None else [to_node(state)]
     return MaterializedViewStats(
         dead_letter_stream=(state and state.dead_letter_stream) or msgspec.UNSET,
         degraded=shown.degraded,

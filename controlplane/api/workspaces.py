@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import Controller, delete, get, patch, post
@@ -76,14 +76,14 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
     cpu: int
     storage_size: int
-    subscription_plan: str
+    subscription_plan: Literal["Free Trial", "Professional", "Enterprise"]
 
 
 class Database(msgspec.Struct, frozen=True, kw_only=True):
     """The one database of a workspace, and how many definitions of each kind it has."""
 
     count: dict[str, int]
-    engine: str
+    engine: Literal["Atomic"]
     name: str
 
 

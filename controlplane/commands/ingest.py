@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -19,8 +19,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from controlplane.client import Client, ClientError, Unreachable
 from controlplane.commands import records as reading
-from controlplane.commands.options import connect, connection
+from controlplane.commands.options import connect, connection, names_of, shown, taken
+from controlplane.commands.output import Output
 from controlplane.commands.records import BatchPlan, Lines, RecordBatch, RecordFormat
+from controlplane.commands.resuming import NotTheSame, Place, PlaceFile
 from controlplane.commands.upload import BadBatch, RejectsFile, Uploader, UploadPlan
 from engine.clock import Clock, SystemClock
 
@@ -40,10 +42,9 @@ class Given(msgspec.Struct, frozen=True):
     on_error: str
     rejects: str | None
     skip_lines: int
+    resume: bool
     delimiter: str | None
-    url: str | None
-    api_key: str | None
-    workspace: str | None
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ class Job:
     skip: bool
     rejects: Path
     skip_lines: int
+    resume: bool
     delimiter: str
+    out: Output
 
     @classmethod
     def of(cls, given: Given) -> Job:
@@ -67,6 +70,8 @@ class Job:
         delimiter = given.delimiter or ("\t" if is_tsv else ",")
         if len(delimiter) != 1:
             raise click.UsageError("--delimiter is one character.")
+        if given.resume and (file == "-" or given.skip_lines):
+            raise click.UsageError("--resume is for files, and without --skip-lines.")
         return cls(
             file=file,
             stream=given.stream,
@@ -75,13 +80,21 @@ class Job:
             skip=given.on_error == "skip",
             rejects=Path(given.rejects or ("stdin.rejects" if file == "-" else f"{file}.rejects")),
             skip_lines=given.skip_lines,
+            resume=given.resume,
             delimiter=delimiter,
+            out=Output(given.output),
         )
 
 
 @click.command()
 @click.argument("file", metavar="FILE|-")
-@click.option("--stream", "-s", required=True, help="Stream that takes the rows.")
+@click.option(
+    "--stream",
+    "-s",
+    required=True,
+    shell_complete=names_of("streams"),
+    help="Stream that takes the rows.",
+)
 @click.option(
     "--format",
     type=click.Choice(["ndjson", "csv", "lines"]),
@@ -99,7 +112,13 @@ class Job:
 @click.option(
     "--skip-lines", default=0, type=click.IntRange(0), help="Lines to leave out at first."
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Keep the place in FILE.progress, and go on there after an interrupted run.",
+)
 @click.option("--delimiter", help="Between CSV values; a comma, in .tsv files a tab.")
+@shown
 @connection
 def ingest(**options: object) -> None:
     """Store the rows of FILE (or of standard input, `-`) in a stream, in their order.
@@ -107,9 +126,9 @@ def ingest(**options: object) -> None:
     NDJSON and CSV fill columns by name (CSV needs a header line), lines go whole into the column
     `raw`. A batch is stored whole or not at all, and the row count shown is durable.
     """
-    given = msgspec.convert(options, Given)
-    job = Job.of(given)
-    with connect(given.url, given.api_key, given.workspace) as client:
+    flags = taken(options)
+    job = Job.of(msgspec.convert(options, Given))
+    with connect(flags) as client:
         Ingestion(job, client, SystemClock()).run()
 
 
@@ -117,12 +136,18 @@ class Ingestion:
     """One run of the command."""
 
     def __init__(self, job: Job, client: Client, clock: Clock) -> None:
-        self._job = job
         self._client = client
         self._clock = clock
         self._records: RecordFormat = reading.NdjsonFormat()
-        self._rejects = RejectsFile(job.rejects)
-        self._resume = job.skip_lines
+        self._places = PlaceFile(job.file) if job.resume else None
+        size = 0 if self._places is None else _size_of(job.file)
+        self._place = Place(job.stream, clock.uuid4(), job.batch_rows, job.skip_lines, size)
+        if self._places is not None:
+            self._place = _earlier(self._places, self._place, job.file)
+        resumed = self._place.line > job.skip_lines
+        self._job = replace(job, skip_lines=self._place.line)
+        self._rejects = RejectsFile(job.rejects, more=resumed)
+        self._resume = self._place.line
         self._started = clock.monotonic()
         self._bytes = 0
 
@@ -135,6 +160,7 @@ class Ingestion:
                 self._client,
                 self._clock,
                 UploadPlan(
+                    run=self._place.run,
                     stream=self._job.stream,
                     records=self._records,
                     reject=self._rejects.add if self._job.skip else None,
@@ -146,7 +172,7 @@ class Ingestion:
             try:
                 for batch in read_ahead(reading.batches(lines, self._records, plan)):
                     uploader.send(batch)
-                    self._resume = batch.last_line
+                    self._reached(batch.last_line)
                     self._bytes += batch.size
                     display.stored(uploader.stored, batch.size)
             except BadBatch as error:
@@ -155,11 +181,20 @@ class Ingestion:
                 raise click.ClickException(self._failed(error, uploader.stored)) from error
             except KeyboardInterrupt:
                 display.stop()
-                click.echo(f"Interrupted; {_count(uploader.stored, 'row')} stored.", err=True)
+                go_on = " Go on with --resume." if self._places else ""
+                stored = _count(uploader.stored, "row")
+                click.echo(f"Interrupted; {stored} stored.{go_on}", err=True)
                 sys.exit(INTERRUPTED)
             finally:
                 self._rejects.close()
+        if self._places is not None:
+            self._places.finished()
         self._report(uploader)
+
+    def _reached(self, line: int) -> None:
+        self._resume = line
+        if self._places is not None:
+            self._places.reached(msgspec.structs.replace(self._place, line=line))
 
     def _open(self) -> contextlib.AbstractContextManager[BinaryIO]:
         if self._job.file == "-":
@@ -194,7 +229,7 @@ class Ingestion:
 
     def _known(self) -> dict[str, str]:
         """Types of the stream's columns by name."""
-        return {c.name: c.type for c in self._client.columns(self._job.stream)}
+        return {c.name: c.type for c in self._client.streams.get(self._job.stream).columns}
 
     def _bad_line(self, error: BadBatch, stored: int) -> str:
         record = error.record
@@ -203,7 +238,7 @@ class Ingestion:
             state, go_on = "Nothing is stored", "start again"
         else:
             state = f"{_count(stored, 'row')} stored, nothing from line {self._resume + 1} on"
-            go_on = f"go on with --skip-lines {self._resume}"
+            go_on = f"go on with {self._way_on()}"
         return (
             f"{self._job.file}, line {record.line}{column}: {record.reason.rstrip('.')}. "
             f"{state}. Repair the line and {go_on}, or set bad lines aside with --on-error skip."
@@ -217,11 +252,24 @@ class Ingestion:
         known = " (the batch after it may be stored as well)" if doubt else ""
         return (
             f"{text}. {_count(stored, 'row')} stored, up to line {self._resume}{known}; go on with "
-            f"--skip-lines {self._resume}."
+            f"{self._way_on()}."
         )
+
+    def _way_on(self) -> str:
+        return "--resume" if self._places else f"--skip-lines {self._resume}"
 
     def _report(self, uploader: Uploader) -> None:
         seconds = max(self._clock.monotonic() - self._started, 1e-3)
+        if self._job.out.json:
+            self._job.out.document(
+                {
+                    "stored": uploader.stored,
+                    "rejected": uploader.rejected,
+                    "bytes": self._bytes,
+                    "seconds": round(seconds, 3),
+                }
+            )
+            return
         click.echo(
             f"Stored {_count(uploader.stored, 'row')} ({_size(self._bytes)}) in {seconds:.1f} s, "
             f"{uploader.stored / seconds:,.0f} rows/s."
@@ -229,6 +277,23 @@ class Ingestion:
         if uploader.rejected:
             rejected = _count(uploader.rejected, "bad line")
             click.echo(f"Set aside in {self._rejects.path}: {rejected}.", err=True)
+
+
+def _earlier(places: PlaceFile, fresh: Place, file: str) -> Place:
+    """Where an earlier run ended; ClickException when this one cannot go on there."""
+    try:
+        return places.begin(fresh)
+    except NotTheSame as error:
+        raise click.ClickException(f"{file}: {error}.") from error
+    except OSError as error:
+        raise click.ClickException(f"{places.path}: {error.strerror}.") from error
+
+
+def _size_of(file: str) -> int:
+    try:
+        return Path(file).stat().st_size
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}.") from error
 
 
 def read_ahead(batches: Iterator[RecordBatch]) -> Iterator[RecordBatch]:

@@ -14,12 +14,13 @@ from rich.console import Console
 
 from connectors import duration
 from controlplane.client import Client, ClientError, End, QueryResults, Rows
-from controlplane.commands.options import connect, connection
+from controlplane.commands import arrow_stream
+from controlplane.commands.options import connect, connection, taken
 from controlplane.commands.render import CsvWriter, JsonWriter, LiveWriter, TextWriter, Writer
 from engine.clock import Clock, SystemClock
 from engine.errors import UserError
 
-Output = Literal["table", "csv", "json"]
+Output = Literal["table", "csv", "json", "arrow"]
 
 INTERRUPTED = 130
 
@@ -30,20 +31,19 @@ class Given(msgspec.Struct, frozen=True):
     statement: str
     output: Output
     for_: str | None
-    url: str | None
-    api_key: str | None
-    workspace: str | None
 
 
 @click.command()
 @click.argument("statement", metavar="SQL|-")
 @click.option(
+    "--format",
     "--output",
     "-o",
-    type=click.Choice(["table", "csv", "json"]),
+    "output",
+    type=click.Choice(["table", "csv", "json", "arrow"]),
     default="table",
     show_default=True,
-    help="json is one object a line.",
+    help="json is one object a line, arrow an IPC stream.",
 )
 @click.option("--for", "for_", metavar="DURATION", help="Cancel it after so long, such as 30s.")
 @connection
@@ -53,6 +53,7 @@ def sql(**options: object) -> None:
     A streaming query shows its rows as they come until it is cancelled: by Ctrl-C (exit status
     130), by its LIMIT, or after --for.
     """
+    flags = taken(options)
     given = msgspec.convert(options, Given)
     try:
         seconds = duration.seconds(given.for_, "--for") if given.for_ else None
@@ -60,10 +61,13 @@ def sql(**options: object) -> None:
         raise click.UsageError(error.message) from error
     statement = sys.stdin.read() if given.statement == "-" else given.statement
     clock = SystemClock()
-    with connect(given.url, given.api_key, given.workspace) as client:
+    with connect(flags) as client:
         run = Statement(client, clock, lambda results: writer_for(given.output, results, clock))
         try:
-            run.execute(statement, seconds)
+            if given.output == "arrow":
+                arrow_stream.write(client, statement, seconds)
+            else:
+                run.execute(statement, seconds)
         except ClientError as error:
             raise click.ClickException(str(error)) from error
 
@@ -120,6 +124,8 @@ class Statement:
                 if event.status != "finished":
                     raise ClientError(event.message or f"The query was {event.status}.")
                 return False
+            elif arrow_stream.reader_gone():  # metrics come each second, rows may not
+                raise BrokenPipeError
             if until is not None and self._clock.monotonic() >= until:
                 self._cancel(results)
                 return True
@@ -128,4 +134,4 @@ class Statement:
     def _cancel(self, results: QueryResults) -> None:
         # Closing the connection ends the query as well, should this not get through.
         with contextlib.suppress(ClientError):
-            self._client.cancel(results.id)
+            self._client.queries.cancel(results.id)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -42,9 +42,11 @@ class UploadPlan:
     """Into which stream, how records are encoded, and whether bad ones are set aside.
 
     `reject` takes each bad record; None = stop at the first. `waiting` is told why and for how
-    many seconds it waits, for the progress line.
+    many seconds it waits, for the progress line. `run` begins the names of the requests: one with
+    a name that the server knows is not stored again.
     """
 
+    run: str
     stream: str
     records: RecordFormat
     reject: Callable[[BadRecord], None] | None
@@ -59,7 +61,6 @@ class Uploader:
         self._client = client
         self._clock = clock
         self._plan = plan
-        self._run = clock.uuid4()
         self._sent = 0
         self.stored = 0
         self.rejected = 0
@@ -86,7 +87,7 @@ class Uploader:
         while at < len(rows):
             part = rows[at : at + size]
             try:
-                self._send_part(part)
+                self._send_part(part, lines[at])
             except ApiError as error:
                 if error.status not in (REFUSED, TOO_LARGE):
                     raise
@@ -137,15 +138,18 @@ class Uploader:
                 return index, reason
         return None, ""
 
-    def _send_part(self, rows: Sequence[Any]) -> None:
+    def _send_part(self, rows: Sequence[Any], line: int) -> None:
+        """Rows from this line on; the name says which they are, in a later run too."""
         self._sent += 1
-        name = f"{self._run}-{self._sent}"
+        name = f"{self._plan.run}-{line}-{len(rows)}"
         body = self._plan.records.encode(rows)
         backoff = Backoff(self._clock.seed())
         give_up = self._clock.monotonic() + RETRY_SECONDS_MAX
         while True:
             try:
-                self._client.ingest(self._plan.stream, body, self._plan.records.ingest, name)
+                self._client.streams.ingest_once(
+                    self._plan.stream, body, self._plan.records.ingest, idempotency_id=name
+                )
             except (ApiError, Unreachable) as error:
                 refused = isinstance(error, ApiError) and error.status not in RETRY_STATUSES
                 never = isinstance(error, Unreachable) and not self.stored and self._sent == 1
@@ -161,16 +165,18 @@ class Uploader:
 
 
 class RejectsFile:
-    """Bad records as NDJSON: line, column, reason, text. Made with the first of them."""
+    """Bad records as NDJSON: line, column, reason, text. Made with the first of them; `more` keeps
+    those of an earlier run."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, more: bool = False) -> None:
         self.path = path
+        self._mode: Literal["ab", "wb"] = "ab" if more else "wb"
         self._file: Any = None
 
     def add(self, record: BadRecord) -> None:
         """Append a record; OSError when it cannot be written."""
         if self._file is None:
-            self._file = self.path.open("wb")
+            self._file = self.path.open(self._mode)
         self._file.write(msgspec.json.encode(record) + b"\n")
         self._file.flush()
 

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
-from controlplane.client import Client, ClientError
-from controlplane.commands.options import connect, server
+from controlplane.commands.options import asking, server, shown, taken
+from controlplane.commands.output import Output
 
-# Workspaces are managed here, whatever TAILRACE_WORKSPACE says.
+if TYPE_CHECKING:
+    from controlplane.client import Client
+
+# Workspaces are managed here, whatever TAILRACE_WORKSPACE or a profile says.
 MANAGED_IN = "default"
+
+
+def _managing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """As `connected`, but always in `default`."""
+
+    @functools.wraps(command)
+    def run(output: str, **options: Any) -> Any:
+        flags = msgspec.structs.replace(taken(options), workspace=MANAGED_IN)
+        with asking(flags) as client:
+            return command(client, Output(output), **options)
+
+    return shown(server(run))
 
 
 @click.group()
@@ -21,37 +38,32 @@ def workspaces() -> None:
 
 @workspaces.command()
 @click.argument("name")
-@server
-def create(name: str, url: str | None, api_key: str | None) -> None:
+@_managing
+def create(client: Client, out: Output, name: str) -> None:
     """Create a workspace; prints its first admin key alone on a line, this once only."""
-    with _session(url, api_key) as client:
-        click.echo(client.create_workspace(name))
+    made = client.workspaces.create(name)
+    if out.json:
+        out.item(made)
+    else:
+        click.echo(made.api_key)
 
 
 @workspaces.command("list")
-@server
-def list_(url: str | None, api_key: str | None) -> None:
+@_managing
+def list_(client: Client, out: Output) -> None:
     """Names of all workspaces, one a line."""
-    with _session(url, api_key) as client:
-        for workspace in client.workspaces():
-            click.echo(workspace.name)
+    found = client.workspaces.list()
+    if out.json:
+        out.items(found, {})
+    for workspace in found if not out.json else ():
+        click.echo(workspace.name)
 
 
 @workspaces.command()
 @click.argument("name")
 @click.option("--force", is_flag=True, help="Also when it has streams; their rows are gone.")
-@server
-def delete(name: str, force: bool, url: str | None, api_key: str | None) -> None:
+@_managing
+def delete(client: Client, out: Output, name: str, force: bool) -> None:
     """Delete a workspace with all data in it."""
-    with _session(url, api_key) as client:
-        client.delete_workspace(name, force=force)
-    click.echo(f"Deleted workspace {name}.", err=True)
-
-
-@contextmanager
-def _session(url: str | None, api_key: str | None) -> Generator[Client]:
-    with connect(url, api_key, MANAGED_IN) as client:
-        try:
-            yield client
-        except ClientError as error:
-            raise click.ClickException(str(error)) from error
+    client.workspaces.delete(name, force=force)
+    out.done("deleted", "workspace", name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import delete, func, select, update
@@ -10,13 +11,16 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from controlplane.db.identity import Identities
+from controlplane.db.row_cache import RowCache
 from controlplane.db.tables import (
+    Alert,
     ApiKey,
     Dashboard,
     Invitation,
     InWorkspace,
     Membership,
     SavedQuery,
+    Sink,
     Source,
     Workspace,
 )
@@ -36,13 +40,22 @@ class Conflict(Exception):
 class Repository(Generic[Row]):
     """Rows of one table in one workspace; every statement carries the workspace's id.
 
-    `where` are equalities by column name. Rows come back detached.
+    `where` are equalities by column name. Rows come back detached; with a `cache` of reads by id,
+    the same object to all who ask.
     """
 
-    def __init__(self, sessions: Sessions, table: type[Row], workspace_id: str) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        table: type[Row],
+        workspace_id: str,
+        cache: RowCache | None = None,
+    ) -> None:
         self._sessions = sessions
         self._table = table
         self._workspace_id = workspace_id
+        self._shelf = (table.__name__, workspace_id)
+        self._cache = cache
 
     def _conditions(self, where: dict[str, Any]) -> list[Any]:
         mine = [self._table.workspace_id == self._workspace_id]
@@ -50,6 +63,23 @@ class Repository(Generic[Row]):
 
     async def get(self, **where: Any) -> Row | None:
         """The row that fits, or None."""
+        cache = self._cache if where.keys() == {"id"} else None
+        if cache is None:
+            return await self._read(where)
+        key = (self._shelf, str(where["id"]))
+        found = cache.find(key)
+        if found is None:
+            writes = cache.writes
+            found = await self._read(where)
+            if found is not None:
+                cache.keep(key, found, writes)
+        return found
+
+    async def own(self, **where: Any) -> Row | None:
+        """As `get`, always from the store: an object that nobody else has."""
+        return await self._read(where)
+
+    async def _read(self, where: dict[str, Any]) -> Row | None:
         async with self._sessions() as session:
             return await session.scalar(select(self._table).where(*self._conditions(where)))
 
@@ -79,17 +109,27 @@ class Repository(Generic[Row]):
     async def update(self, identity: str, **values: Any) -> bool:
         """Change one row by id; False if it is not there."""
         statement = update(self._table).where(*self._conditions({"id": identity})).values(**values)
-        async with self._sessions() as session:
+        async with self._writing() as session:
             result = await session.execute(statement)
             await session.commit()
         return _changed(result) > 0
 
     async def delete(self, **where: Any) -> int:
         """Remove the rows that fit; how many there were."""
-        async with self._sessions() as session:
+        async with self._writing() as session:
             result = await session.execute(delete(self._table).where(*self._conditions(where)))
             await session.commit()
         return _changed(result)
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncGenerator[AsyncSession]:
+        """A session after which nothing that was read before is kept, however it ended."""
+        try:
+            async with self._sessions() as session:
+                yield session
+        finally:
+            if self._cache is not None:
+                self._cache.written(self._shelf)
 
 
 def _changed(result: Any) -> int:
@@ -98,6 +138,10 @@ def _changed(result: Any) -> int:
 
 class Directory(Identities):
     """What must be found before a workspace is known, and the repositories of each."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        super().__init__(sessions)
+        self._cache = RowCache()
 
     async def workspaces(self) -> Sequence[Workspace]:
         """All workspaces by name, but those that are being deleted."""
@@ -128,12 +172,20 @@ class Directory(Identities):
 
     def sources(self, workspace_id: str) -> Repository[Source]:
         """Sources of one workspace."""
-        return Repository(self._sessions, Source, workspace_id)
+        return Repository(self._sessions, Source, workspace_id, self._cache)
+
+    def sinks(self, workspace_id: str) -> Repository[Sink]:
+        """Sinks of one workspace."""
+        return Repository(self._sessions, Sink, workspace_id, self._cache)
+
+    def alerts(self, workspace_id: str) -> Repository[Alert]:
+        """Alerts of one workspace."""
+        return Repository(self._sessions, Alert, workspace_id, self._cache)
 
     def saved_queries(self, workspace_id: str) -> Repository[SavedQuery]:
         """Saved queries of one workspace."""
-        return Repository(self._sessions, SavedQuery, workspace_id)
+        return Repository(self._sessions, SavedQuery, workspace_id, self._cache)
 
     def dashboards(self, workspace_id: str) -> Repository[Dashboard]:
         """Dashboards of one workspace."""
-        return Repository(self._sessions, Dashboard, workspace_id)
+        return Repository(self._sessions, Dashboard, workspace_id, self._cache)

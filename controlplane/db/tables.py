@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Integer, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -68,24 +68,6 @@ class ApiKey(InWorkspace, Base):
     expire_at_ms: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
-class Source(InWorkspace, Base):
-    """A source as defined; `wanted` is running or stopped, what it does is the connectors' word."""
-
-    __tablename__ = "sources"
-    name: Mapped[str] = mapped_column(String(64))
-    description: Mapped[str] = mapped_column(String, default="")
-    type: Mapped[str] = mapped_column(String(64))
-    stream: Mapped[str] = mapped_column(String(64))
-    properties: Mapped[dict[str, Any]] = mapped_column(JSON)
-    wanted: Mapped[str] = mapped_column(String(16))
-    start_time_ms: Mapped[int] = mapped_column(BigInteger, default=0)
-    created_by_id: Mapped[str] = mapped_column(String(36), default="")
-    created_by_name: Mapped[str] = mapped_column(String(128), default="")
-    updated_at_ms: Mapped[int] = mapped_column(BigInteger, default=0)
-    updated_by_id: Mapped[str] = mapped_column(String(36), default="")
-    updated_by_name: Mapped[str] = mapped_column(String(128), default="")
-
-
 class Authored(InWorkspace):
     """Columns of what belongs to the user who created it; the names as they were then."""
 
@@ -94,6 +76,56 @@ class Authored(InWorkspace):
     updated_at_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     updated_by_id: Mapped[str] = mapped_column(String(36), default="")
     updated_by_name: Mapped[str] = mapped_column(String(128), default="")
+
+
+class Connector(Authored):
+    """Columns of what runs in the connector process; `wanted` is running or stopped, what it does
+    is that process's word."""
+
+    description: Mapped[str] = mapped_column(String, default="")
+    properties: Mapped[dict[str, Any]] = mapped_column(JSON)
+    wanted: Mapped[str] = mapped_column(String(16))
+    start_time_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Queried(Connector):
+    """Columns of what delivers the rows of queries that run in the engine.
+
+    `plans`: what the engine said of each query when it was checked, empty for a query without
+    text. `renew`: the engine may still have the queries of an earlier definition.
+    """
+
+    plans: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    renew: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class Source(Connector, Base):
+    """A source as defined."""
+
+    __tablename__ = "sources"
+    name: Mapped[str] = mapped_column(String(64))
+    type: Mapped[str] = mapped_column(String(64))
+    stream: Mapped[str] = mapped_column(String(64))
+
+
+class Sink(Queried, Base):
+    """A sink as defined."""
+
+    __tablename__ = "sinks"
+    name: Mapped[str] = mapped_column(String(64))
+    type: Mapped[str] = mapped_column(String(64))
+    query: Mapped[str] = mapped_column(String)
+
+
+class Alert(Queried, Base):
+    """An alert as defined; `action` is a type of sink, without `resolve_sql` people resolve it."""
+
+    __tablename__ = "alerts"
+    name: Mapped[str] = mapped_column(String(255))
+    action: Mapped[str] = mapped_column(String(64))
+    severity: Mapped[int] = mapped_column(BigInteger)
+    trigger_sql: Mapped[str] = mapped_column(String)
+    resolve_sql: Mapped[str] = mapped_column(String, default="")
 
 
 class SavedQuery(Authored, Base):
@@ -164,22 +196,18 @@ class Audit(Base):
     status: Mapped[int] = mapped_column(Integer)
 
 
-class SourceCount(Base):
-    """A source's counters since it was started, as they were seconds ago."""
+class ConnectorCount(Base):
+    """The counters of a source, sink or alert since it was started, as they were seconds ago."""
 
-    __tablename__ = "source_counters"
-    source_id: Mapped[str] = mapped_column(
-        String(36), ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True
-    )
+    __tablename__ = "connector_counters"
+    connector_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     counters: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
-class SourceMinute(Base):
-    """Bytes that a source made durable in a minute (minutes since the epoch)."""
+class ConnectorMinute(Base):
+    """Bytes that it made durable or delivered in a minute (minutes since the epoch)."""
 
-    __tablename__ = "source_minutes"
-    source_id: Mapped[str] = mapped_column(
-        String(36), ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True
-    )
+    __tablename__ = "connector_minutes"
+    connector_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     minute: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     bytes: Mapped[int] = mapped_column(BigInteger)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, union, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from controlplane.db.repository import LEAVING
-from controlplane.db.tables import Base, Source, Workspace
+from controlplane.db.tables import Alert, Base, Sink, Source, Workspace
 
 log = logging.getLogger("tailrace.workspaces")
+
+# What runs for a workspace though nobody asks.
+RUNNING: Final = (Source, Sink, Alert)
 
 
 class WorkspaceTable:
@@ -73,15 +76,15 @@ class WorkspaceTable:
 
         While the database does not answer: those that had when it last did.
         """
-        statement = (
-            select(Workspace.name)
-            .join(Source, Source.workspace_id == Workspace.id)
-            .where(Source.wanted == "running", ~Workspace.name.startswith(LEAVING))
-            .distinct()
+        wanted = union(
+            *(select(kind.workspace_id).where(kind.wanted == "running") for kind in RUNNING)
+        )
+        statement = select(Workspace.name).where(
+            Workspace.id.in_(wanted), ~Workspace.name.startswith(LEAVING)
         )
         try:
             async with self._sessions() as session:
                 self._at_work = frozenset((await session.scalars(statement)).all())
         except (OSError, SQLAlchemyError):
-            log.warning("it is not known which workspaces have sources that run")
+            log.warning("it is not known which workspaces have something that runs")
         return self._at_work

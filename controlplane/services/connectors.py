@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from connectors.contract import SourceDefinition
+from connectors.contract import AlertDefinition, SinkDefinition, SourceDefinition
 from connectors.metrics import SourceCounters, SourceSample, SourceStats
 from connectors.status import SourceStatus
+from engine.protocol import ResultColumn
 
 
 class Connectors(Protocol):
@@ -25,11 +26,40 @@ class Connectors(Protocol):
         """Run it, its counters going on from `begin`; the same definition again does nothing."""
         ...
 
-    async def stop(self, source_id: str) -> SourceStatus:
-        """Stop it after its last batch is written."""
+    async def validate_sink(
+        self,
+        type_: str,
+        properties: dict[str, Any],
+        columns: tuple[ResultColumn, ...],
+        *,
+        alert: bool = False,
+        resolve_columns: tuple[ResultColumn, ...] = (),
+    ) -> frozenset[str]:
+        """As `validate`, of a sink or an alert's action, with its templates held against the
+        columns of the queries."""
         ...
 
-    async def delete(self, source_id: str) -> None:
+    async def start_sink(
+        self, sink: SinkDefinition, begin: SourceCounters | None = None
+    ) -> SourceStatus:
+        """As `start`; the engine has its background query already."""
+        ...
+
+    async def start_alert(
+        self, alert: AlertDefinition, begin: SourceCounters | None = None
+    ) -> SourceStatus:
+        """As `start_sink`."""
+        ...
+
+    async def resolve_alert(self, workspace: str, alert_id: str) -> None:
+        """Resolve it by hand, running or not; NotFound if the engine does not have it."""
+        ...
+
+    async def stop(self, connector_id: str) -> SourceStatus:
+        """Stop a source, sink or alert after its last batch is written."""
+        ...
+
+    async def delete(self, connector_id: str) -> None:
         """Stop and forget it."""
         ...
 
@@ -37,7 +67,7 @@ class Connectors(Protocol):
         """States of all that were started."""
         ...
 
-    async def stats(self, source_id: str, range_ms: int, error_range_ms: int) -> SourceStats:
+    async def stats(self, connector_id: str, range_ms: int, error_range_ms: int) -> SourceStats:
         """Counters since the start; without throughput if it was not started."""
         ...
 
@@ -45,7 +75,7 @@ class Connectors(Protocol):
         """Counters of all that were started."""
         ...
 
-    async def log(self, source_id: str, lines: int) -> list[str]:
+    async def log(self, connector_id: str, lines: int) -> list[str]:
         """The newest lines of its log, oldest first."""
         ...
 

@@ -33,7 +33,8 @@ WORKING_KINDS: Final = frozenset({"materialized_view"})
 OWN_NAMES: Final = frozenset({"function", "schema"})
 
 Connect = Callable[[], Awaitable[Engine]]
-Owners = Callable[[str], Awaitable[dict[str, tuple[str, ...]]]]
+# Makes what a workspace's engine holds and runs fit the metadata, before requests reach it.
+Settle = Callable[[str, Engine], Awaitable[None]]
 # Names of the workspaces whose engine must run: `default`, and those with sources and the like.
 AtWork = Callable[[], Awaitable[frozenset[str]]]
 
@@ -106,9 +107,7 @@ class WorkspaceEngine:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), self._wait_seconds)
         if self._engine is None:
-            raise Overloaded(
-                "The workspace's engine is starting; try again in a moment.", 429, "neutron"
-            )
+            raise starting()
         return self._engine
 
     def definition(self, name: str) -> Definition:
@@ -200,13 +199,13 @@ class Engines:
         launcher: EngineLauncher,
         clock: Clock,
         limits: EngineLimits,
-        owners: Owners,
+        settle: Settle,
         at_work: AtWork,
     ) -> None:
         self._launcher = launcher
         self._clock = clock
         self._limits = limits
-        self._owners = owners
+        self._settle = settle
         self._at_work = at_work
         self._engines: dict[str, WorkspaceEngine] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -257,11 +256,11 @@ class Engines:
         self._engines[workspace] = found
         connect = await self._launcher.launch(workspace)
 
-        async def reconcile(engine: Engine) -> None:
+        async def settle(engine: Engine) -> None:
             async with found.uses_lock:
-                await engine.reconcile(await self._owners(workspace))
+                await self._settle(workspace, engine)
 
-        self._tasks[workspace] = asyncio.create_task(found.serve(connect, reconcile))
+        self._tasks[workspace] = asyncio.create_task(found.serve(connect, settle))
         return found
 
     def _room(self) -> bool:
@@ -341,7 +340,7 @@ class Engines:
         task = self._tasks.pop(name, None)
         if engine is None or task is None:
             return
-        async with engine.uses_lock:  # not in the middle of a reconciliation
+        async with engine.uses_lock:  # not in the middle of settling
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -352,6 +351,11 @@ class _CatalogFile(msgspec.Struct, frozen=True):
 
     revision: int = 0
     definitions: dict[str, Definition] = {}
+
+
+def starting() -> Overloaded:
+    """What a request is told that waited for an engine in vain, or whose engine has just died."""
+    return Overloaded("The workspace's engine is starting; try again in a moment.", 429, "neutron")
 
 
 def _working(snapshot: Snapshot) -> bool:

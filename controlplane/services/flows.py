@@ -1,13 +1,17 @@
-"""What sources and running queries give to the topology."""
+"""What sources, sinks, alerts and running queries give to the topology."""
 
 from __future__ import annotations
 
 from controlplane.auth import Principal
+from controlplane.db.tables import Queried
+from controlplane.services.alerts import AlertService
+from controlplane.services.deliveries import plans_of
 from controlplane.services.engines import Engines
 from controlplane.services.queries import QueryService
+from controlplane.services.sinks import SinkService
 from controlplane.services.sources import SourceService
 from controlplane.services.topology import Flow, nearest
-from engine.protocol import Caller
+from engine.protocol import Caller, Definition
 
 
 class SourceFlows:
@@ -31,6 +35,58 @@ class SourceFlows:
         ]
 
 
+class SinkFlows:
+    """Sinks read what their query reads; some write to a stream."""
+
+    def __init__(self, sinks: SinkService, engines: Engines) -> None:
+        self._sinks = sinks
+        self._engines = engines
+
+    async def __call__(self, principal: Principal) -> list[Flow]:
+        """All sinks of the workspace."""
+        nodes = await _nodes(self._engines, principal)
+        return [
+            Flow(
+                type="sink",
+                key=row.id,
+                name=row.name,
+                owner=Caller(row.created_by_id, row.created_by_name),
+                properties={"type": row.type, "status": shown.status},
+                reads=_reads(row, nodes),
+                writes=self._sinks.written(row),
+            )
+            for row, shown in await self._sinks.list(principal)
+        ]
+
+
+class AlertFlows:
+    """Alerts read what their queries read; some write to a stream."""
+
+    def __init__(self, alerts: AlertService, engines: Engines) -> None:
+        self._alerts = alerts
+        self._engines = engines
+
+    async def __call__(self, principal: Principal) -> list[Flow]:
+        """All alerts of the workspace."""
+        nodes = await _nodes(self._engines, principal)
+        return [
+            Flow(
+                type="alert",
+                key=row.id,
+                name=row.name,
+                owner=Caller(row.created_by_id, row.created_by_name),
+                properties={
+                    "action": row.action,
+                    "severity": row.severity,
+                    "status": shown.status,
+                },
+                reads=_reads(row, nodes),
+                writes=self._alerts.written(row),
+            )
+            for row, shown in await self._alerts.states(principal)
+        ]
+
+
 class QueryFlows:
     """Running queries read; ended ones are no part of the graph."""
 
@@ -40,8 +96,7 @@ class QueryFlows:
 
     async def __call__(self, principal: Principal) -> list[Flow]:
         """All running queries of the workspace."""
-        workspace = await self._engines.of(principal.workspace)
-        nodes = {d.name: d for d in workspace.snapshot.definitions if d.kind != "function"}
+        nodes = await _nodes(self._engines, principal)
         return [
             Flow(
                 type="query",
@@ -54,3 +109,15 @@ class QueryFlows:
             for record in self._queries.list(principal)
             if record.status == "running"
         ]
+
+
+async def _nodes(engines: Engines, principal: Principal) -> dict[str, Definition]:
+    """What can be read, by name."""
+    workspace = await engines.of(principal.workspace)
+    return {d.name: d for d in workspace.snapshot.definitions if d.kind != "function"}
+
+
+def _reads(row: Queried, nodes: dict[str, Definition]) -> tuple[str, ...]:
+    """What the queries of a row read first hand."""
+    every = (name for plan in plans_of(row) for name in plan.reads)
+    return nearest(tuple(dict.fromkeys(every)), nodes)

@@ -12,12 +12,16 @@ from connectors.metrics import MINUTE_MS, SourceStats
 from controlplane.auth import Principal
 from controlplane.problems import Problem
 from controlplane.services.engines import Engines
+from controlplane.services.sinks import SinkService
 from controlplane.services.sources import SourceService
 from engine.errors import Overloaded
 
-# Sources whose counters are asked for at once.
+# Connectors whose counters are asked for at once.
 STATS_AT_ONCE: Final = 16
 
+# Ids of what runs in the caller's workspace, and the counters of one.
+Running = Callable[[Principal], Awaitable[list[str]]]
+Stats = Callable[[Principal, str, int, int], Awaitable[SourceStats]]
 # Bytes per second of all connectors of one kind of the caller's workspace.
 Throughput = Callable[[Principal], Awaitable[float]]
 
@@ -53,33 +57,47 @@ class GlobalMetricsService:
         )
 
 
-class SourceThroughput:
-    """What the sources of a workspace made durable in the last minute that is over."""
+class ConnectorThroughput:
+    """What the running sources, or sinks, of a workspace moved in the last minute that is over."""
 
-    def __init__(self, sources: SourceService) -> None:
-        self._sources = sources
+    def __init__(self, running: Running, stats: Stats) -> None:
+        self._running = running
+        self._stats = stats
 
     async def __call__(self, principal: Principal) -> float:
-        """Bytes per second of all running sources; nothing while no connector process answers."""
-        rows = await self._sources.list(principal)
+        """Bytes per second of all that run; nothing while no connector process answers."""
         room = asyncio.Semaphore(STATS_AT_ONCE)
 
-        async def one(source_id: str) -> float:
+        async def one(identity: str) -> float:
             async with room:
                 try:
-                    stats = await self._sources.stats(principal, source_id, MINUTE_MS, MINUTE_MS)
+                    stats = await self._stats(principal, identity, MINUTE_MS, MINUTE_MS)
                 except (Problem, Overloaded):  # it was deleted, or the process is away
                     return 0.0
                 return last_minute(stats)
 
-        return sum(
-            await asyncio.gather(
-                *(one(row.id) for row, status in rows if status.status == "running")
-            )
-        )
+        return sum(await asyncio.gather(*map(one, await self._running(principal))))
+
+
+def throughputs(
+    sources: SourceService, sinks: SinkService
+) -> tuple[ConnectorThroughput, ConnectorThroughput]:
+    """Of sources, and of sinks."""
+
+    async def of_sources(principal: Principal) -> list[str]:
+        found = await sources.list(principal)
+        return [row.id for row, status in found if status.status == "running"]
+
+    async def of_sinks(principal: Principal) -> list[str]:
+        return [row.id for row, shown in await sinks.list(principal) if shown.status == "running"]
+
+    return (
+        ConnectorThroughput(of_sources, sources.stats),
+        ConnectorThroughput(of_sinks, sinks.delivered),
+    )
 
 
 def last_minute(stats: SourceStats) -> float:
-    """The last minute that is over, or, of a source that is younger, the one that runs."""
+    """The last minute that is over, or, of a connector that is younger, the one that runs."""
     points = stats.throughput
     return points[-2].value if len(points) > 1 else points[-1].value if points else 0.0

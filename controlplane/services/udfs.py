@@ -11,6 +11,7 @@ from controlplane.services.engines import Engines
 from controlplane.services.function_keys import sealed_options
 from controlplane.services.names import check_name
 from controlplane.services.secrets import Vault
+from controlplane.services.uses import Uses
 from engine.errors import Code, NotFound
 from engine.protocol import Definition
 from engine.secret_settings import MASK
@@ -19,8 +20,9 @@ from engine.secret_settings import MASK
 class UdfService:
     """Create, read, replace and drop user functions of a workspace."""
 
-    def __init__(self, engines: Engines, vault: Vault) -> None:
+    def __init__(self, engines: Engines, uses: Uses, vault: Vault) -> None:
         self._engines = engines
+        self._uses = uses
         self._vault = vault
 
     async def create(self, principal: Principal, definition: Definition) -> Definition:
@@ -54,17 +56,17 @@ class UdfService:
         raise NotFound(f"Function '{name[:80]}' does not exist.", Code.UNKNOWN_FUNCTION)
 
     async def drop(self, principal: Principal, name: str) -> None:
-        """Drop a function; 400 with code 630 names the views and functions that use it."""
+        """Drop a function; 400 with code 630 names what uses it."""
         await self.get(principal, name)
         workspace = await self._engines.of(principal.workspace)
         engine = await workspace.engine()
-        await engine.drop(name, kind="function")
+        await self._uses.named(principal, engine.drop(name, kind="function"))
         await workspace.refresh()
 
     async def _put(self, principal: Principal, definition: Definition) -> Definition:
         workspace = await self._engines.of(principal.workspace)
         engine = await workspace.engine()
-        made = await engine.create(definition, principal.caller)
+        made = await self._uses.named(principal, engine.create(definition, principal.caller))
         await workspace.refresh()
         return made
 

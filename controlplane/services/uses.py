@@ -10,7 +10,7 @@ from controlplane.auth import Principal
 from controlplane.db.repository import Directory
 from engine.errors import Code, UserError
 
-OWNER: Final = re.compile(r"source:([0-9a-f-]{36})")
+OWNER: Final = re.compile(r"(?:source|sink|alert):([0-9a-f-]{36})")
 
 T = TypeVar("T")
 
@@ -22,13 +22,23 @@ class Uses:
         self._directory = directory
 
     async def named(self, principal: Principal, answer: Awaitable[T]) -> T:
-        """The answer; its refusal (code 630) with the names of sources in place of their ids."""
+        """The answer; its refusal (code 630) with the names of sources, sinks and alerts in place
+        of their ids."""
         try:
             return await answer
         except UserError as error:
             if error.code != Code.HAVE_DEPENDENT_OBJECTS:
                 raise
-            rows = await self._directory.sources(principal.workspace_id).list("name")
-            names = {row.id: f"source {row.name}" for row in rows}
+            names = await self._names(principal.workspace_id)
             text = OWNER.sub(lambda found: names.get(found[1], found[0]), error.message)
             raise type(error)(text, error.code, error.system) from None
+
+    async def _names(self, workspace_id: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for row in await self._directory.sources(workspace_id).list("name"):
+            found[row.id] = f"source {row.name}"
+        for row in await self._directory.sinks(workspace_id).list("name"):
+            found[row.id] = f"sink {row.name}"
+        for row in await self._directory.alerts(workspace_id).list("name"):
+            found[row.id] = f"alert {row.name}"
+        return found

@@ -145,7 +145,8 @@ class ViewService:
                 ttl_expression=_or(change.ttl_expression, view.ttl_expression),
                 options={**view.options, "or_replace": True},
             )
-            await in_sql(engine.create(changed, principal.caller))
+            put = in_sql(engine.create(changed, principal.caller))
+            await self._uses.named(principal, put)
         await workspace.refresh()
 
     async def drop(

@@ -9,6 +9,9 @@ from engine.types import DataType, duckdb_type
 _PLAIN = r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?"
 _SECONDS = r"-?\d{1,10}"
 _MILLIS = r"\d{11,13}"
+# Since 2001: texts of 14 digits are a date and a time of day.
+_MICROS = r"\d{16}"
+_NANOS = r"\d{19}"
 _CLOCKS = ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 # Month first, as the dialect reads it; day first where that is no date. Two-digit years are not
 # guessed.
@@ -44,8 +47,8 @@ _FORMATS = _formats()
 def parse_moment(text: str, t: DataType) -> str:
     """SQL of the date or time that a text says, NULL if none; in the storage type of `t`.
 
-    ISO 8601 with or without offset, seconds or milliseconds since the epoch, and the usual written
-    forms. A text without offset is a wall clock in the zone of `t`.
+    ISO 8601 with or without offset, seconds to nanoseconds since the epoch by their number of
+    digits, and the usual written forms. A text without offset is a wall clock in the zone of `t`.
     """
     fine = "TIMESTAMP_NS" if t.scale > 6 else "TIMESTAMP"
     text = wrapped(text)
@@ -58,10 +61,14 @@ def parse_moment(text: str, t: DataType) -> str:
     sql = (
         f"CASE WHEN regexp_full_match({text}, {literal(_PLAIN)}) THEN {plain} "
         f"WHEN regexp_full_match({text}, {literal(_SECONDS)}) AND length({text}) <> 8 "
-        f"THEN CAST(make_timestamp({number} * 1000000) AS {fine}) "
+        f"THEN TRY_CAST(make_timestamp({number} * 1000000) AS {fine}) "
         f"WHEN regexp_full_match({text}, {literal(_MILLIS)}) "
-        f"THEN CAST(make_timestamp({number} * 1000) AS {fine}) "
-        f"ELSE CAST(coalesce(timezone('UTC', {offset}), {written}) AS {fine}) END"
+        f"THEN TRY_CAST(make_timestamp({number} * 1000) AS {fine}) "
+        f"WHEN regexp_full_match({text}, {literal(_MICROS)}) "
+        f"THEN TRY_CAST(make_timestamp({number}) AS {fine}) "
+        f"WHEN regexp_full_match({text}, {literal(_NANOS)}) "
+        f"THEN CAST(make_timestamp_ns({number}) AS {fine}) "
+        f"ELSE TRY_CAST(coalesce(timezone('UTC', {offset}), {written}) AS {fine}) END"
     )
     return as_storage(sql, t)
 

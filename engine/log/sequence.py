@@ -42,9 +42,10 @@ def drop_note(stream_id: str) -> Note:
     return Note(DROP, stream_id.encode())
 
 
-def truncate_note(stream_id: str) -> Note:
-    """All rows that a stream has at the position of this note go."""
-    return Note(TRUNCATE, msgspec.msgpack.encode(Truncation(stream_id)))
+def truncate_note(stream_id: str, before_sn: int = -1) -> Note:
+    """Rows of a stream below a number go; without one, all that it has at the position of this
+    note."""
+    return Note(TRUNCATE, msgspec.msgpack.encode(Truncation(stream_id, before_sn)))
 
 
 def read_truncation(note: Note) -> Truncation:
@@ -162,7 +163,10 @@ class Sequencer:
         if note.kind == DROP:
             draft.dropped.add(note.data.decode())
         elif note.kind == TRUNCATE:
-            stream_id = read_truncation(note).stream_id
+            asked = read_truncation(note)
+            if asked.before_sn >= 0:
+                return note
+            stream_id = asked.stream_id
             before = self._next(stream_id, draft)
             return Note(TRUNCATE, msgspec.msgpack.encode(Truncation(stream_id, before)))
         return note

@@ -52,6 +52,7 @@ class WriterCounters:
     rows: int = 0
     bytes_written: int = 0
     syncs: int = 0
+    sync_seconds: float = 0.0
     refused: int = 0
     callback_errors: int = 0
 
@@ -282,6 +283,7 @@ class LogWriter:
         self.counters.bytes_written += size
 
     def _sync(self, active: ActiveSegment) -> None:
+        began = self._parts.clock.monotonic()
         try:
             active.sync()
         except OSError as failure:
@@ -296,6 +298,7 @@ class LogWriter:
                 _log.error("what follows the last acknowledged record could not be removed")
             raise
         self.counters.syncs += 1
+        self.counters.sync_seconds += self._parts.clock.monotonic() - began
 
     def _segment(self, position: int, size: int) -> ActiveSegment:
         """The segment for a commit; a full one is closed and followed by a new one."""

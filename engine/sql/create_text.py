@@ -62,6 +62,8 @@ def _settings_of(definition: Definition) -> dict[str, str]:
         held["mode"] = definition.mode
     if definition.event_time_column:
         held["event_time_column"] = definition.event_time_column
+    if definition.event_time_timezone != "UTC":
+        held["event_time_timezone"] = definition.event_time_timezone
     defaults = {"logstore_retention_bytes": 10737418240, "logstore_retention_ms": 604800000}
     for name, default in defaults.items():
         value = int(getattr(definition, name))

@@ -84,13 +84,15 @@ def no_catalog(name: str) -> Definition | None:
 def _bind_columns(columns: tuple[ColumnDef, ...]) -> tuple[BoundColumn, ...]:
     found: list[BoundColumn] = []
     for column in columns:
+        with of_column(column.name, "type"):
+            declared = parse_type(column.type) if column.type else None
         with of_column(column.name):
             expression = parse_expression(column.default) if column.default else None
             if expression is not None and holds_aggregate(expression):
                 message = f"the default of {column.name} holds an aggregate"
                 raise SqlError(message, Code.BAD_ARGUMENTS)
-            if column.type:
-                t = parse_type(column.type)
+            if declared is not None:
+                t = declared
             elif expression is not None:
                 fields = tuple(Field(c.name, c.type, quoted(c.name)) for c in found)
                 t = _binder(fields).bind(expression).type
@@ -398,7 +400,7 @@ def _check_type(definition: Definition, column: BoundColumn) -> None:
                 "or give the column another name and compute the time by event_time_column"
             )
             raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
-    elif definition.kind == "stream" and not column.alias and not _is_storable(column.type):
+    elif definition.kind == "stream" and not column.alias and not is_storable(column.type):
         message = (
             f"column {column.name} {where} cannot be of type {column.type}: intervals and columns "
             "without a type are not stored. Store a number, or compute the column by ALIAS"
@@ -410,8 +412,9 @@ def _shown(column: BoundColumn) -> str:
     return "an alias" if column.alias else str(column.type)
 
 
-def _is_storable(t: DataType) -> bool:
-    return not (t.is_interval or t.name == "nothing") and all(map(_is_storable, t.args))
+def is_storable(t: DataType) -> bool:
+    """Whether stored rows can have values of a type."""
+    return not (t.is_interval or t.name == "nothing") and all(map(is_storable, t.args))
 
 
 def _check_row_expressions(definition: Definition, columns: tuple[BoundColumn, ...]) -> None:

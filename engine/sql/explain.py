@@ -107,6 +107,7 @@ TITLES: dict[type, Callable[..., str]] = {
     lg.Distinct: lambda n: "Distinct",
     lg.Collect: lambda n: f"Send every {n.interval_ms} ms",
     lg.Union: lambda n: "Union all",
+    lg.Tagged: lambda n: "Both queries",
     lg.Upsert: lambda n: f"Replace by {', '.join(n.keys)}",
     lg.Merge: lambda n: f"Merge rows of {', '.join(n.keys)}",
     lg.Dedup: lambda n: f"First of {', '.join(n.keys)}",

@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     from engine.udf.definition import Function
 
 
+# What queries of one graph read in turn: a row, an append in slices, one whole however large, or
+# slices of several.
+Reads = Literal["row", "append", "whole", "slice"]
+
+
 @dataclass(frozen=True, slots=True)
 class Scan:
     """An unbounded read of a stream. `schema`: the needed columns, reserved ones included.
@@ -349,6 +354,19 @@ class Union:
         return self.inputs[0].schema
 
 
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Two queries as one graph: rows of both in the order of the input.
+
+    The inputs have the columns of `schema`, then `ROW_ORDER`; the first of them says which query a
+    row is of. `reads`: what they read in turn, since that column says no more.
+    """
+
+    inputs: tuple[Node, ...]
+    schema: Schema
+    reads: Reads = "slice"
+
+
 Node = (
     Scan
     | RandomScan
@@ -363,6 +381,7 @@ Node = (
     | Distinct
     | Collect
     | Union
+    | Tagged
     | Upsert
     | Merge
     | Join
@@ -383,7 +402,7 @@ def inputs_of(node: Node) -> tuple[Node, ...]:
     match node:
         case Scan() | RandomScan() | BoundedScan():
             return ()
-        case Union():
+        case Union() | Tagged():
             return node.inputs
         case Join():
             return (node.left, node.right)

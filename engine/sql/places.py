@@ -108,9 +108,9 @@ def within_view(view: str) -> Generator[None, None, None]:
 
 
 @contextmanager
-def of_column(name: str) -> Generator[None, None, None]:
-    """An error inside is one of what this column is computed by, and names it."""
-    with of_clause(f"the default of column {name}"):
+def of_column(name: str, part: str = "default") -> Generator[None, None, None]:
+    """An error inside is one of a part of this column's definition, and names both."""
+    with of_clause(f"the {part} of column {name}"):
         try:
             yield
         except UserError as error:

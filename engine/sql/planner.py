@@ -10,11 +10,13 @@ from typing import Literal, cast
 import msgspec
 from sqlglot import exp
 
+from engine.background import owner_of, queries_of
 from engine.errors import Code, SqlError
 from engine.protocol import Analysis, ColumnDef, Definition, ResultColumn
 from engine.sql import allow, catalog_rows, durable
 from engine.sql import statements as st
 from engine.sql.analyze import analysis
+from engine.sql.background import Checked, background_plan, check_count, check_one
 from engine.sql.changelog import require_delta
 from engine.sql.context import Context, Item
 from engine.sql.create_text import create_query
@@ -207,12 +209,12 @@ class Planner:
             if d is not None and d.kind in ("view", "function")
         }
 
-    def select_text(self, sql: str) -> str:
+    def select_text(self, sql: str, what: str = "a view") -> str:
         """The text of one SELECT as a view keeps it: without what follows its last word. Raises
         SqlError 62 for anything else, and for one that is too long."""
         self._check_length(sql)
         if not isinstance(st.parse(sql), st.Select):
-            raise SqlError("a view holds a SELECT", Code.SYNTAX_ERROR)
+            raise SqlError(f"{what} holds a SELECT", Code.SYNTAX_ERROR)
         statement = st.parse(f"CREATE VIEW v AS {sql}")
         assert isinstance(statement, st.CreateView)
         return statement.query_text
@@ -232,12 +234,47 @@ class Planner:
     def view_plan(self, view: Definition) -> ViewPlan:
         """What a materialized view runs, with its settings. Raises SqlError when it does not fit
         its sources or its target any more."""
+        if owner_of(view):
+            return self.background_plan(view)
         query = st.parse_query(view.query)
         settings = {**dict(query.args.get("settings") or {}), **view.settings}
         query.set("settings", settings or None)
         item, context = self._bound(query)
         refuse_unkept(context.facts.applied, "a materialized view")
         return plan_view(view, item, context, settings)
+
+    def background(self, queries: tuple[str, ...]) -> Checked:
+        """Queries that are to run in the background, checked. Raises SqlError."""
+        check_count(queries)
+        texts = tuple(self.select_text(sql, "a sink or an alert") for sql in queries)
+        planned = [self.plan(text) for text in texts]
+        for text in texts:
+            query = st.parse_query(text)
+            item, facts, settings = self._bind(query)
+            refuse_unkept(facts.applied, "a sink or an alert")
+            check_one(item, settings, alone=len(texts) == 1)
+        return Checked(
+            texts,
+            tuple(each.header for each in planned),
+            tuple(each.analysis for each in planned),
+            tuple(each.uses for each in planned),
+            tuple(dict.fromkeys(name for each in planned for name in each.functions)),
+        )
+
+    def background_plan(self, view: Definition) -> ViewPlan:
+        """What a background query runs. Raises SqlError when it does not fit its sources any
+        more."""
+        context = self._context()
+        items: list[Item] = []
+        settings: list[dict[str, str]] = []
+        for text in queries_of(view):
+            query = st.parse_query(text)
+            self._allowed(query, context)
+            with located(query), told():
+                items.append(bind_query(query, context))
+            settings.append(dict(query.args.get("settings") or {}))
+        refuse_unkept(context.facts.applied, "a sink or an alert")
+        return background_plan(view, items, context, settings)
 
     def altered_view(self, view: Definition, query_text: str) -> Definition:
         """A materialized view with another query, whose columns must fit its target: else 36."""

@@ -10,7 +10,8 @@ import msgspec
 from virtual import ListEngine
 
 from connectors.contract import SourceDefinition
-from connectors.runner import SourceRunner, Surroundings
+from connectors.runner import SourceRunner
+from connectors.surroundings import Surroundings
 from engine.clock import SystemClock
 
 SECONDS_MAX = 20.0

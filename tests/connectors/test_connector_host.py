@@ -17,7 +17,7 @@ from virtual import ListEngine, VirtualTime
 from connectors.contract import SourceDefinition
 from connectors.control import ConnectorClient
 from connectors.host import ConnectorHost, ControlServer
-from connectors.runner import Surroundings
+from connectors.surroundings import Surroundings
 from engine.errors import EngineUnavailable, UserError
 
 IOT = {"template": "iot", "interval": "100ms"}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
-from connectors.remote_functions import RemoteFunctions
+from connectors.remote_functions import SERVERS_MAX, RemoteFunctions
 from engine.calls import Answer, Remote, Request
 from engine.clock import ManualClock
 from engine.errors import Code
@@ -149,3 +150,25 @@ async def test_an_answer_that_is_too_large_is_let_go(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("connectors.remote_functions.ANSWER_BYTES_MAX", 4)
     answer = await Made(gives(200), ["93.184.215.14"]).call()
     assert "gave an answer over" in answer.failure
+
+
+async def test_servers_of_one_address_share_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TLS connection is verified for the name that it was made with."""
+    made: list[httpx.AsyncClient] = []
+    first = httpx.AsyncClient.__init__
+
+    def init(self: httpx.AsyncClient, **given: Any) -> None:
+        made.append(self)
+        first(self, **given)
+
+    monkeypatch.setattr(httpx.AsyncClient, "__init__", init)
+    pool = Made(gives(200), ["93.184.215.14"])
+    for host in ("a.example", "b.example", "a.example"):
+        answer = await pool.functions.call(request(f"https://{host}/f"))
+        assert answer.body
+    assert len(made) == 2
+    for number in range(SERVERS_MAX + 5):
+        await pool.functions.call(request(f"https://s{number}.example/f"))
+    assert sum(not client.is_closed for client in made) == SERVERS_MAX
+    await pool.functions.close()
+    assert all(client.is_closed for client in made)

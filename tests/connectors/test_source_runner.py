@@ -17,7 +17,8 @@ from connectors import registry
 from connectors.backoff import Backoff
 from connectors.buffer import Buffer, BufferLimits
 from connectors.contract import SourceBatch, SourceContext, SourceDefinition, SourceSpec
-from connectors.runner import SourceRunner, Surroundings
+from connectors.runner import SourceRunner
+from connectors.surroundings import Surroundings
 from engine.errors import EngineUnavailable, IngestError, NotFound, Overloaded, StorageFull
 
 DEFINITION = SourceDefinition("id1", "default", "n", "scripted", "s")

@@ -14,8 +14,8 @@ from websockets.asyncio.server import serve
 
 from connectors import control, properties
 from connectors.preview import preview
-from connectors.runner import Surroundings
 from connectors.sources import websocket
+from connectors.surroundings import Surroundings
 from engine.clock import SystemClock
 from engine.errors import UserError
 

@@ -24,7 +24,7 @@ from controlplane.db.session import open_store, store_url
 from controlplane.services.secrets import Vault
 from controlplane.settings import Settings
 from engine.clock import SystemClock
-from tests.controlplane.fake_engine import FakeConnectors, FakeLauncher
+from tests.controlplane.fake_engine import FakeConnectors, FakeEngine, FakeLauncher
 from tests.services.postgres import Postgres, postgres
 
 __all__ = ["postgres"]  # the fixture, for the tests here
@@ -105,15 +105,17 @@ async def new_store(folder: Path) -> str:
 
 
 async def make_plane(
-    url: str, folder: Path, settings: Settings
+    url: str, folder: Path, settings: Settings, engine: FakeEngine | None = None
 ) -> tuple[Plane, contextlib.AsyncExitStack]:
-    """A control plane on the store at `url`, and what closes it."""
+    """A control plane on the store at `url`, over an engine if one is there; what closes it."""
     stack = contextlib.AsyncExitStack()
     clock = SystemClock()
     store = await open_store(url)
     stack.push_async_callback(store.close)
     vault = Vault(settings.secret_keys, folder)
     launcher, connectors = FakeLauncher(clock, folder), FakeConnectors()
+    if engine is not None:
+        launcher.engines["default"] = engine
     app = Application(settings, Outside(store, launcher, connectors, clock, {}, vault))
     await stack.enter_async_context(app.running())
     async with asyncio.timeout(20):

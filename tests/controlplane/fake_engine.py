@@ -45,6 +45,7 @@ from engine.protocol import (
     StreamStats,
     ViewState,
 )
+from tests.controlplane.fake_background import FakeBackground
 
 HEADER = (ResultColumn("cid", "string"), ResultColumn("speed", "float32"))
 
@@ -55,7 +56,7 @@ STATEMENTS = ("SELECT", "CREATE", "DROP", "INSERT", "SHOW", "DESCRIBE", "EXPLAIN
 def reads_of(sql: str) -> tuple[str, ...]:
     """The word after each `from`."""
     words = sql.replace("table(", "").replace(")", "").split()
-    return tuple(after for word, after in itertools.pairwise(words) if word == "from")
+    return tuple(after for word, after in itertools.pairwise(words) if word.lower() == "from")
 
 
 class FakeQuery:
@@ -96,10 +97,11 @@ class FakeQuery:
             self.end("canceled")
 
 
-class FakeEngine:
+class FakeEngine(FakeBackground):
     """See engine.protocol.Engine. `failure` is raised by the next call; `dead` by all."""
 
     def __init__(self, clock: Clock) -> None:
+        super().__init__()
         self.clock = clock
         self.by_name: dict[str, Definition] = {}
         self.revision = 1
@@ -185,6 +187,12 @@ class FakeEngine:
         streaming = "from" in words and "table(" not in sql
         return Analysis(sql, sql, words[0].upper(), is_streaming=streaming)
 
+    def header_of(self, sql: str) -> tuple[ResultColumn, ...]:
+        return HEADER
+
+    def reads_of(self, sql: str) -> tuple[str, ...]:
+        return reads_of(sql)
+
     async def format_sql(self, sql: str) -> str:
         await self.analyze(sql)
         return sql.upper()
@@ -246,6 +254,11 @@ class FakeEngine:
         self._check()
         users = [owner for owner, names in self.owners.items() if name in names]
         users += [d.name for d in self.by_name.values() if name in d.options.get("reads", ())]
+        users += [
+            owner
+            for owner, one in self.background.items()
+            if any(name in reads_of(sql) for sql in one.query.queries)
+        ]
         if users and not force:
             raise UserError(f"'{name}' is used by {users}", Code.HAVE_DEPENDENT_OBJECTS)
         del self.by_name[name]
@@ -272,6 +285,8 @@ class FakeEngine:
 
     async def reconcile(self, owners: dict[str, tuple[str, ...]]) -> None:
         self.owners = dict(owners)
+        for owner in [owner for owner in self.background if owner not in owners]:
+            del self.background[owner]
 
     async def definitions(self) -> Snapshot:
         return Snapshot(self.revision, tuple(self.by_name.values()))
@@ -316,6 +331,7 @@ class FakeLauncher:
             if old.lost.is_set():
                 self.engines[workspace] = FakeEngine(self.clock)
                 self.engines[workspace].by_name = old.by_name
+                self.engines[workspace].background = old.background
             return self.engines[workspace]
 
         return connect
@@ -332,6 +348,7 @@ class FakeConnectors:
         self.sources: dict[str, SourceStatus] = {}
         self.started: dict[str, tuple[Any, SourceCounters | None]] = {}
         self.counted: dict[str, SourceSample] = {}
+        self.resolved: list[tuple[str, str]] = []
         self.away = False
         self.now_ms = 1_767_225_600_000
 
@@ -372,6 +389,41 @@ class FakeConnectors:
             return SourceStats()
         now = ThroughputPoint(self.now_ms // 60_000 * 60_000, 5.0)
         return SourceStats(received=3, sent=2, errors=1, uptime_ms=range_ms, throughput=(now,))
+
+    async def validate_sink(
+        self,
+        type_: str,
+        properties: dict[str, Any],
+        columns: tuple[ResultColumn, ...],
+        *,
+        alert: bool = False,
+        resolve_columns: tuple[ResultColumn, ...] = (),
+    ) -> frozenset[str]:
+        self._check()
+        if type_ == "timeplus":
+            return frozenset()
+        if type_ not in ("http", "slack"):
+            raise UserError(f"The sink type {type_!r} is not available.", 400, "orbit")
+        if "url" not in properties:
+            raise UserError("The property 'url' is required.", 400, "orbit")
+        known = {column.name for column in columns}
+        for template in ("payload_field", "template", "trigger_template"):
+            field = str(properties.get(template, "")).strip("{} .")
+            if field and field not in known:
+                raise UserError(f"The template names '{field}'.", 400, "orbit")
+        return frozenset(
+            {"url", "oauth2.client_key"} if type_ == "slack" else {"oauth2.client_key"}
+        )
+
+    async def start_sink(self, sink: Any, begin: SourceCounters | None = None) -> SourceStatus:
+        return await self.start(sink, begin)
+
+    async def start_alert(self, alert: Any, begin: SourceCounters | None = None) -> SourceStatus:
+        return await self.start(alert, begin)
+
+    async def resolve_alert(self, workspace: str, alert_id: str) -> None:
+        self._check()
+        self.resolved.append((workspace, alert_id))
 
     async def preview(
         self, type_: str, properties: dict[str, Any], size: int, timeout_ms: int

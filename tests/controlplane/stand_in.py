@@ -97,6 +97,10 @@ class Handler(BaseHTTPRequestHandler):
                 assert self.stand_in.hold_open is not None
                 self.stand_in.hold_open.wait(10)
                 continue
+            if name == "pause":  # until it is cancelled, at most a moment
+                assert self.stand_in.hold_open is not None
+                self.stand_in.hold_open.wait(0.1)
+                continue
             head = f"event: {name}\n" if name else ""
             self.chunk(f"{head}data: {json.dumps(data)}\n\n".encode())
         self.chunk(b"")

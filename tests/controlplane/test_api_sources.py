@@ -121,7 +121,7 @@ async def test_statistics_are_kept_over_restarts(plane: Plane) -> None:
     plane.connectors.away = True
     assert (await plane.client.get(f"{path}/stats", params=RANGES)).json()["success_count"] == 7
     plane.connectors.away = False
-    plane.app.sources.restarted()
+    plane.app.resume.again()
     async with asyncio.timeout(5):
         while id_ not in plane.connectors.sources:
             await asyncio.sleep(0.01)
@@ -138,7 +138,8 @@ async def test_log_lines(lite: Plane) -> None:
     source = await create(lite)
     path = f"{API}/sources/{source['id']}/logs"
     assert (await lite.client.get(path, params={"lines": 2})).json() == ["two", "three"]
-    assert (await lite.client.get(path)).json() == ["one", "two", "three"]
+    assert (await lite.client.get(path, params={"lines": 9})).json() == ["one", "two", "three"]
+    assert (await lite.client.get(path)).status_code == 400
     assert (await lite.client.get(path, params={"lines": 0})).status_code == 400
     assert (await lite.client.get(path, params={"lines": "x"})).status_code == 400
     unknown = f"{API}/sources/{lite.clock.uuid4()}/logs"
@@ -168,7 +169,7 @@ async def test_connector_process_away(lite: Plane) -> None:
     assert (await lite.client.post(f"{path}/start")).status_code == 204
     lite.connectors.away = False
     lite.connectors.sources.clear()
-    lite.app.sources.restarted()
+    lite.app.resume.again()
     async with asyncio.timeout(3):
         while source["id"] not in lite.connectors.sources:
             await asyncio.sleep(0.01)

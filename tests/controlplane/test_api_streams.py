@@ -171,3 +171,25 @@ async def test_unexpected_errors_show_no_internals(lite: Plane) -> None:
     assert answer.json()["system"] == "neutron"
     assert "secret" not in answer.text
     assert answer.headers["X-Request-Id"]
+
+
+async def test_families_and_indexes_come_back_whole(lite: Plane) -> None:
+    body = {
+        "name": "cars",
+        "engine": "MutableStream",
+        "primary_key": "cid",
+        "columns": [{"name": "cid", "type": "string"}, {"name": "speed", "type": "float32"}],
+        "column_families": [{"name": "hot", "columns": ["speed"]}],
+        "secondary_indexes": [
+            {"name": "by_speed", "columns": ["speed"], "unique": None},
+            {"name": "all", "columns": ["speed"], "storing": ["cid"], "unique": True},
+        ],
+    }
+    made = await lite.client.post(f"{API}/streams", json=body)
+    assert made.status_code == 201, made.text
+    for shown in (made.json(), (await lite.client.get(f"{API}/streams/cars")).json()):
+        assert shown["column_families"] == [{"name": "hot", "columns": ["speed"]}]
+        assert shown["secondary_indexes"] == [
+            {"name": "by_speed", "columns": ["speed"], "storing": [], "unique": False},
+            {"name": "all", "columns": ["speed"], "storing": ["cid"], "unique": True},
+        ]

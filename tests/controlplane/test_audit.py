@@ -173,3 +173,10 @@ async def test_each_workspace_has_its_own_trail(plane: Plane) -> None:
 )
 def test_statements_that_define(sql: str, found: tuple[str, str] | None) -> None:
     assert definition_of(sql) == found
+
+
+@pytest.mark.parametrize("before", [2**63, 10**30, -1])
+async def test_a_page_before_no_possible_record_is_refused(lite: Plane, before: int) -> None:
+    answer = await lite.client.get(f"{API}/audit", params={"before": before})
+    assert (answer.status_code, answer.json()["system"]) == (400, "neutron")
+    assert "before" in answer.json()["message"]

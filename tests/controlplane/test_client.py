@@ -61,12 +61,14 @@ def test_keys_and_passwords_go_into_their_headers() -> None:
         seen.append(request.headers)
         return httpx.Response(200)
 
-    answering(answer, "k" * 60).ingest("s", b"", "lines")
-    answering(answer, "ann:pass:word").ingest("s", b"", "lines")
+    answering(answer, "k" * 60).streams.ingest_once("s", b"", "lines")
+    answering(answer, "ann:pass:word").streams.ingest_once("s", b"", "lines")
+    answering(answer, "ann:pässwörd").streams.ingest_once("s", b"", "lines")
     assert seen[0]["X-Api-Key"] == "k" * 60
     assert "Authorization" not in seen[0]
     assert base64.b64decode(seen[1]["Authorization"].split()[1]) == b"ann:pass:word"
     assert "X-Api-Key" not in seen[1]
+    assert base64.b64decode(seen[2]["Authorization"].split()[1]).decode() == "ann:pässwörd"
 
 
 def test_names_are_encoded_into_the_path() -> None:
@@ -76,7 +78,8 @@ def test_names_are_encoded_into_the_path() -> None:
         paths.append(request.url.raw_path)
         return httpx.Response(200)
 
-    Client("http://h/", "", "a b", httpx.MockTransport(answer)).ingest("x/y", b"", "compact")
+    client = Client("http://h/", "", "a b", httpx.MockTransport(answer))
+    client.streams.ingest_once("x/y", b"", "compact")
     assert paths == [b"/a%20b/api/v1beta2/streams/x%2Fy/ingest?format=compact"]
 
 
@@ -94,7 +97,7 @@ def test_refusals_carry_status_code_and_patience() -> None:
 
 def test_answers_of_something_else_are_errors_not_tracebacks() -> None:
     with pytest.raises(ApiError, match="The server answered 502"):
-        answering(lambda _: httpx.Response(502, text="<html>")).columns("s")
+        answering(lambda _: httpx.Response(502, text="<html>")).streams.get("s")
     with (
         pytest.raises(Unreachable, match="did not answer with the events"),
         answering(lambda _: httpx.Response(200, stream=httpx.ByteStream(b"<html>"))).query(
@@ -112,7 +115,7 @@ def test_query_gives_its_head_and_then_its_events() -> None:
             ("metrics", {"count": 2, "eps": 1.5, "scanned_rows": 9, "other": None}),
             tail("failed", "code 241: memory"),
         ]
-        with Client(server.url).query("select id from s") as results:
+        with Client(server.url) as client, client.query("select id from s") as results:
             assert (results.id, results.streaming) == ("q1", True)
             assert [column.name for column in results.header] == ["id"]
             assert list(results) == [

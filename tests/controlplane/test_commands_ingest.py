@@ -355,3 +355,83 @@ def test_rows_of_a_live_pipe_arrive_while_it_stays_open(server: StandIn) -> None
         process.stdin.close()
         assert b"Stored 3 rows" in process.stdout.read()
     assert [row["id"] for row in stored(server)] == [0, 1, 2]
+
+
+def numbered(tmp_path: Path, count: int) -> Path:
+    """A file of so many objects."""
+    file = tmp_path / "events.ndjson"
+    file.write_text("".join(f'{{"id":{n}}}\n' for n in range(count)))
+    return file
+
+
+def test_an_interrupted_run_goes_on_by_itself(server: StandIn, tmp_path: Path) -> None:
+    file = numbered(tmp_path, 10)
+    options = ("--resume", "--batch-rows", "3")
+    refused = threading.Event()
+
+    def once(format_: str, body: bytes) -> tuple[int, str]:
+        if b'"id":6' in body and not refused.is_set():
+            refused.set()
+            return 403, "The key was revoked."
+        return 200, ""
+
+    server.on_ingest = once
+    first = run(server, file, *options)
+    assert first.exit_code == 1
+    assert "6 rows stored, up to line 6; go on with --resume." in first.output
+    assert json.loads((tmp_path / "events.ndjson.progress").read_bytes())["line"] == 6
+    again = run(server, file, *options)
+    assert again.exit_code == 0, again.output
+    assert [row["id"] for row in stored(server)] == list(range(10))
+    # The batch that was on its way has the name that it had: it cannot be stored twice.
+    assert server.ids[2] == server.ids[3]
+    assert len(set(server.ids)) == 4
+    assert not (tmp_path / "events.ndjson.progress").exists()
+
+
+def test_another_run_does_not_go_on_there(server: StandIn, tmp_path: Path) -> None:
+    file = numbered(tmp_path, 10)
+    server.on_ingest = lambda _format, body: (403, "no") if b'"id":6' in body else (200, "")
+    run(server, file, "--resume", "--batch-rows", "3")
+    count = len(server.bodies)
+    for options, said in (
+        (("--batch-rows", "4"), "--batch-rows 3"),
+        (("--batch-rows", "3", "--stream", "other"), "sent to stream 's'"),
+    ):
+        refused = run(server, file, "--resume", *options)
+        assert refused.exit_code == 1
+        assert said in refused.output
+    file.write_text('{"id":1}\n')
+    assert "the file is shorter" in run(server, file, "--resume", "--batch-rows", "3").output
+    (tmp_path / "events.ndjson.progress").write_text("?")
+    assert "cannot be read" in run(server, file, "--resume", "--batch-rows", "3").output
+    assert run(server, "-", "--resume").exit_code == 2
+    assert run(server, file, "--resume", "--skip-lines", "2").exit_code == 2
+    assert len(server.bodies) == count
+
+
+def test_rejects_of_both_parts_are_kept(server: StandIn, tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_text('{"id":"x"}\n{"id":1}\n{"id":2}\n{"id":"y"}\n')
+    down = threading.Event()
+
+    def answer(format_: str, body: bytes) -> tuple[int, str]:
+        return (403, "no") if b'"id":2' in body and not down.is_set() else refuse_bad(format_, body)
+
+    server.on_ingest = answer
+    options = ("--resume", "--batch-rows", "2", "--on-error", "skip")
+    assert run(server, file, *options).exit_code == 1
+    down.set()
+    assert run(server, file, *options).exit_code == 0
+    rejects = (tmp_path / "events.ndjson.rejects").read_text().splitlines()
+    assert [json.loads(line)["line"] for line in rejects] == [1, 4]
+
+
+def test_programs_get_the_counts_as_json(server: StandIn, tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_text('{"id":1}\n{"id":"x"}\n{"id":2}\n')
+    server.on_ingest = refuse_bad
+    result = run(server, file, "--on-error", "skip", "--output", "json")
+    found = json.loads(result.stdout)
+    assert (found["stored"], found["rejected"]) == (2, 1)
+    assert found["bytes"] == file.stat().st_size

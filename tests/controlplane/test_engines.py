@@ -12,7 +12,7 @@ import pytest
 from controlplane.services.engines import ROOM_IDLE_SECONDS, EngineLimits, Engines
 from engine.clock import ManualClock
 from engine.errors import Overloaded, TailraceError
-from engine.protocol import Definition
+from engine.protocol import Definition, Engine
 from tests.controlplane.fake_engine import FakeLauncher
 
 VIEW = Definition(id="v", name="v", kind="materialized_view")
@@ -26,11 +26,11 @@ class House:
         self.launcher = FakeLauncher(self.clock, folder)
         self.at_work_names = {"default"}
         self.engines = Engines(
-            self.launcher, self.clock, EngineLimits(2_000, 2), self.owners, self.at_work
+            self.launcher, self.clock, EngineLimits(2_000, 2), self.settle, self.at_work
         )
 
-    async def owners(self, workspace: str) -> dict[str, tuple[str, ...]]:
-        return {}
+    async def settle(self, workspace: str, engine: Engine) -> None:
+        """There is nothing to fit."""
 
     async def at_work(self) -> frozenset[str]:
         return frozenset(self.at_work_names)

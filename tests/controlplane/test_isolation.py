@@ -29,6 +29,14 @@ IN_STORE: dict[str, dict[str, Any]] = {
         "name": "generated", "type": "stream_generator", "stream": "streams1",
         "properties": {"template": "iot"},
     },
+    "sinks": {
+        "name": "out", "type": "http", "query": "SELECT cid from streams1",
+        "properties": {"url": "http://127.0.0.1:1/in"},
+    },
+    "alerts": {
+        "name": "a", "action": "http", "severity": 1, "trigger_sql": "SELECT cid from streams1",
+        "properties": {"url": "http://127.0.0.1:1/in"},
+    },
     "auth/api_keys": {"name": "k"},
     "savedqueries": {"name": "q", "sql": "select 1", "tags": []},
     "dashboards": {"name": "d", "panels": []},
@@ -38,6 +46,8 @@ IN_STORE: dict[str, dict[str, Any]] = {
 # Bodies that pass the decoder, so that the look-up is what answers.
 BODIES: dict[str, dict[str, Any]] = {
     "ingestStream": {"columns": ["cid"], "data": [["a"]]},
+    "updateSink": IN_STORE["sinks"],
+    "updateAlert": IN_STORE["alerts"],
     "updateSavedQuery": IN_STORE["savedqueries"],
     "updateDashboard": IN_STORE["dashboards"],
     "updateUDF": {"type": "javascript", "source": "function f(v) { return v }"},
@@ -127,7 +137,16 @@ async def test_a_foreign_id_answers_like_an_unknown_one(lite: Plane) -> None:
         if kind in ("auth/api_keys", "invitations"):
             listed = (await lite.client.get(f"{API}/{kind}")).json()
             assert name in [one["id"] for one in listed], kind
-    for path in ("sources", "savedqueries", "dashboards", "queries", "users", "streams"):
+    for path in (
+        "sources",
+        "sinks",
+        "alerts",
+        "savedqueries",
+        "dashboards",
+        "queries",
+        "users",
+        "streams",
+    ):
         assert (await lite.client.get(f"{API}/{path}/{found[path]}")).status_code == 200, path
 
 

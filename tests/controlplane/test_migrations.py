@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import controlplane.db.session as session_module
 from controlplane.auth import digest_of
+from controlplane.db.connector_history import ConnectorHistory
 from controlplane.db.repository import Directory
 from controlplane.db.session import StoreError, open_store, store_url
 from controlplane.permissions import ROLES
@@ -118,4 +119,33 @@ async def test_a_migration_that_is_cut_short_changed_nothing(
     directory = Directory(store.sessions)
     assert len(await directory.members("t")) == 2
     assert await directory.key(digest_of(b"kt")) is not None
+    await store.close()
+
+
+async def test_counters_of_sources_move_with_them(url: str) -> None:
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.run_sync(lambda sync: upgrade(sync, "0004"))
+        for statement in (
+            "INSERT INTO sources (id, workspace_id, created_at_ms, name, description, type, stream,"
+            " properties, wanted, start_time_ms, created_by_id, created_by_name, updated_at_ms,"
+            " updated_by_id, updated_by_name) VALUES ('s', 'd', 1, 'gen', '', 'nats', 'iot', '{}',"
+            " 'running', 1, '', '', 1, '', '')",
+            "INSERT INTO source_counters (source_id, counters) VALUES ('s', '{\"sent\": 7}')",
+            "INSERT INTO source_minutes (source_id, minute, bytes) VALUES ('s', 5, 60)",
+        ):
+            await connection.execute(text(statement))
+    await engine.dispose()
+    store = await open_store(url)
+    history = ConnectorHistory(store.sessions)
+    assert await history.counters("s") == {"sent": 7}
+    assert await history.minutes("s", 0) == {5: 60}
+    # What is gone is forgotten, by itself or with its workspace.
+    await history.save({"s": ({"sent": 8}, [(6, 61)]), "nobody": ({"sent": 1}, [(6, 1)])})
+    assert await history.counters("s") == {"sent": 8}
+    assert await history.counters("nobody") is None
+    await Directory(store.sessions).sources("d").delete(id="s")
+    await history.prune(0)
+    assert await history.counters("s") is None
+    assert await history.minutes("s", 0) == {}
     await store.close()

@@ -31,7 +31,8 @@ ROOT = Path(__file__).parents[2]
 # In the order of reading: on one server, since names must not collide for a reader either.
 TUTORIALS = ("windows", "enrichment", "changelog-top-n", "materialized-view")
 PAGES = (
-    "README.md", "docs/quickstart.md", "docs/streams.md", "docs/cli.md", "docs/storage.md",
+    "README.md", "docs/quickstart.md", "docs/streams.md", "docs/cli.md", "docs/client.md",
+    "docs/clients.md", "docs/storage.md",
     *(f"docs/tutorials/{name}.md" for name in TUTORIALS),
 )  # fmt: skip
 ALL_PAGES = (*sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md")), "README.md",

@@ -1,4 +1,4 @@
-"""Saved queries, dashboards, schemas and external objects over a restart, by REST and SQL alike."""
+"""Kept objects over a restart: saved queries, dashboards, schemas, external ones, sinks, alerts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,18 @@ TABLE_SQL = f"""create external table users settings type = 'postgresql',
     address = 'nobody.invalid:5432', password = '{SECRET}'"""
 QUERY = {"name": "all", "sql": "select * from nowhere", "tags": ["a"]}
 DASHBOARD = {"name": "first", "panels": [{"title": "t", "position": {"y": 1, "x": 0}}]}
-GROUPS = ("savedqueries", "dashboards", "schemas", "external_streams", "external_tables")
+SINK = {
+    "name": "out", "type": "slack", "query": "select id from visits",
+    "properties": {"url": f"https://nobody.invalid/{SECRET}"},
+}  # fmt: skip
+ALERT = {
+    "name": "Many!", "action": "slack", "severity": 1, "trigger_sql": "select id from visits",
+    "resolve_sql": "select id from visits where id = 0", "properties": SINK["properties"],
+}  # fmt: skip
+GROUPS = (
+    "savedqueries", "dashboards", "schemas", "external_streams", "external_tables", "sinks",
+    "alerts",
+)  # fmt: skip
 
 
 def everything(server: Server) -> dict[str, Any]:
@@ -46,21 +57,27 @@ def everything(server: Server) -> dict[str, Any]:
 def test_what_is_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     server = Server(tmp_path / "data").start()
     try:
+        server.create("visits", id="int64")
         for group, body in (
             ("savedqueries", QUERY),
             ("dashboards", DASHBOARD),
             ("schemas", SCHEMA),
             ("external_streams", STREAM),
+            ("sinks", SINK),
+            ("alerts", ALERT),
         ):
             made = server.call("POST", f"/{group}", body)
             assert made.status_code == 201, made.text
+            if group in ("sinks", "alerts"):
+                stopped = server.call("POST", f"/{group}/{made.json()['id']}/stop")
+                assert stopped.status_code == 204, stopped.text
         made = server.call("POST", "/queries/exec", {"sql": TABLE_SQL})
         assert made.status_code == 200, made.text
         assert SECRET not in made.text
         bad = server.call("POST", "/schemas", {**SCHEMA, "name": "bad", "content": "something"})
         assert (bad.status_code, bad.json()["code"]) == (400, 62)
         before = everything(server)
-        assert [len(before[group]) for group in GROUPS] == [1, 1, 1, 1, 1]
+        assert [len(before[group]) for group in GROUPS] == [1, 1, 1, 1, 1, 1, 1]
         assert before["external_tables"][0]["settings"][-1]["value"] == "******"
         assert server.select("show external streams") == [["orders"]]
 
@@ -83,6 +100,8 @@ def test_what_is_kept_is_there_after_a_restart(tmp_path: Path) -> None:
             "/schemas/shop",
             f"/savedqueries/{before['savedqueries'][0]['id']}",
             f"/dashboards/{before['dashboards'][0]['id']}",
+            f"/sinks/{before['sinks'][0]['id']}",
+            f"/alerts/{before['alerts'][0]['id']}",
         ):
             assert server.call("DELETE", path).status_code == 204, path
         assert everything(server) == {group: [] for group in GROUPS}

@@ -9,12 +9,23 @@ from typing import Any
 
 import pytest
 from swagger_client.rest import ApiException
-from timeplus import Environment, Query, Stream, Topology, View
-from timeplus.dbapi import Connection, connect
-from timeplus.error import TimeplusAPIError
+from timeplus import Environment, Query, Stream, Topology, Type, View, dbapi
+from timeplus.dbapi import Connection
+from timeplus.error import Error, TimeplusAPIError
 
 from tests.journeys.server import Server
+from tests.journeys.timeplus_calls import check, recording
 from tests.journeys.waiting import wait_until
+
+# Types that are none without what they hold.
+HOLDING = {Type.Array: "(string)", Type.Map: "(string, int64)", Type.Tuple: "(int64, string)"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def calls() -> Iterator[set[str]]:
+    """What the tests of this module called."""
+    with recording() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +45,7 @@ def cars(environment: Environment) -> Iterator[Stream]:
 @pytest.fixture
 def connection(server: Server, cars: Stream) -> Iterator[Connection]:
     """The DB-API over the same server."""
-    opened = connect(
+    opened = dbapi.connect(
         host="127.0.0.1", port=server.port, scheme="http", path="default", password=server.key
     )
     yield opened
@@ -49,6 +60,8 @@ def test_life_of_a_stream(environment: Environment) -> None:
         .column("note", "string")
         .ttl_expression("to_datetime(_tp_time) + INTERVAL 7 DAY")
         .logstore_retention_bytes(1 << 30)
+        .logstore_retention_ms(60_000)
+        .event_time_timezone("UTC")
         .description("made by the client")
         .create()
     )
@@ -60,6 +73,8 @@ def test_life_of_a_stream(environment: Environment) -> None:
         assert shown.columns[-1].type == "datetime64(3, 'UTC')"
         assert shown.description == "made by the client"
         assert shown.logstore_retention_bytes == 1 << 30
+        assert shown.logstore_retention_ms == 60_000
+        assert shown.mode == "append"
         assert "made" in [s.name for s in stream.list()]
     finally:
         stream.delete()
@@ -68,6 +83,37 @@ def test_life_of_a_stream(environment: Environment) -> None:
         stream.get()
     assert stream.create().exist()
     stream.delete()
+
+
+def test_stream_with_a_key_and_an_event_time(environment: Environment, server: Server) -> None:
+    stream = Stream(env=environment).name("latest").mode("versioned_kv").primary_key("id")
+    stream.column("id", "string").column("seen", "datetime64(3)").event_time_cloumn("seen").create()
+    shown = stream.get().metadata()
+    assert (shown.mode, shown.primary_key) == ("versioned_kv", "id")
+    stream.ingest(["id", "seen"], [["a", "2026-01-01 00:00:00"], ["a", "2026-01-02 00:00:00"]])
+    rows = server.select("select id, to_string(_tp_time) from table(latest)")
+    assert [(name, time[:10]) for name, time in rows] == [("a", "2026-01-02")]
+    stream.delete()
+
+
+def test_stream_with_a_column_of_each_type(environment: Environment, cars: Stream) -> None:
+    stream = Stream(env=environment).name("typed")
+    for kind in Type:
+        stream.column(f"c_{kind.value}", f"{kind.value}{HOLDING.get(kind, '')}")
+    shown = stream.create().get().metadata()
+    made = {column.name: column.type for column in shown.columns}
+    assert made["c_integer"] == "int32"
+    assert made["c_map"] == "map(string, int64)"
+    assert len(made) == len(Type) + 1
+    stream.delete()
+    for kind in HOLDING:
+        bare = Stream(env=environment).name("bare").column("c", kind.value)
+        with pytest.raises(ApiException) as refused:
+            bare.create()
+        assert refused.value.status == 400
+        message = json.loads(refused.value.body)["message"]
+        assert message.startswith("the type of column c is not valid: "), message
+        assert "default" not in message
 
 
 @pytest.mark.parametrize(
@@ -123,7 +169,14 @@ def test_streaming_query_with_metrics(environment: Environment, cars: Stream) ->
     left = [event.event for event in query.result()]
     assert left[-1] == "query"
     assert query.get().metadata().status == "canceled"
-    assert query.id() if isinstance(query.metadata(), dict) else query.metadata().id
+
+
+def test_query_of_another_client_is_found_by_its_id(environment: Environment, cars: Stream) -> None:
+    begun = Query(env=environment).sql("select cid from cars").create()
+    other = Query(env=environment).id(begun.id())
+    assert other.id() == begun.id()
+    other.cancel()
+    assert other.get().metadata().status == "canceled"
 
 
 def test_bounded_query_and_batching(environment: Environment, cars: Stream) -> None:
@@ -224,6 +277,36 @@ def test_cursor_runs_definitions(connection: Connection) -> None:
     assert cursor.execute("drop stream by_cursor").fetchall() == []
 
 
+def test_connection_as_the_standard_has_it(server: Server, cars: Stream) -> None:
+    where = {"host": "127.0.0.1", "port": server.port, "scheme": "http", "path": "default"}
+    connection = dbapi.connect(**where, password=server.key)
+    connection.commit()
+    connection.rollback()
+    with connection as cursor:
+        cursor.setinputsizes([1])
+        cursor.setoutputsizes(1)
+        with pytest.raises(Error, match="before `execute`"):
+            cursor.fetchall()
+        with pytest.raises(Error, match="not supported"):
+            cursor.executemany("select 1", [])
+        cursor.execute("select 1 as a union all select 2 as a")
+        assert cursor.rowcount == 2
+        assert sorted(row.a for row in iter(cursor)) == [1, 2]
+        with pytest.raises(ApiException) as refused:
+            cursor.execute("select * from nowhere")
+        assert "nowhere does not exist" in json.loads(refused.value.body)["message"]
+    with pytest.raises(Error, match="already closed"):
+        connection.cursor()
+
+
+def test_parameters_reach_the_server_as_they_are(connection: Connection) -> None:
+    given = {"text": "it's", "number": 1.5, "truth": True}
+    sql = "select %(text)s as a, %(number)s as b, %(truth)s as c"
+    assert tuple(connection.execute(sql, given).fetchone()) == ("it's", 1.5, True)
+    assert connection.execute(dbapi.apply_parameters(sql, given)).fetchone().a == "it's"
+    assert dbapi.escape(["a'b", "c"]) == "'a''b', 'c'"
+
+
 @pytest.mark.parametrize("materialized", [False, True])
 def test_life_of_a_view(environment: Environment, cars: Stream, materialized: bool) -> None:
     view = (
@@ -252,3 +335,9 @@ def test_life_of_a_view(environment: Environment, cars: Stream, materialized: bo
         Stream(env=environment).name("cars_seen").delete()
     with pytest.raises(TimeplusAPIError):
         view.get()
+
+
+def test_every_call_of_these_classes_was_made(
+    calls: set[str], request: pytest.FixtureRequest
+) -> None:
+    check(calls, request)

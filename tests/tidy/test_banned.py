@@ -61,12 +61,14 @@ BROAD_HANDLERS: dict[str, int] = {
     "connectors/call_service.py": 1,  # a call's failure is its answer
     "engine/desk.py": 1,  # the same
     "connectors/host.py": 1,  # a request's failure is that request's answer
-    "connectors/runner.py": 1,  # one source's failure is its status, not the process's
+    "connectors/delivery.py": 1,  # one row's failure is its dead letter
+    "connectors/supervised.py": 1,  # one connector's failure is its status, not the process's
     "controlplane/commands/ingest.py": 1,  # the reader thread's error is raised by the main thread
     "controlplane/front.py": 1,  # the last frame: everything becomes an error body
     "engine/bounded.py": 1,  # whatever a bounded query raises is its reader's last frame
     "engine/checkpointing.py": 1,  # one query's checkpoint is not the others'
-    "engine/flow.py": 2,  # one query's failure is not the others'
+    "engine/flow.py": 1,  # a step outside of any query must not end the flow
+    "engine/catchup.py": 1,  # one query's failure is not the others'
     "engine/lives.py": 1,  # a failed build gives back what it took
     "engine/replay.py": 1,  # a failing step ends its query alone
     "engine/handover.py": 1,  # a failure is handed to its caller

@@ -17,7 +17,8 @@ WEB = ("litestar", "starlette", "sqlalchemy", "httpx", "nats", "aiokafka", "webs
 PROCESSES = {
     **dict.fromkeys(LEAVES, (*DATA, *WEB)),
     "controlplane.app": DATA,
-    "controlplane.cli": (*DATA, "litestar", "alembic"),
+    "controlplane.cli": (*DATA, *WEB, "alembic", "rich", "yaml"),
+    "controlplane.client": (*DATA, "polars", "litestar", "starlette", "sqlalchemy", "alembic"),
     "connectors.host": ("duckdb", "litestar", "sqlalchemy", "sqlglot"),
     "engine.host": WEB,
     "engine.worker_main": (*WEB, "sqlglot", "pandas"),

@@ -1,4 +1,4 @@
-"""Counters of sources over restarts: taken from the connector process, kept, given back to it."""
+"""Counters of connectors over restarts: taken from their process, kept, given back to it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from connectors.metrics import (
     SourceStats,
     ThroughputPoint,
 )
-from controlplane.db.source_history import SourceHistory
+from controlplane.db.connector_history import ConnectorHistory
 from controlplane.services.connectors import Connectors
 from controlplane.services.rest import pause
 from engine.clock import Clock
 from engine.errors import EngineUnavailable
 
-log = logging.getLogger("tailrace.sources")
+log = logging.getLogger("tailrace.connectors")
 
 # What a killed server forgets at most.
 SAMPLE_SECONDS: Final = 10.0
@@ -30,15 +30,15 @@ RANGE_MS_MAX: Final = 7 * 86_400_000
 PRUNE_SECONDS: Final = 3_600.0
 
 
-class SourceStatistics:
-    """Keeps what sources count. `run` samples until `close`, and once more then."""
+class ConnectorStatistics:
+    """Keeps what connectors count. `run` samples until `close`, and once more then."""
 
-    def __init__(self, history: SourceHistory, connectors: Connectors, clock: Clock) -> None:
+    def __init__(self, history: ConnectorHistory, connectors: Connectors, clock: Clock) -> None:
         self._history = history
         self._connectors = connectors
         self._clock = clock
         self._closing = asyncio.Event()
-        self._seen: dict[str, SourceSample] = {}  # of the sources that run, as they were stored
+        self._seen: dict[str, SourceSample] = {}  # of those that run, as they were stored
         self._since_minute = 0
         self._pruned: float | None = None
 
@@ -73,34 +73,39 @@ class SourceStatistics:
             self._pruned = now
             await self._history.prune((self._clock.now_ms() - RANGE_MS_MAX) // MINUTE_MS)
 
-    async def begin(self, source_id: str) -> SourceCounters | None:
-        """What a source goes on from that was started before."""
-        stored = await self._history.counters(source_id)
+    async def begin(self, id_: str) -> SourceCounters | None:
+        """What one goes on from that was started before."""
+        stored = await self._history.counters(id_)
         return None if stored is None else msgspec.convert(stored, SourceCounters)
 
-    async def reset(self, source_id: str) -> None:
-        """The source is started anew: its counters begin at 0, its minutes stay."""
-        last = await self.begin(source_id) or SourceCounters()
+    async def reset(self, id_: str) -> None:
+        """It is started anew: its counters begin at 0, its minutes stay."""
+        last = await self.begin(id_) or SourceCounters()
         fresh = SourceCounters(minute=last.minute, minute_bytes=last.minute_bytes)
-        self._seen.pop(source_id, None)
-        await self._history.save({source_id: (msgspec.to_builtins(fresh), ())})
+        self._seen.pop(id_, None)
+        await self._history.save({id_: (msgspec.to_builtins(fresh), ())})
 
-    async def stats(self, source_id: str, range_ms: int, error_range_ms: int) -> SourceStats:
+    async def forget(self, id_: str) -> None:
+        """It was deleted."""
+        self._seen.pop(id_, None)
+        await self._history.forget(id_)
+
+    async def stats(self, id_: str, range_ms: int, error_range_ms: int) -> SourceStats:
         """Counters since the start; throughput of the range, whichever life it was in."""
         range_ms = min(range_ms, RANGE_MS_MAX)
         error_range_ms = min(error_range_ms, RANGE_MS_MAX)
         try:
-            live = await self._connectors.stats(source_id, range_ms, error_range_ms)
+            live = await self._connectors.stats(id_, range_ms, error_range_ms)
         except EngineUnavailable:
             live = SourceStats()
         if not live.throughput:  # it does not run, and has not since the connector process began
-            live = await self._stored(source_id, error_range_ms)
+            live = await self._stored(id_, error_range_ms)
         now = self._clock.now_ms()
-        known = await self._history.minutes(source_id, (now - range_ms) // MINUTE_MS)
+        known = await self._history.minutes(id_, (now - range_ms) // MINUTE_MS)
         return msgspec.structs.replace(live, throughput=_joined(known, live.throughput, now))
 
-    async def _stored(self, source_id: str, error_range_ms: int) -> SourceStats:
-        counters = await self.begin(source_id) or SourceCounters()
+    async def _stored(self, id_: str, error_range_ms: int) -> SourceStats:
+        counters = await self.begin(id_) or SourceCounters()
         error = counters.last_error
         if error is not None and error.time_ms < self._clock.now_ms() - error_range_ms:
             error = None
@@ -123,7 +128,7 @@ def _joined(
     points = {point.time_ms // MINUTE_MS: point.value for point in live}
     for minute, size in known.items():
         passed = 60.0 if minute < running else max(1.0, (now_ms - minute * MINUTE_MS) / 1000)
-        # A stopped and started source has the bytes of both lives of a minute in the stored one.
+        # One that was stopped and started has the bytes of both lives in the stored minute.
         points[minute] = max(points.get(minute, 0.0), size / passed)
     if not points:
         return ()

@@ -1,4 +1,4 @@
-"""What happened to a source, as lines of text; the newest ones."""
+"""What happened to a connector, as lines of text; the newest ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LINES_MAX: Final = 500
 LINE_CHARS_MAX: Final = 1_000
 
 
-class SourceLog:
+class ConnectorLog:
     """A bounded list of lines, oldest first. For one loop."""
 
     def __init__(self, clock: Clock) -> None:

@@ -1,0 +1,98 @@
+"""Access tokens of the OAuth 2.0 client credentials grant, kept until shortly before their end."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from connectors.http_client import Answer, Call, HttpClient
+from connectors.sink_contract import NotDelivered
+from engine.clock import Clock
+
+# A token is not used in its last seconds, in which it could end on its way.
+SPARE_SECONDS: Final = 60.0
+# How long a token is kept whose server does not say.
+SECONDS_DEFAULT: Final = 3600.0
+_FORM: Final = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
+
+
+class _Token(msgspec.Struct, frozen=True):
+    access_token: str
+    token_type: str = "Bearer"
+    expires_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks for tokens, and where."""
+
+    key: str
+    secret: str
+    url: str
+    scopes: Sequence[str]
+
+
+class Tokens:
+    """The token of one client. For one loop; one request at a time."""
+
+    def __init__(self, client: Client, http: HttpClient, clock: Clock, seconds: float) -> None:
+        self._client = client
+        self._http = http
+        self._clock = clock
+        self._seconds = seconds
+        self._header = ""
+        self._until = 0.0
+        self._asking = asyncio.Lock()
+
+    async def header(self) -> str:
+        """The value of the Authorization header; NotDelivered without a token."""
+        async with self._asking:
+            if not self._header or self._clock.monotonic() >= self._until:
+                await self._ask()
+            return self._header
+
+    def refused(self, header: str) -> None:
+        """The target took that one not (401): the next is a new one."""
+        if header == self._header:
+            self._header = ""
+
+    async def _ask(self) -> None:
+        answer = await self._request(basic=True)
+        if answer.status in (400, 401):  # some servers want the client in the body
+            answer = await self._request(basic=False)
+        host = answer.host
+        if answer.status != 200:
+            raise NotDelivered(
+                f"The token server {host} answered with status {answer.status}.",
+                after=answer.after,
+            )
+        try:
+            token = msgspec.json.decode(answer.body, type=_Token, strict=False)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise NotDelivered(f"The token server {host} gave no token.") from None
+        text = token.access_token
+        if not text or not text.isascii() or not text.isprintable():
+            raise NotDelivered(f"The token server {host} gave no token.")
+        seconds = SECONDS_DEFAULT if token.expires_in is None else token.expires_in
+        self._until = self._clock.monotonic() + max(0.0, seconds - SPARE_SECONDS)
+        self._header = f"Bearer {text}"
+
+    async def _request(self, *, basic: bool) -> Answer:
+        client = self._client
+        form = {"grant_type": "client_credentials"}
+        if client.scopes:
+            form["scope"] = " ".join(client.scopes)
+        own: dict[str, str] = {}
+        if basic:
+            pair = f"{quote(client.key, safe='')}:{quote(client.secret, safe='')}"
+            own["authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        else:
+            form |= {"client_id": client.key, "client_secret": client.secret}
+        body = urlencode(form).encode()
+        return await self._http.send(Call("POST", client.url, body, _FORM, own, self._seconds))

@@ -1,0 +1,188 @@
+"""Sink `http`: a request for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+
+from connectors import http_delivery
+from connectors.contract import Secret
+from connectors.http_client import Answer, Call, HttpClient, Refused
+from connectors.http_delivery import Retries, RetryInterval, Timeout, span
+from connectors.oauth2 import Client, Tokens
+from connectors.row_json import ObjectWriter
+from connectors.sink_contract import Delivery, Refusal, SinkContext, SinkRow, SinkSpec
+from connectors.template import Template
+
+PARALLEL_MAX: Final = 64
+METHODS: Final = ("POST", "PUT", "PATCH", "DELETE", "GET")
+
+
+class OAuth2(msgspec.Struct, frozen=True):
+    """Signing in with the client credentials grant."""
+
+    enabled: Annotated[
+        bool, msgspec.Meta(title="Enabled", description="Send an access token with each request.")
+    ] = False  # fmt: skip
+    client_key: Annotated[
+        str, msgspec.Meta(title="Client key", description="Id of the client.")
+    ] = ""  # fmt: skip
+    client_secret: Annotated[
+        Secret, msgspec.Meta(title="Client secret", description="Secret of the client.")
+    ] = ""  # fmt: skip
+    token_url: Annotated[
+        str, msgspec.Meta(title="Token URL", description="Where tokens are given.")
+    ] = ""  # fmt: skip
+    scopes: Annotated[
+        list[str], msgspec.Meta(title="Scopes", description="What is asked for.", max_length=100)
+    ] = []
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot sign in."""
+        if not self.enabled:
+            return
+        for name in ("client_key", "client_secret", "token_url"):
+            if not getattr(self, name):
+                raise ValueError(f"Property 'oauth2.{name}' is required with 'oauth2.enabled'")
+        http_delivery.check_url(self.token_url, "oauth2.token_url")
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Properties of an HTTP sink."""
+
+    url: Annotated[
+        str,
+        msgspec.Meta(
+            title="URL",
+            description="Where each row is sent, http:// or https://.",
+            examples=["https://hooks.example.org/rows"],
+        ),
+    ]
+    http_method: Annotated[
+        str, msgspec.Meta(title="Method", description=f"One of {', '.join(METHODS)}.")
+    ] = "POST"
+    content_type: Annotated[
+        str, msgspec.Meta(title="Content type", description="Of the body.")
+    ] = "application/json"  # fmt: skip
+    payload_field: Annotated[
+        str,
+        msgspec.Meta(
+            title="Payload",
+            description="Template of the body, with fields such as {{ .device }}; the row as a "
+            "JSON object if empty.",
+        ),
+    ] = ""
+    http_header: Annotated[
+        dict[str, str], msgspec.Meta(title="Headers", description="Sent with each request.")
+    ] = {}
+    paralism: Annotated[
+        int,
+        msgspec.Meta(
+            title="Parallelism",
+            description="Requests at a time; rows arrive in order when it is 1.",
+            ge=1,
+            le=PARALLEL_MAX,
+        ),
+    ] = 1
+    retries: Retries = None
+    retry_interval: RetryInterval = "10s"
+    timeout: Timeout = "10s"
+    oauth2: Annotated[
+        OAuth2, msgspec.Meta(title="OAuth 2.0", description="Client credentials.")
+    ] = OAuth2()  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be sent."""
+        http_delivery.check_url(self.url, "url")
+        if self.http_method.upper() not in METHODS:
+            raise ValueError(f"Property 'http_method' must be one of {', '.join(METHODS)}")
+        http_delivery.check_headers(self.http_header, "http_header")
+        http_delivery.check_headers({"content-type": self.content_type}, "content_type")
+        span(self.retry_interval, "retry_interval")
+        span(self.timeout, "timeout")
+
+
+class HttpSink:
+    """See `connectors.sink_contract.Sink`. 2xx is delivered; 408, 429 and 5xx are tried again."""
+
+    def __init__(self, config: Config, context: SinkContext) -> None:
+        names = [*(column.name for column in context.columns), *context.extras]
+        self._config = config
+        self._objects = ObjectWriter(context.columns)
+        text = config.payload_field
+        self._template = Template(text, names, "property 'payload_field'") if text else None
+        self._seconds = span(config.timeout, "timeout")
+        self._client = HttpClient(
+            context.clock, private=context.private, connections=config.paralism
+        )
+        self._tokens: Tokens | None = None
+        if config.oauth2.enabled:
+            given = config.oauth2
+            client = Client(given.client_key, given.client_secret, given.token_url, given.scopes)
+            self._tokens = Tokens(client, self._client, context.clock, self._seconds)
+
+    async def connect(self) -> None:
+        """Connections are made by requests."""
+
+    async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
+        """Send the row."""
+        (row,) = rows
+        try:
+            answer = await self._sent(row)
+        except Refused as error:
+            return (Refusal(0, error.message),)
+        return http_delivery.outcome(answer)
+
+    async def _sent(self, row: SinkRow) -> Answer:
+        """The answer; a second one when the first does not take a token that was kept."""
+        if self._tokens is None:
+            return await self._client.send(self._call(row, {}))
+        for last in (False, True):
+            header = await self._tokens.header()
+            answer = await self._client.send(self._call(row, {"authorization": header}))
+            if answer.status != 401:
+                break
+            self._tokens.refused(header)
+            if last:
+                break
+        return answer
+
+    def _call(self, row: SinkRow, signed: dict[str, str]) -> Call:
+        config = self._config
+        template = self._template
+        body = template.render(row.values).encode() if template else self._objects.write(row.values)
+        known = {"content-type": config.content_type, "x-event-id": row.event_id}
+        known |= {name.lower(): value for name, value in row.headers}
+        given = {name.lower(): value for name, value in config.http_header.items()}
+        own = {name: value for name, value in given.items() if name not in known} | signed
+        method = config.http_method.upper()
+        return Call(method, config.url, body, known, own, self._seconds)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+
+def _delivery(config: Config, context: SinkContext) -> Delivery:
+    return http_delivery.delivery(
+        config.retries, config.retry_interval, config.paralism, context, default=0
+    )
+
+
+def _secrets(config: Config) -> frozenset[str]:
+    return http_delivery.secret_headers(config.http_header, "http_header")
+
+
+spec = SinkSpec(
+    name="http",
+    title="HTTP",
+    summary="A request for each row.",
+    guarantee="at least once",
+    icon="http",
+    config=Config,
+    create=HttpSink,
+    delivery=_delivery,
+    secrets=_secrets,
+)

@@ -1,0 +1,78 @@
+"""Sink `nats_jetstream`: a message of a JetStream stream for each row."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from connectors import nats_publishing
+from connectors.nats_publishing import Publisher
+from connectors.sink_contract import Delivery, Refusal, SinkContext, SinkRow, SinkSpec
+
+BATCH_ROWS: Final = 256
+# By it the server drops a message that it has, for as long as the stream's duplicate window says.
+MESSAGE_ID: Final = "Nats-Msg-Id"
+
+
+class Config(nats_publishing.Target, frozen=True, kw_only=True):
+    """Properties of a JetStream sink."""
+
+    subject: Annotated[
+        str,
+        msgspec.Meta(title="Subject", description="Where the messages go; no wildcards."),
+        msgspec.Meta(min_length=1, max_length=1_000),
+    ]
+    stream: Annotated[
+        str,
+        msgspec.Meta(title="Stream", description="Refuse to publish if another takes the subject."),
+    ] = ""
+
+
+class JetStreamSink(Publisher):
+    """See `connectors.sink_contract.Sink`. Delivered is what the stream has acknowledged."""
+
+    def __init__(self, config: Config, context: SinkContext) -> None:
+        super().__init__(config, context)
+        self._stream = config.stream
+
+    async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
+        """Publish them and wait until the stream has stored all."""
+        from nats.errors import Error
+
+        refused, messages = self.messages(rows)
+        context = self.connection.jetstream()
+        stream = self._stream or None
+        waiting: list[asyncio.Future[Any]] = []
+        try:
+            for payload, headers in messages:
+                headers[MESSAGE_ID] = headers[nats_publishing.EVENT_ID]
+                waiting.append(
+                    await context.publish_async(
+                        self.subject, payload, stream=stream, headers=headers
+                    )
+                )
+        except (Error, OSError) as error:
+            for future in waiting:
+                future.cancel()
+            raise nats_publishing.not_taken(nats_publishing.reason(error)) from None
+        await self.confirmed(asyncio.gather(*waiting))
+        return refused
+
+
+def _delivery(_: Config, context: SinkContext) -> Delivery:
+    return Delivery(rows=BATCH_ROWS)
+
+
+spec = SinkSpec(
+    name="nats_jetstream",
+    title="NATS JetStream",
+    summary="A message of a JetStream stream for each row.",
+    guarantee="at least once",
+    icon="nats",
+    config=Config,
+    create=JetStreamSink,
+    delivery=_delivery,
+)

@@ -1,0 +1,212 @@
+"""Alerts: two queries in the engine, an action in the connector process, an incident between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from connectors.contract import AlertDefinition
+from connectors.metrics import SourceCounters
+from connectors.status import SourceStatus
+from controlplane import problems
+from controlplane.auth import Principal
+from controlplane.db.tables import Alert
+from controlplane.services.authored import check_texts
+from controlplane.services.connector_rows import Means, reach
+from controlplane.services.deliveries import Deliveries, Shown, plans_of
+from controlplane.services.engines import starting
+from engine.errors import EngineUnavailable, NotFound
+from engine.protocol import ResultColumn
+
+# The record of the engine that holds the incident of an alert.
+INSTANCE: Final = "instance"
+
+
+class NewAlert(msgspec.Struct, frozen=True):
+    """An alert as the caller wants it; without `resolve_sql` people resolve it."""
+
+    name: str
+    action: str
+    severity: int
+    trigger_sql: str
+    resolve_sql: str = ""
+    description: str = ""
+    properties: dict[str, Any] = {}
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A change of an incident; `type` is triggered or resolved."""
+
+    timestamp: int
+    type: str
+
+
+class Incident(msgspec.Struct, frozen=True):
+    """The state of an alert: the newest changes last. `id` is '' before the first trigger."""
+
+    id: str = ""
+    status: str = "resolved"
+    timeline: tuple[Moment, ...] = ()
+
+
+class ShownAlert(msgspec.Struct, frozen=True):
+    """An alert with what it does and its incident."""
+
+    row: Alert
+    shown: Shown
+    instance: Incident
+
+
+_incident = msgspec.json.Decoder(Incident).decode
+
+
+class AlertService(Deliveries[Alert]):
+    """Create, change, start, stop and resolve alerts."""
+
+    afresh = True
+
+    def __init__(self, means: Means) -> None:
+        super().__init__("alert", means.directory.alerts, means)
+
+    @property
+    def now_ms(self) -> int:
+        """The time up to which its queries last."""
+        return self._means.clock.now_ms()
+
+    def _queries(self, row: Alert) -> tuple[str, ...]:
+        return (row.trigger_sql, row.resolve_sql) if row.resolve_sql else (row.trigger_sql,)
+
+    def _target(self, row: Alert) -> tuple[str, str]:
+        return row.action, row.name
+
+    async def _deliver(
+        self, workspace: str, row: Alert, begin: SourceCounters | None
+    ) -> SourceStatus:
+        trigger, resolve = _headers(row)
+        definition = AlertDefinition(
+            id=row.id,
+            workspace=workspace,
+            name=row.name,
+            action=row.action,
+            severity=row.severity,
+            properties=self._rows.opened(row),
+            trigger_header=trigger,
+            resolve_header=resolve,
+            queries=self._queries(row),
+        )
+        return await self._connectors.start_alert(definition, begin)
+
+    async def list(self, principal: Principal) -> list[ShownAlert]:
+        """All alerts by name with what they do."""
+        return await self._with_incidents(principal, await self._rows.of(principal).list("name"))
+
+    async def states(self, principal: Principal) -> list[tuple[Alert, Shown]]:
+        """All alerts by name with what they do, without incidents: also while the engine starts."""
+        return await self._shown(principal, await self._rows.of(principal).list("name"))
+
+    async def get(self, principal: Principal, alert_id: str) -> ShownAlert:
+        """One alert; 404."""
+        row = await self._rows.get(principal, alert_id)
+        return (await self._with_incidents(principal, [row]))[0]
+
+    async def _with_incidents(
+        self, principal: Principal, rows: Sequence[Alert]
+    ) -> list[ShownAlert]:
+        """The incidents are the engine's: one that is starting is waited for."""
+        if not rows:
+            return []
+        engine = await (await self._engines.of(principal.workspace)).engine()
+        owners = tuple(self._rows.owner(row.id) for row in rows)
+        try:
+            shown, saved = await asyncio.gather(self._shown(principal, rows), engine.saved(owners))
+        except EngineUnavailable:
+            raise starting() from None
+        found = (saved.get(owner, {}).get(INSTANCE) for owner in owners)
+        incidents = [Incident() if text is None else _incident(text) for text in found]
+        return [
+            ShownAlert(row, state, incident)
+            for (row, state), incident in zip(shown, incidents, strict=True)
+        ]
+
+    async def create(self, principal: Principal, new: NewAlert) -> ShownAlert:
+        """Store and start an alert; 400 unless its queries are one streaming SELECT each and its
+        properties fit its action and the columns of the queries."""
+        _check(new)
+        row = Alert(
+            name=new.name,
+            description=new.description,
+            action=new.action,
+            severity=new.severity,
+            trigger_sql=new.trigger_sql,
+            resolve_sql=new.resolve_sql,
+            renew=False,
+        )
+        row.plans = await self._check(principal, self._queries(row))
+        self._rows.begin(principal, row)
+        row.properties = await self._sealed(row, new.properties)
+        await self._create(principal, row)
+        return await self.get(principal, row.id)
+
+    async def _sealed(self, row: Alert, given: dict[str, Any]) -> dict[str, Any]:
+        """Properties as they are stored; 400 for those that do not fit action or columns."""
+        trigger, resolve = _headers(row)
+
+        async def validate(given: dict[str, Any]) -> frozenset[str]:
+            return await self._connectors.validate_sink(
+                row.action, given, trigger, alert=True, resolve_columns=resolve
+            )
+
+        return await self._rows.sealed(row.id, given, validate)
+
+    async def replace(self, principal: Principal, alert_id: str, new: NewAlert) -> ShownAlert:
+        """Put another definition in its place, also while it runs; its queries begin anew and its
+        state is resolved."""
+        _check(new)
+        async with self._rows.lock(alert_id):
+            row = await self._rows.own(principal, alert_id)
+            asked = Alert(
+                id=row.id,
+                action=new.action,
+                trigger_sql=new.trigger_sql,
+                resolve_sql=new.resolve_sql,
+            )
+            asked.plans = await self._check(principal, self._queries(asked))
+            given = self._rows.unmasked(row, new.properties, merge=False)
+            values: dict[str, Any] = {
+                "name": new.name,
+                "description": new.description,
+                "action": new.action,
+                "severity": new.severity,
+                "trigger_sql": new.trigger_sql,
+                "resolve_sql": new.resolve_sql,
+                "plans": asked.plans,
+                "properties": await self._sealed(asked, given),
+                "renew": True,
+                **self._rows.touched(principal),
+            }
+            await self._replace(principal, row, values)
+        return await self.get(principal, alert_id)
+
+    async def resolve(self, principal: Principal, alert_id: str) -> None:
+        """Resolve it by hand, without a message; fine if it is resolved already."""
+        async with self._rows.lock(alert_id):
+            row = await self._rows.own(principal, alert_id)
+            try:
+                await reach(self._connectors.resolve_alert(principal.workspace, row.id))
+            except NotFound:  # its queries never ran: there is nothing to resolve
+                return
+
+
+def _headers(row: Alert) -> tuple[tuple[ResultColumn, ...], tuple[ResultColumn, ...]]:
+    """Columns of its trigger, and of its resolve query if there is one."""
+    plans = plans_of(row)
+    return plans[0].header, plans[1].header if len(plans) > 1 else ()
+
+
+def _check(new: NewAlert) -> None:
+    check_texts(new.name, new.description)
+    if new.severity < 0:
+        raise problems.bad_request("The severity is 0 or more; 1, 2 and 3 are shown by name.")
