@@ -347,6 +347,7 @@ class Authenticator:
 
     async def sign_in(self, name: str, password: str, workspace: str, address: str) -> Principal:
         """The caller by password. 403 if it is wrong, 429 after many that were, 404 elsewhere."""
+        self._lockout.check(name, address)  # a right password must not show while others are tried
         memory = self._memory(name, password)
         principal = self._sign_ins.get(memory + workspace)
         if principal is not None:

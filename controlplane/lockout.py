@@ -28,6 +28,13 @@ class Lockout:
 
     def begin(self, name: str, address: str) -> None:
         """An attempt begins: it counts as failed until `succeeded`. 429 while locked."""
+        self.check(name, address)
+        now = self._clock.monotonic()
+        for key in _keys(name, address):
+            self._add(key, 1, now)
+
+    def check(self, name: str, address: str) -> None:
+        """429 while locked."""
         keys = _keys(name, address)
         now = self._clock.monotonic()
         for key, limit in zip(keys, self._limits(), strict=True):
@@ -39,8 +46,6 @@ class Lockout:
                     f"Too many failed sign-ins; try again in {wait} s.",
                     {"Retry-After": str(wait)},
                 )
-        for key in keys:
-            self._add(key, 1, now)
 
     def succeeded(self, name: str, address: str) -> None:
         """The attempt was no failure: the name's count begins anew, the address has one less."""

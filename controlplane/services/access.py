@@ -18,7 +18,7 @@ from controlplane.auth import Authenticator, Principal, digest_of
 from controlplane.db.repository import Directory
 from controlplane.db.tables import ApiKey, Membership, User, Workspace
 from controlplane.passwords import Passwords
-from controlplane.permissions import ROLES, compact, narrowed, normal_role
+from controlplane.permissions import ROLES, compact, narrowed, normal_role, role_permissions
 from controlplane.services.names import is_uuid, milliseconds
 from controlplane.settings import Settings
 from engine.clock import Clock
@@ -262,6 +262,7 @@ class AccessService:
                 "or digit."
             )
         role = normal_role(role)
+        _check_within(principal, role)
         _check_password(password)
         workspace_id = principal.workspace_id
         user = await self._directory.user_by_name(username)
@@ -284,6 +285,8 @@ class AccessService:
     ) -> None:
         """Change password, role or both; empty leaves as it is. The last admin stays one."""
         role = normal_role(role) if role else ""
+        if role:
+            _check_within(principal, role)
         encoded = ""
         if password:
             _check_password(password)
@@ -293,17 +296,26 @@ class AccessService:
             if role not in ("", "admin"):
                 await self._check_not_last(principal, member)
             if password:
-                await self._check_password_is_ours(principal, user)
+                await self._check_password_is_ours(principal, member)
             if role or encoded:
                 await self._directory.change_member(principal.workspace_id, user.id, role, encoded)
         self._authenticator.forget(user_id=user.id)
 
-    async def _check_password_is_ours(self, principal: Principal, user: User) -> None:
-        """A password opens all workspaces of its user, so it takes an admin of all of them."""
+    async def _check_password_is_ours(self, principal: Principal, member: Member) -> None:
+        """A password opens all workspaces of its user with all that the user may do, so it takes
+        credentials that may do as much."""
+        _check_within(principal, member.role)
+        user = member.user
+        theirs = await self._directory.roles_of(user.id)
+        here = principal.workspace_id
+        if principal.key_id and principal.workspace != FIRST_WORKSPACE and set(theirs) - {here}:
+            raise problems.forbidden(
+                f"The user '{user.username}' is in other workspaces too, and this key is of one: "
+                f"sign in with a password, or use an admin's key of '{FIRST_WORKSPACE}'."
+            )
         if user.id == principal.user_id:
             return
         mine = await self._directory.roles_of(principal.user_id)
-        theirs = await self._directory.roles_of(user.id)
         if any(mine.get(workspace_id) != "admin" for workspace_id in theirs):
             raise problems.forbidden(
                 f"The user '{user.username}' is in other workspaces too; the password is changed "
@@ -348,3 +360,12 @@ def _exists(username: str) -> problems.Problem:
 def _check_password(password: str) -> None:
     if not PASSWORD_CHARS_MIN <= len(password) <= PASSWORD_CHARS_MAX:
         raise problems.bad_request("A password has 8 to 256 characters.")
+
+
+def _check_within(principal: Principal, role: str) -> None:
+    """403 for a role that may do more than the caller's credentials."""
+    if not role_permissions(role) <= principal.permissions:
+        raise problems.forbidden(
+            f"The role '{role}' may do more than these credentials: use credentials of an admin "
+            "that are not narrowed."
+        )

@@ -174,7 +174,8 @@ class AlertService(Deliveries[Alert]):
                 resolve_sql=new.resolve_sql,
             )
             asked.plans = await self._check(principal, self._queries(asked))
-            given = self._rows.unmasked(row, new.properties, merge=False)
+            same = new.action == row.action
+            given = self._rows.unmasked(row, new.properties, merge=False, same_type=same)
             values: dict[str, Any] = {
                 "name": new.name,
                 "description": new.description,

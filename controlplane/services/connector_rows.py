@@ -122,13 +122,21 @@ class ConnectorRows(Generic[Row]):
         secrets.refuse_masks(given, names)
         return self._means.vault.sealed(given, names, self.owner(identity))
 
-    def unmasked(self, row: Row, given: dict[str, Any], *, merge: bool) -> dict[str, Any]:
+    def unmasked(
+        self, row: Row, given: dict[str, Any], *, merge: bool, same_type: bool = True
+    ) -> dict[str, Any]:
         """What was given, with the stored values of secrets that came back masked; `merge` puts it
-        over the stored properties, one level deep."""
+        over the stored properties, one level deep. 400 for masks with another type or address."""
         secrets.refuse_sealed(given)
+        names = secrets.sealed_names(row.properties)
+        if not same_type:  # what is secret there may be shown here
+            secrets.refuse_masks(given, names)
+            return given
         stored = self.opened(row)
-        kept = secrets.kept(given, stored, secrets.sealed_names(row.properties))
-        return {**stored, **kept} if merge else kept
+        kept = secrets.kept(given, stored, names)
+        whole = {**stored, **kept} if merge else kept
+        secrets.refuse_elsewhere(given, whole, stored, names)
+        return whole
 
     def opened(self, row: Row) -> dict[str, Any]:
         """The properties with their secrets; SecretsError."""

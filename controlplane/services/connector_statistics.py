@@ -101,8 +101,11 @@ class ConnectorStatistics:
         if not live.throughput:  # it does not run, and has not since the connector process began
             live = await self._stored(id_, error_range_ms)
         now = self._clock.now_ms()
-        known = await self._history.minutes(id_, (now - range_ms) // MINUTE_MS)
-        return msgspec.structs.replace(live, throughput=_joined(known, live.throughput, now))
+        first = (now - range_ms) // MINUTE_MS
+        known = await self._history.minutes(id_, first)
+        # Another clock than ours may have been behind.
+        within = tuple(p for p in live.throughput if p.time_ms // MINUTE_MS >= first)
+        return msgspec.structs.replace(live, throughput=_joined(known, within, now))
 
     async def _stored(self, id_: str, error_range_ms: int) -> SourceStats:
         counters = await self.begin(id_) or SourceCounters()

@@ -42,6 +42,9 @@ SECRET_NAMES: Final = SECRET_SETTINGS | {
     "schema_registry_api_secret", "schema_registry_password", "webhook_url",
 }  # fmt: skip
 
+# Names of properties that say where a secret is sent to.
+ADDRESSES: Final = frozenset({"url", "token_url", "brokers"})
+
 Properties = dict[str, Any]
 
 
@@ -74,6 +77,29 @@ def kept(given: Mapping[str, Any], stored: Mapping[str, Any], names: Collection[
         return known[name] if value == MASK and name in names and name in known else value
 
     return _mapped(given, keep)
+
+
+def refuse_elsewhere(
+    given: Mapping[str, Any],
+    whole: Mapping[str, Any],
+    stored: Mapping[str, Any],
+    names: Collection[str],
+) -> None:
+    """400 when `whole` has another address than what is `stored`, and a secret that was not
+    `given` with it: whoever may change an address must not have secrets sent there."""
+    old, new = dict(_leaves(stored)), dict(_leaves(whole))
+    moved = [
+        name
+        for name in sorted(old.keys() | new.keys())
+        if name.rpartition(".")[2] in ADDRESSES and old.get(name) != new.get(name)
+    ]
+    said = {name for name, value in _leaves(given) if value != MASK}
+    for name in sorted(names):
+        if moved and name not in said and new.get(name):
+            raise problems.bad_request(
+                f"The property '{name}' is kept for the stored '{moved[0]}' alone; give its value "
+                "with the new address."
+            )
 
 
 def refuse_masks(properties: Mapping[str, Any], names: Collection[str]) -> None:

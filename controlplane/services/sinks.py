@@ -119,7 +119,8 @@ class SinkService(Deliveries[Sink]):
             row = await self._rows.own(principal, sink_id)
             plans = await self._check(principal, (new.query,))
             asked = Sink(id=row.id, type=new.type, plans=plans)
-            given = self._rows.unmasked(row, new.properties, merge=False)
+            same = new.type == row.type
+            given = self._rows.unmasked(row, new.properties, merge=False, same_type=same)
             values: dict[str, Any] = {
                 "name": new.name,
                 "type": new.type,

@@ -59,7 +59,7 @@ class CellPages:
             )
             for slots in groups
         ]
-        self.drop(every)
+        self._cells.free(every)
         return lifted
 
     def _rows(self, slots: Int64s, noted: Bools) -> pa.RecordBatch:
@@ -77,7 +77,8 @@ class CellPages:
         return pa.record_batch(columns | cells.accumulators.lifted(slots))
 
     def drop(self, slots: Int64s) -> None:
-        """Free groups; none of them is noted as changed."""
+        """Free groups and the notes that they changed, which those on disk keep."""
+        self._changed.leave(slots, self.table.capacity)
         self._cells.free(slots)
 
     def lower(self, rows: StateDelta) -> Int64s:

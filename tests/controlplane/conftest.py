@@ -132,7 +132,7 @@ async def make_plane(
 def settings_for(**values: Any) -> Settings:
     """Settings of a test: a known key, no long waits."""
     return Settings(
-        **{"bootstrap_api_key": KEY, "engine_wait_ms": 300, "auth_cache_seconds": 0, **values}
+        **{"bootstrap_api_key": KEY, "engine_wait_ms": 800, "auth_cache_seconds": 0, **values}
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from controlplane.permissions import ROLES
 from tests.controlplane.conftest import API, Plane
 
 
@@ -133,4 +134,28 @@ async def test_an_admin_of_one_workspace_takes_over_nobody_of_another(plane: Pla
         assert role.status_code == 200
         own = await client.patch(f"/team{API}/users/bob", json=new, auth=basic)
         assert own.status_code == 200
-    assert (await team.patch(f"{API}/users/eve", json=new)).status_code == 200
+    # A key of another workspace than the first has no say over the whole installation.
+    for name in ("eve", "admin"):
+        refused = await team.patch(f"{API}/users/{name}", json=new)
+        assert refused.status_code == 403 and "in other workspaces too" in refused.text
+    assert (await team.patch(f"{API}/users/bob", json=new)).status_code == 200
+    assert (await plane.client.patch(f"{API}/users/eve", json=new)).status_code == 200
+
+
+async def test_a_narrowed_key_makes_nobody_mightier_than_itself(plane: Plane) -> None:
+    made = await plane.client.post(
+        f"{API}/auth/api_keys", json={"permissions": [*ROLES["read_only"], "write:user"]}
+    )
+    async with plane.anonymous() as client:
+        client.headers["X-Api-Key"] = made.json()["api_key"]
+        for role, status in (("admin", 403), ("writer", 403), ("read_only", 201)):
+            body = {"username": f"new_{role}", "password": "longenough", "role": role}
+            answer = await client.post(f"{API}/users", json=body)
+            assert answer.status_code == status, answer.text
+        for name, change in (
+            ("admin", {"password": "takeover1"}),
+            ("new_read_only", {"role": "admin"}),
+        ):
+            answer = await client.patch(f"{API}/users/{name}", json=change)
+            assert answer.status_code == 403
+            assert "may do more than these credentials" in answer.json()["message"]

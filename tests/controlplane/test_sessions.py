@@ -177,6 +177,9 @@ async def test_repeated_failures_lock_and_tell_nothing(tmp_path: Path) -> None:
     plane, stack = await make_plane(store_url("", tmp_path), tmp_path, settings)
     async with stack, plane.anonymous() as client:
         await plane.client.post(f"{API}/users", json=USER)
+        # One who signed in lately is remembered, which must not tell a guesser of a right one.
+        assert (await client.post(f"{API}/auth/login", json=USER)).status_code == 200
+        client.cookies.clear()
         answers: dict[str, list[tuple[int, str]]] = {}
         for name in ("eve", "nobody"):
             wrong = {"username": name, "password": "wrong password"}

@@ -14,6 +14,8 @@ from tests.sql.virtual_engine import ME
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+# After which nothing more is waited for.
+QUIET_SECONDS = 0.5
 OWNER = "alert:1d7e4a52-8f6d-4e6b-9a35-5d3f0a8c1b22"
 PLAIN = ("select i from s where i > 0", "select i from s where i < 0")
 
@@ -30,7 +32,7 @@ async def found(place: Place) -> list[list[int]]:
     got: list[list[int]] = []
     try:
         while True:
-            piece = await asyncio.wait_for(anext(rows), 0.2)
+            piece = await asyncio.wait_for(anext(rows), QUIET_SECONDS)
             got += [[piece.query, *row] for row in json.loads(piece.payload)]
     except TimeoutError:
         return got

@@ -34,6 +34,8 @@ MORE = [
     "emit periodic 30ms on update",
     "select k, sum(v), window_start from tumble(s, t, 400ms) group by k, window_start "
     "emit on update",
+    "select k, group_array(v), window_start from tumble(s, t, 400ms) group by k, window_start "
+    "emit on update with batch 100ms and timeout 5ms",
     f"select s.k, s.v, d.v, _tp_delta from {_KEYED}",
     f"select s.g, count(), sum(d.v) from {_KEYED} group by s.g emit periodic 20ms",
     "select s.k, s.v, d.v from s left join d on s.k = d.k and s.g = d.g",
