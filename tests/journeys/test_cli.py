@@ -121,7 +121,7 @@ CHANGES = (
     ("select id, plus_one(id) as next\n", "select id, plus_one(plus_one(id)) as next\n"),
     ("select page, c from per_page", "select page, c + 1 as c from per_page"),
     ("subject: a\n", "subject: b\n"),
-    ("url: http://127.0.0.1:9/hook", "url: http://127.0.0.1:9/hook\n    retries: 2"),
+    ("url: http://127.0.0.1:9/hook", "retries: 2\n    url: http://127.0.0.1:9/hook"),
     ("severity: 1", "severity: 2"),
     ("  - b\n", "  - z\n"),
     ("title: t\n", "title: tt\n"),
