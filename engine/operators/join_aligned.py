@@ -20,6 +20,7 @@ from engine.state import StateSize
 from engine.stateparts import Fields, Parts, Saved, Small
 
 _BEFORE_ALL = np.iinfo(np.int64).min // 4
+_CAME = "__came"
 
 
 class _Waiting:
@@ -30,44 +31,52 @@ class _Waiting:
         self._schema = schema
         self.rows = pa.RecordBatch.from_pylist([], schema=schema)
         self.times = np.zeros(0, np.int64)
+        self.came = np.zeros(0, np.int64)  # when, in milliseconds
 
-    def add(self, rows: pa.RecordBatch) -> int:
+    def add(self, rows: pa.RecordBatch, instant_ms: int) -> int:
         """Take rows in; returns the latest time among them. A row without a time waits for
         nothing."""
-        times, known = comparable(rows.column(self._column))
-        times = np.where(known, times, _BEFORE_ALL)
-        self.put(pa.concat_batches([self.rows, rows]), np.concatenate((self.times, times)))
+        times = self._times(rows)
+        came = np.full(len(times), instant_ms, np.int64)
+        every = np.concatenate((self.times, times))
+        self.rows = pa.concat_batches([self.rows, rows])
+        self.came = np.concatenate((self.came, came))
+        order = stable_order(every)
+        if not (order == np.arange(len(order))).all():
+            self.rows, self.came = self.rows.take(pa.array(order)), self.came[order]
+        self.times = every[order]
         return int(times.max()) if len(times) else _BEFORE_ALL
 
-    def put(self, rows: pa.RecordBatch, times: Int64s) -> None:
-        """Hold these rows instead."""
-        order = stable_order(times)
-        in_order = bool((order == np.arange(len(order))).all())
-        self.rows = rows if in_order else rows.take(pa.array(order))
-        self.times = times[order]
+    def _times(self, rows: pa.RecordBatch) -> Int64s:
+        times, known = comparable(rows.column(self._column))
+        return np.where(known, times, _BEFORE_ALL)
 
     def load(self, rows: pa.RecordBatch) -> None:
         """Hold what was saved."""
-        times, known = comparable(rows.column(self._column))
-        self.rows = rows
-        self.times = np.where(known, times, _BEFORE_ALL)
+        self.came = rows.column(_CAME).to_numpy()
+        self.rows = rows.select(self._schema.names)
+        self.times = self._times(rows)
 
     def take(self, count: int) -> pa.RecordBatch:
         """The first rows; they wait no more."""
         taken = self.rows.slice(0, count)
         self.rows, self.times = self.rows.slice(count), self.times[count:]
+        self.came = self.came[count:]
         return taken
 
     def said(self) -> pa.RecordBatch | None:
         """The rows for a checkpoint."""
-        return self.rows if self.rows.num_rows else None
+        if not self.rows.num_rows:
+            return None
+        return self.rows.append_column(_CAME, pa.array(self.came))
 
 
 class AlignedJoin(Saved, Plain):
     """Gives an enrichment join its rows in order of time.
 
     A left row goes on when the newest right time is at most `lag_ms` before its own, or the right
-    side was quiet for `quiesce_ms`; it then sees the right rows up to its own time.
+    side was quiet for `quiesce_ms`, or the row waited for `latency_ms`; it then sees the right rows
+    up to its own time.
     """
 
     def __init__(
@@ -80,6 +89,7 @@ class AlignedJoin(Saved, Plain):
         times, divided = TICKS[sources[0].field(node.lag.left).type.unit]
         self._lag = node.lag.lag_ms * times // divided
         self._quiet_ms = node.lag.quiesce_ms
+        self._latency_ms = node.lag.latency_ms
         self._left = _Waiting(sources[0], node.lag.left)
         self._right = _Waiting(sources[1], node.lag.right)
         self._newest = _BEFORE_ALL
@@ -105,12 +115,12 @@ class AlignedJoin(Saved, Plain):
 
     def _append(self, port: int, batch: Batch, rows: pa.RecordBatch) -> Batch:
         if port == 1:
-            self._newest = max(self._newest, self._right.add(rows))
+            self._newest = max(self._newest, self._right.add(rows, batch.instant_ms))
             self._since_ms = batch.instant_ms
         else:
             if not self._left.rows.num_rows:
                 self._since_ms = max(self._since_ms, batch.instant_ms)
-            self._left.add(rows)
+            self._left.add(rows, batch.instant_ms)
         return self._go_on(self._newest + self._lag, batch)
 
     def _go_on(self, until: int, batch: Batch) -> Batch:
@@ -132,14 +142,22 @@ class AlignedJoin(Saved, Plain):
 
     def due_ms(self) -> int | None:
         """When rows that wait have waited long enough."""
-        return self._since_ms + self._quiet_ms if self._left.rows.num_rows else None
+        if not self._left.rows.num_rows:
+            return None
+        quiet = self._since_ms + self._quiet_ms
+        return (
+            min(quiet, int(self._left.came.min()) + self._latency_ms) if self._latency_ms else quiet
+        )
 
     def tick(self, instant_ms: int) -> list[Batch]:
-        """The right side was quiet for too long."""
+        """The right side was quiet, or a row waited, for too long."""
         due = self.due_ms()
         if due is None or due > instant_ms:
             return []
-        return self._release(instant_ms)
+        if self._since_ms + self._quiet_ms <= instant_ms:
+            return self._release(instant_ms)
+        late = self._left.times[self._left.came + self._latency_ms <= instant_ms]
+        return [self._go_on(int(late.max()), self._nothing(instant_ms))]
 
     def end(self, port: int, instant_ms: int) -> list[Batch]:
         """No more rows of a side: nobody waits for them."""
@@ -147,8 +165,10 @@ class AlignedJoin(Saved, Plain):
         return self._release(instant_ms)
 
     def _release(self, instant_ms: int) -> list[Batch]:
-        empty = Batch(self._left.rows.slice(0, 0), instant_ms)
-        return [self._go_on(np.iinfo(np.int64).max, empty)]
+        return [self._go_on(np.iinfo(np.int64).max, self._nothing(instant_ms))]
+
+    def _nothing(self, instant_ms: int) -> Batch:
+        return Batch(self._left.rows.slice(0, 0), instant_ms)
 
     def held(self) -> StateSize:
         """The rows that wait, and those of the join."""

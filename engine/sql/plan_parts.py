@@ -161,12 +161,13 @@ class RangeRule:
 @dataclass(frozen=True, slots=True)
 class LagRule:
     """lag_behind: left rows wait until the right time is at most `lag_ms` behind theirs, or the
-    right side was quiet for `quiesce_ms`."""
+    right side was quiet for `quiesce_ms`, or for `latency_ms` (0 = however long that takes)."""
 
     left: str
     right: str
     lag_ms: int
     quiesce_ms: int
+    latency_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ _QUERY = [
     "max_join_range",
     "join_max_buffered_bytes",
     "join_latency_threshold",
+    "join_latency_threshold",
     "join_quiesce_threshold_ms",
     "checkpoint_interval",
     "recovery_policy",

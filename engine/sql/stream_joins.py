@@ -290,6 +290,7 @@ def _lag(kind: _Kind, conditions: Conditions, sides: _Sides, context: Context) -
     if kind.right == "append" and kind.strictness == "all":
         raise kind.refused("lag_behind goes with ASOF and LATEST, or with a keyed right side")
     quiet = number_setting(context.settings, "join_quiesce_threshold_ms", QUIESCE_MS)
+    latency = number_setting(context.settings, "join_latency_threshold", 0)
     left = sides.add(0, "w", found.left, found.left.type)
     right = sides.add(1, "w", found.right, found.right.type)
-    return LagRule(left, right, found.lag_ms, quiet)
+    return LagRule(left, right, found.lag_ms, quiet, latency)

@@ -20,7 +20,7 @@ def inspect_python(name: str, source: str, *, aggregate: bool) -> dict[str, Any]
         message = f"function {name[:80]} cannot be written in Python under this name"
         raise SqlError(message, Code.BAD_ARGUMENTS)
     try:
-        module = ast.parse(source)
+        module = _parsed(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise SqlError(_unread(name, error), Code.FUNCTION_FAILED) from None
     if not aggregate:
@@ -34,6 +34,15 @@ def inspect_python(name: str, source: str, *, aggregate: bool) -> dict[str, Any]
         message = f"the source of aggregate function {name} declares no class {name}"
         raise SqlError(message, Code.BAD_ARGUMENTS)
     return _of_class(name, classes[-1])
+
+
+def _parsed(source: str) -> ast.Module:
+    """The syntax tree; once more where another thread parsed meanwhile, at which Python 3.11 raises
+    a SystemError for no fault of the source."""
+    try:
+        return ast.parse(source)
+    except SystemError:
+        return ast.parse(source)
 
 
 def _unread(name: str, error: Exception) -> str:
