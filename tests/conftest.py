@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.engine.seeds import first_seed
 from tests.journeys.conformance import Background, present
+from tests.syntax_trees import guard
 
 settings.register_profile("default", deadline=None, max_examples=50)
 # The gate must not depend on luck: the same examples each time.
@@ -34,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how many examples hypothesis makes; name the run of the conformance suite."""
+    guard()
     gate = os.environ.get("CI") == "true"
     settings.load_profile("full" if config.getoption("--full") else "gate" if gate else "default")
     run = _worker(config).get("testrunuid") or uuid.uuid4().hex

@@ -161,6 +161,8 @@ class Deliveries(ABC, Generic[Row]):
         for name, value in values.items():
             setattr(row, name, value)
         after = self.written(row)
+        if before != after:  # refused before anything is stopped
+            await self._hold_both(principal, row, before, after)
         restarted = (other or row.renew) and row.wanted == RUNNING
         if restarted:
             with contextlib.suppress(EngineUnavailable):  # then it does not run
@@ -177,17 +179,24 @@ class Deliveries(ABC, Generic[Row]):
         if restarted:
             await self._start_connector(principal.workspace, row)
 
-    async def _replace_in_engine(
-        self, principal: Principal, row: Row, values: dict[str, Any], before: tuple[str, ...]
+    async def _hold_both(
+        self, principal: Principal, row: Row, before: tuple[str, ...], after: tuple[str, ...]
     ) -> None:
         """Both targets are held until the row says which."""
         workspace = await self._engines.of(principal.workspace)
         engine = await workspace.engine()
+        async with workspace.uses_lock:
+            held = tuple(d.name for d in workspace.snapshot.definitions if d.name in before)
+            await self._hold(workspace, engine, row, (*held, *after))
+
+    async def _replace_in_engine(
+        self, principal: Principal, row: Row, values: dict[str, Any], before: tuple[str, ...]
+    ) -> None:
+        """The row, its queries where they begin anew, and its target alone."""
+        workspace = await self._engines.of(principal.workspace)
+        engine = await workspace.engine()
         after = self.written(row)
         async with workspace.uses_lock:
-            if after != before:
-                held = tuple(d.name for d in workspace.snapshot.definitions if d.name in before)
-                await self._hold(workspace, engine, row, (*held, *after))
             await self._rows.of(principal).update(row.id, **values)
             if row.renew:
                 await in_sql(self._run(engine, row, pause=row.wanted != RUNNING))

@@ -426,12 +426,7 @@ async def test_a_change_that_fails_is_seen_by_nobody(lite: Plane) -> None:
     assert (await lite.client.get(path)).json() == sink  # it is read, and may be kept for others
     body = {"name": "renamed", "properties": {"stream_name": "nowhere"}}
     assert (await lite.client.patch(path, json=body)).status_code == 400
-    for _ in range(100):  # it was stopped for the change, and goes on at once
-        found = (await lite.client.get(path)).json()
-        if found["status"] == "running":
-            break
-        await asyncio.sleep(0.05)
-    assert found == sink
+    assert (await lite.client.get(path)).json() == sink
     lite.engine.failure = SqlError("It is too busy.", Code.BAD_ARGUMENTS)
     assert (await lite.client.post(f"{path}/start")).status_code == 400
     assert (await lite.client.get(path)).json() == sink

@@ -48,17 +48,8 @@ def sources() -> tuple[Source, ...]:
     for name in tracked():
         if name.endswith(".py"):
             text = (ROOT / name).read_text(encoding="utf-8")
-            found.append(Source(name, text, _tree(text)))
+            found.append(Source(name, text, ast.parse(text)))
     return tuple(found)
-
-
-def _tree(text: str) -> ast.Module:
-    """The syntax tree; once more where finalizers or threads parsed meanwhile, at which Python 3.11
-    raises a SystemError for no fault of the text."""
-    try:
-        return ast.parse(text)
-    except SystemError:
-        return ast.parse(text)
 
 
 def product() -> Iterator[Source]:
