@@ -19,8 +19,9 @@ from connectors.sink_contract import Refusal, Sink, SinkContext, SinkRow, Writer
 from connectors.supervised import Supervised
 from connectors.surroundings import Surroundings, WorkspaceEngine
 from engine.clock import Clock
+from engine.dead_letter import DeadLetter
 from engine.errors import EngineUnavailable, NotFound
-from engine.protocol import DeadLetter, Position, ResultColumn
+from engine.protocol import Position, ResultColumn
 
 INSTANCE: Final = "instance"
 # How long a position that changes nothing waits to be stored: such rows are read again.

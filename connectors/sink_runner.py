@@ -19,8 +19,9 @@ from connectors.sink_contract import Refusal, Sink, SinkContext, SinkRow, Writer
 from connectors.sink_window import Batch, Progress, Window
 from connectors.supervised import Supervised
 from connectors.surroundings import Surroundings, WorkspaceEngine
+from engine.dead_letter import DeadLetter
 from engine.errors import NotFound
-from engine.protocol import BackgroundRows, DeadLetter, Position
+from engine.protocol import BackgroundRows, Position
 
 # Between two commits of the position: what is delivered in it comes again after a kill.
 ADVANCE_SECONDS: Final = 0.1

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors.sink_contract import Delivery, SinkRow
-from engine.protocol import DeadLetter, Position
+from engine.dead_letter import DeadLetter
+from engine.protocol import Position
 
 # What may wait for delivery; then the engine is not read until there is room.
 WAITING_ROWS_MAX: Final = 10_000

@@ -11,7 +11,8 @@ from connectors.buffer import BufferLimits
 from connectors.contract import Sleep
 from connectors.sink_contract import Writer
 from engine.clock import Clock
-from engine.protocol import BackgroundRows, DeadLetter, Position
+from engine.dead_letter import DeadLetter
+from engine.protocol import BackgroundRows, Position
 
 
 class WorkspaceEngine(Writer, Protocol):

@@ -13,12 +13,12 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
+    from engine.dead_letter import DeadLetter
     from engine.protocol import (
         BackgroundOpened,
         BackgroundQuery,
         BackgroundRows,
         Caller,
-        DeadLetter,
         Definition,
         Position,
         ViewState,

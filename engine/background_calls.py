@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from engine.backgrounds import Backgrounds
+from engine.dead_letter import DeadLetter
 from engine.protocol import (
     BackgroundOpened,
     BackgroundQuery,
     BackgroundRows,
     Caller,
-    DeadLetter,
     Position,
     ViewState,
 )

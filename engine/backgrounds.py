@@ -8,36 +8,30 @@ from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import NamedTuple
 
 import msgspec
-import pyarrow as pa
 
-from engine import duck
 from engine.background import is_background, queries_of
 from engine.backlog import Backlog
-from engine.batch import Batch
-from engine.catalog import NOTE_KIND, Change, encode_change
 from engine.cursors import CursorBook, Moved, note_of
-from engine.deadletters import NAMES, letter_rows
-from engine.errors import Code, EngineUnavailable, NotFound, StorageFull, UserError
+from engine.dead_letter import DeadLetter
+from engine.errors import Code, EngineUnavailable, NotFound, UserError
 from engine.hiddenrows import HiddenRows, last_of
-from engine.log.records import Append, Commit, Note, Record, rows_bytes
-from engine.log.sequence import drop_note, truncate_note
+from engine.letterbox import Letterbox, gone_notes
+from engine.log.records import Commit, Note, Record, rows_bytes
+from engine.log.sequence import truncate_note
 from engine.protocol import (
     BackgroundOpened,
     BackgroundQuery,
     BackgroundRows,
     Caller,
-    DeadLetter,
     Definition,
     Position,
     ViewState,
 )
 from engine.runner import Parts
 from engine.sql.background import Checked, definition_of, headers_of
-from engine.sql.definitions import stored_schema
-from engine.targets import Target
 from engine.view_statements import KeptPlans, ViewStatements
 from engine.view_states import ViewStates
-from engine.views import LETTERS_BYTES_MAX, Views
+from engine.views import Views
 from engine.wakeup import Wakeup
 
 
@@ -53,7 +47,7 @@ class Ran(NamedTuple):
 class Backgrounds:
     """See `engine.background.Background`, whose methods these are. For the loop's thread."""
 
-    def __init__(self, parts: Parts, ran: Ran, book: CursorBook) -> None:
+    def __init__(self, parts: Parts, ran: Ran, book: CursorBook, letterbox: Letterbox) -> None:
         self._catalog = parts.catalog
         self._storage = parts.storage
         self._ddl = parts.ddl
@@ -62,6 +56,7 @@ class Backgrounds:
         self._bytes_max = parts.settings.background_bytes_max
         self._ran = ran
         self._book = book
+        self._letterbox = letterbox
         self._loop = asyncio.get_running_loop()
         self._locks: dict[str, asyncio.Lock] = {}  # of owners with a change under way
         self._readers: dict[str, set[Wakeup]] = {}
@@ -162,8 +157,7 @@ class Backgrounds:
     async def _discard(self, found: Definition, letters: Definition | None = None) -> None:
         also: list[Note] = [note_of(Moved(found.id, gone=True))]
         if letters is not None:
-            change = encode_change(Change("drop", id=letters.id))
-            also += [Note(NOTE_KIND, change), drop_note(letters.id)]
+            also += gone_notes(letters)
         await self._ddl.discard(found, also)
         self._backlogs.pop(found.id, None)
         self._wake(found.id)
@@ -277,32 +271,12 @@ class Backgrounds:
             if to.sn > before.sn:
                 records.append(truncate_note(definition.id, to.sn))
             if letters:
-                records.append(await self._letters(definition, letters))
+                records.append(await self._letterbox.append_of(definition, letters))
             await asyncio.wrap_future(self._storage.append(*records))
         backlog = self._backlogs.get(definition.id)
         if backlog is not None:
             backlog.moved()
         self._flow.wake(definition.id)
-
-    async def _letters(self, definition: Definition, letters: Sequence[DeadLetter]) -> Append:
-        """Dead letters as an append of their stream. StorageFull when that is full."""
-        stream = await self._ran.statements.dead_letters(definition)
-        stats = await asyncio.to_thread(self._storage.stats, stream.id)
-        held = max(stats.historical_data_bytes, stats.streaming_data_bytes)
-        if held > LETTERS_BYTES_MAX:
-            raise StorageFull(
-                f"The dead-letter stream {stream.name} holds {held >> 20} MiB, as much as it may: "
-                "look at its rows and DELETE them."
-            )
-        now = self._clock.now_ms()
-        made = letter_rows([(each.raw, each.error, each.origin) for each in letters], now)
-        return await asyncio.to_thread(self._appended, stream, made, now)
-
-    def _appended(self, stream: Definition, rows: pa.RecordBatch, now_ms: int) -> Append:
-        seed = self._clock.seed()
-        target = Target(stream.id, stored_schema(stream), NAMES, duck.Session, seed)
-        with contextlib.closing(target):
-            return target.append(Batch(rows, now_ms), now_ms)
 
     async def positions(self, owners: tuple[str, ...]) -> dict[str, Position]:
         """See Background.positions."""

@@ -23,14 +23,16 @@ SAVED_BYTES_MAX: Final = 1 << 20
 
 
 class Cursor(msgspec.Struct):
-    """Of one background query: its reader's position, and the records by key."""
+    """Of one background query: its reader's position, and the records by key. Of a source the
+    position is the number of its newest append."""
 
     position: Position = Position()
     saved: dict[str, bytes] = {}
 
 
 class Moved(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A change. `id`: of the background query's definition; `gone`: it is forgotten."""
+    """A change. `id`: of the background query's definition, or the owner if it is a source;
+    `gone`: it is forgotten. A record that is empty now is removed."""
 
     id: str
     to: Position = Position()
@@ -72,7 +74,8 @@ class CursorBook:
                 return
             cursor = self._state.cursors.setdefault(moved.id, Cursor())
             cursor.position = max(cursor.position, moved.to)
-            cursor.saved = {**cursor.saved, **moved.saved}
+            both = {**cursor.saved, **moved.saved}
+            cursor.saved = {key: value for key, value in both.items() if value}
 
     def snapshot(self) -> bytes:
         """The state after everything applied so far."""
@@ -84,6 +87,11 @@ class CursorBook:
         with self._lock:
             found = self._state.cursors.get(background_id)
             return Position() if found is None else found.position
+
+    def sources(self) -> tuple[str, ...]:
+        """The sources of which something is kept."""
+        with self._lock:
+            return tuple(key for key in self._state.cursors if key.startswith("source:"))
 
     @property
     def count(self) -> int:

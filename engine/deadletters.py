@@ -1,4 +1,4 @@
-"""The dead-letter stream of a view: the rows that it left out, each with its error."""
+"""Dead-letter streams: the rows or messages that were given up, each with its error."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from engine.background import hex_of, owner_of
 from engine.batch import Batch, StreamSlice
+from engine.dead_letter import DeadLetter
 from engine.leaving import Why
 from engine.log.records import Append
 from engine.protocol import ColumnDef, Definition
@@ -20,31 +21,44 @@ from engine.targets import Target
 # background query.
 OWNER: Final = "dead_letters_of"
 NAMES: Final = ("raw", "error", "origin", "time")
+# Of sources, sinks and alerts also these, one row for each letter: they can be replayed.
+KEPT_NAMES: Final = (*NAMES, "encoding", "replayed_at")
 # Rows as text, and messages, are cut to this: one row must not fill the log.
 TEXT_MAX: Final = 1 << 20
 _SCHEMA: Final = pa.schema(
     [("raw", pa.string()), ("error", pa.string()), ("origin", pa.string()),
      ("time", pa.timestamp("ms"))]
 )  # fmt: skip
+_KEPT_SCHEMA: Final = pa.schema(
+    [*_SCHEMA, ("encoding", pa.string()), ("replayed_at", pa.timestamp("ms"))]
+)
 
 
 def stream_of(view: Definition) -> Definition:
-    """The dead-letter stream of a view or background query, as it is to be created."""
-    comments = (
-        "the row as JSON",
-        "why it was left out",
-        "the stream, the append (_tp_sn) and the row in it, from 0",
-        "when",
-    )
+    """The dead-letter stream of a view, source, sink or alert, as it is to be created."""
+    kept = bool(owner_of(view))
+    where = "where it came from" if kept else "the stream, the append (_tp_sn), the row, from 0"
+    comments = ("as it was", "why it was given up", where, "when")
     types = ("string", "string", "string", "datetime64(3, 'UTC')")
+    columns = [ColumnDef(*each) for each in zip(NAMES, types, strict=True)]
+    columns = [
+        msgspec.structs.replace(column, comment=comment)
+        for column, comment in zip(columns, comments, strict=True)
+    ]
+    if kept:
+        columns += [
+            ColumnDef("encoding", "string", comment="base64 if it is no UTF-8 text, else text"),
+            ColumnDef(
+                "replayed_at", "nullable(datetime64(3, 'UTC'))", comment="when it was sent again"
+            ),
+        ]
     return Definition(
         "",
         name_of(view),
         "stream",
-        tuple(
-            ColumnDef(name, kind, comment=comment)
-            for name, kind, comment in zip(NAMES, types, comments, strict=True)
-        ),
+        tuple(columns),
+        mode="versioned_kv" if kept else "append",
+        primary_key="origin" if kept else "",
         ttl_expression="to_datetime(_tp_time) + interval 7 day",
         options={OWNER: owned_by(view)},
         description=_description(view),
@@ -60,7 +74,8 @@ def _description(view: Definition) -> str:
     owner = owner_of(view)
     if owner:
         kind = owner.partition(":")[0]
-        return f"Rows that {kind} {view.options.get('called', '')} gave up."
+        what = "Messages" if kind == "source" else "Rows"
+        return f"{what} that {kind} {view.options.get('called', '')} gave up."
     return f"Rows that materialized view {view.name} left out."
 
 
@@ -76,8 +91,25 @@ def letter_rows(rows: Sequence[tuple[str, str, str]], instant_ms: int) -> pa.Rec
     """Dead letters (raw, error, origin) as rows of their stream, each text cut."""
     cut = [tuple(text[:TEXT_MAX] for text in row) for row in rows]
     columns = [pa.array(each, pa.string()) for each in zip(*cut, strict=True)]
-    times = pa.array([instant_ms] * len(rows), pa.int64()).cast(pa.timestamp("ms"))
+    times = _times([instant_ms] * len(rows))
     return pa.RecordBatch.from_arrays([*columns, times], schema=_SCHEMA)
+
+
+def kept_rows(letters: Sequence[DeadLetter], instant_ms: int) -> pa.RecordBatch:
+    """Dead letters as rows with the columns `KEPT_NAMES`, each text cut."""
+    columns = [
+        pa.array([each.raw[:TEXT_MAX] for each in letters], pa.string()),
+        pa.array([each.error[:TEXT_MAX] for each in letters], pa.string()),
+        pa.array([each.origin[:TEXT_MAX] for each in letters], pa.string()),
+        _times([instant_ms] * len(letters)),
+        pa.array([each.encoding for each in letters], pa.string()),
+        _times([instant_ms if each.replayed else None for each in letters]),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=_KEPT_SCHEMA)
+
+
+def _times(milliseconds: list[int | None] | list[int]) -> pa.Array:
+    return pa.array(milliseconds, pa.int64()).cast(pa.timestamp("ms"))
 
 
 class DeadLetters:

@@ -142,7 +142,8 @@ class Flow:
                 query.finish(error)
 
         if self._thread is None:
-            return end()
+            with self._direct:
+                return end()
         self._calls.put(end)
         with self._ready:
             self._ready.notify()
@@ -310,6 +311,10 @@ class Flow:
 
     def step(self) -> bool:
         """Run once through everything that waits; whether there is more to do at once."""
+        with self._direct:  # without a thread others may call meanwhile
+            return self._step()
+
+    def _step(self) -> bool:
         instant_ms = self._now()
         with self._ready:
             commits, self._commits = list(self._commits), deque()

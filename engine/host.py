@@ -101,6 +101,9 @@ class ClientConnection:
                 await self._read_background(request, arguments)
             elif method == "serve_calls":
                 self._serve_calls(request)
+            elif method == "append_source":
+                ack = await self._engine.append_source(arguments, payload)
+                self.wire.send(request, wire.REPLY, wire.encode_meta(ack))
             else:
                 result = await _METHODS[method](self._engine, arguments)
                 self.wire.send(request, wire.REPLY, wire.encode_meta(result))
@@ -228,6 +231,9 @@ _METHODS: dict[str, Any] = {
     "drop_background": lambda engine, owner: engine.drop_background(owner),
     "background_states": lambda engine, owners: engine.background_states(owners),
     "advance": lambda engine, a: engine.advance(*a),
+    "open_source": lambda engine, owner: engine.open_source(owner),
+    "forget_source": lambda engine, owner: engine.forget_source(owner),
+    "source_letters": lambda engine, owners: engine.source_letters(owners),
     "positions": lambda engine, owners: engine.positions(owners),
     "saved": lambda engine, owners: engine.saved(owners),
     "definitions": _definitions,

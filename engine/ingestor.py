@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
@@ -22,6 +22,7 @@ from engine.errors import (
     UserError,
 )
 from engine.ingest.book import DecoderBook, StreamDecoder
+from engine.ingest.events import EventRows, Messages, decode_events
 from engine.log.records import Append, Done, Outcome, Record
 from engine.naming import a_kind, is_servers
 from engine.protocol import Definition, IngestAck, IngestFormat, IngestRequest
@@ -40,6 +41,17 @@ JOINED_BYTES_MAX: Final = 64 << 10
 Answer = Callable[[IngestAck | TailraceError], None]
 
 
+@dataclass(frozen=True, slots=True)
+class SourceRows:
+    """Messages of a source as rows of a stream; nothing of them is stored yet."""
+
+    stream_id: str
+    found: EventRows
+
+
+SourceAnswer = Callable[[SourceRows | TailraceError], None]
+
+
 class Sink(Protocol):
     """The log's side (`engine.storage.Storage`)."""
 
@@ -52,14 +64,18 @@ class Sink(Protocol):
         ...
 
 
+_Answered = tuple[Callable[[Any], None], IngestAck | SourceRows | TailraceError]
+
+
 @dataclass(slots=True)
 class _Waiting:
     stream: str
     format: IngestFormat
     idempotency_id: str
     body: bytes
-    answer: Answer
+    answer: Callable[[Any], None]
     table: pa.Table | None = None  # rows of an INSERT instead of a body
+    messages: Messages | None = None  # of a source, to be decoded and not stored
 
     @property
     def size(self) -> int:
@@ -101,7 +117,7 @@ class Ingestor:
         self._in_flight = 0
         self._stopping = False
         self._answers_lock = threading.Lock()
-        self._answers: list[tuple[Answer, IngestAck | TailraceError]] = []
+        self._answers: list[_Answered] = []
         self._thread = threading.Thread(target=self._main, name="ingest", daemon=True)
         self._thread.start()
 
@@ -116,6 +132,12 @@ class Ingestor:
         """Queue the rows of an INSERT (some columns, dialect values); one append."""
         waiting = _Waiting(stream, "compact", idempotency_id, b"", answer, table)
         self._queue(waiting, table.nbytes)
+
+    def submit_messages(self, stream: str, messages: Messages, answer: SourceAnswer) -> None:
+        """Queue messages of a source; `answer` is called on the loop when they are decoded."""
+        body = messages.body
+        waiting = _Waiting(stream, messages.format, "", body, answer, messages=messages)
+        self._queue(waiting, len(body))
 
     def _queue(self, waiting: _Waiting, size: int) -> None:
         refusal: TailraceError | None = None
@@ -174,7 +196,15 @@ class Ingestor:
         runs: list[_Run] = []
         for members in _runs(group):
             try:
-                runs.append(self._run(members))
+                run = self._run(members)
+                messages = members[0].messages
+                if messages is None:
+                    runs.append(run)
+                else:
+                    now = self._clock.now_ms()
+                    found = decode_events(run.decoder, messages, now)
+                    made = SourceRows(run.definition.id, found)
+                    self._answer_all([(members[0].answer, made)])
             except Exception as error:  # noqa: BLE001 - `_refuse` logs it; the thread goes on
                 self._refuse(members, error)
         for joined in _joined(runs):
@@ -296,7 +326,7 @@ class Ingestor:
             for record, members in zip(records, stored, strict=True):
                 self._submit([record], [members])
             return
-        answers: list[tuple[Answer, IngestAck | TailraceError]] = []
+        answers: list[_Answered] = []
         if isinstance(outcome, TailraceError):
             answers = [(w.answer, outcome) for members in stored for w in members]
         else:
@@ -308,7 +338,7 @@ class Ingestor:
                     answers.append((waiting.answer, ack))
         self._answer_all(answers)
 
-    def _answer_all(self, answers: list[tuple[Answer, IngestAck | TailraceError]]) -> None:
+    def _answer_all(self, answers: list[_Answered]) -> None:
         with self._answers_lock:
             scheduled = bool(self._answers)
             self._answers += answers
@@ -326,9 +356,13 @@ class Ingestor:
 
 
 def _runs(group: list[_Waiting]) -> Iterator[list[_Waiting]]:
-    """What can be decoded at once: the bodies of one stream up to an INSERT into it."""
+    """What can be decoded at once: the bodies of one stream up to an INSERT into it. Messages of a
+    source are stored by whoever asked, so their place among the bodies decides nothing."""
     open_runs: dict[str, list[_Waiting]] = {}
     for waiting in group:
+        if waiting.messages is not None:
+            yield [waiting]
+            continue
         if waiting.table is None:
             open_runs.setdefault(waiting.stream, []).append(waiting)
             continue

@@ -37,6 +37,7 @@ from engine.ingest.book import DecoderBook
 from engine.ingest.decoder import Decoder, IngestLimits
 from engine.ingest.rules import check_defaults
 from engine.ingestor import Answer, Ingestor
+from engine.letterbox import Letterbox
 from engine.log.files import FileSystem
 from engine.log.folder import FolderLock, open_folder
 from engine.opening import checkpoint_store, flow_settings, storage_settings
@@ -63,6 +64,8 @@ from engine.protocol import (
 from engine.query import SLOW_CONSUMER, Context, Notifier, Shared, StreamingResult, Waiting
 from engine.runner import Parts, Runner
 from engine.schema import StoredSchema
+from engine.source_calls import SourceCalls
+from engine.sources import Sources
 from engine.sql.definitions import check_definition, keep_sql, stored_schema
 from engine.sql.external import EXTERNAL
 from engine.sql.format import format_sql
@@ -90,7 +93,7 @@ STALL_CHECK_SECONDS: Final = 1.0
 STOPPING: Final = QueryEnd("canceled", Code.ENGINE_RESTARTED, "server stopping")
 
 
-class LocalEngine(BackgroundCalls):
+class LocalEngine(BackgroundCalls, SourceCalls):
     """See `protocol.Engine`. Open with `open`, for the loop that opened it."""
 
     def __init__(
@@ -154,7 +157,7 @@ class LocalEngine(BackgroundCalls):
         self._ddl.removing = partial(asyncio.to_thread, self._checkpoints.before_removal)
         self._views.dead_letters = statements.dead_letters
         ran = Ran(self._views, self._view_states, statements, plans)
-        self.backgrounds = Backgrounds(parts, ran, cursors)
+        self.backgrounds, self.sources = _for_connectors(parts, ran, cursors)
         self._queries: dict[str, StreamingResult | BoundedResult] = {}
         self._watchers: set[asyncio.Event] = set()
         self._closing = False
@@ -390,6 +393,7 @@ class LocalEngine(BackgroundCalls):
         """See Engine.reconcile."""
         await self._ddl.reconcile(owners)
         await self.backgrounds.reconcile(tuple(owners))
+        await self.sources.reconcile(tuple(owners))
 
     async def definitions(self) -> Snapshot:
         """See Engine.definitions."""
@@ -460,6 +464,7 @@ class LocalEngine(BackgroundCalls):
         for query in list(self._queries.values()):
             query.close(STOPPING)
         self._tell_watchers()
+        await self.sources.close()
         await self.backgrounds.close()
         await self._views.close()
         await self._subscriptions.close()
@@ -477,6 +482,11 @@ class LocalEngine(BackgroundCalls):
         self._planning.close()
         if self._lock is not None:
             self._lock.close()
+
+
+def _for_connectors(parts: Parts, ran: Ran, book: CursorBook) -> tuple[Backgrounds, Sources]:
+    letterbox = Letterbox(parts.storage, ran.statements, parts.context.clock)
+    return Backgrounds(parts, ran, book, letterbox), Sources(parts, letterbox, book)
 
 
 def _defaults_session() -> duck.Session:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from engine.background import Background
+from engine.source_appends import SourceAppends
 
 StreamKind = Literal[
     "stream",
@@ -334,14 +335,6 @@ class BackgroundRows(msgspec.Struct, frozen=True):
     event_time_ms: int = 0
 
 
-class DeadLetter(msgspec.Struct, frozen=True):
-    """A row that is given up: as JSON text, why, and where it came from."""
-
-    raw: str
-    error: str
-    origin: str
-
-
 class EngineInfo(msgspec.Struct, frozen=True):
     """State of the engine process. `writable` is False after a sync error or on a full disk."""
 
@@ -376,7 +369,7 @@ class RunningQuery(Protocol):
         ...
 
 
-class Engine(Background, Protocol):
+class Engine(Background, SourceAppends, Protocol):
     """Everything that can be asked of one workspace's engine.
 
     All methods are coroutines that never block the loop. They raise the tree of `engine.errors`;

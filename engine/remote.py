@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from engine import wire
 from engine.calls import Answer, Request
+from engine.dead_letter import DeadLetter
 from engine.errors import EngineUnavailable, TailraceError
 from engine.protocol import (
     Alteration,
@@ -18,7 +19,6 @@ from engine.protocol import (
     BackgroundQuery,
     BackgroundRows,
     Caller,
-    DeadLetter,
     Definition,
     EngineInfo,
     IngestAck,
@@ -34,6 +34,7 @@ from engine.protocol import (
     StreamStats,
     ViewState,
 )
+from engine.source_appends import SourceAck, SourceAppend, SourceOpened
 from engine.wakeup import Wakeup
 
 # Of the name of a workspace what stands in the name of its socket.
@@ -306,6 +307,22 @@ class RemoteEngine:
     async def reconcile(self, owners: dict[str, tuple[str, ...]]) -> None:
         """See Engine.reconcile."""
         await self.call("reconcile", owners)
+
+    async def open_source(self, owner: str) -> SourceOpened:
+        """See SourceAppends.open_source."""
+        return await self.call("open_source", owner)
+
+    async def append_source(self, request: SourceAppend, body: bytes) -> SourceAck:
+        """See SourceAppends.append_source."""
+        return await self._send("append_source", request, body)[1]
+
+    async def forget_source(self, owner: str) -> None:
+        """See SourceAppends.forget_source."""
+        await self.call("forget_source", owner)
+
+    async def source_letters(self, owners: tuple[str, ...]) -> dict[str, str]:
+        """See SourceAppends.source_letters."""
+        return await self.call("source_letters", owners)
 
     async def check_background(self, queries: tuple[str, ...]) -> BackgroundOpened:
         """See Background.check_background."""

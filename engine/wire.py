@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.calls import Answer, Request
+from engine.dead_letter import DeadLetter
 from engine.errors import BY_NAME, TailraceError
 from engine.protocol import (
     Alteration,
@@ -23,7 +24,6 @@ from engine.protocol import (
     BackgroundOpened,
     BackgroundQuery,
     Caller,
-    DeadLetter,
     Definition,
     EngineInfo,
     IngestAck,
@@ -38,6 +38,7 @@ from engine.protocol import (
     StreamStats,
     ViewState,
 )
+from engine.source_appends import SourceAck, SourceAppend, SourceOpened
 
 REQUEST: Final = 1
 REPLY: Final = 2
@@ -82,6 +83,10 @@ REQUESTS: Final[dict[str, Any]] = {
     "background_states": tuple[str, ...],
     "read_background": str,
     "advance": tuple[str, Position, dict[str, bytes], tuple[DeadLetter, ...]],
+    "open_source": str,
+    "append_source": SourceAppend,
+    "forget_source": str,
+    "source_letters": tuple[str, ...],
     "positions": tuple[str, ...],
     "saved": tuple[str, ...],
     "definitions": None,
@@ -114,6 +119,10 @@ REPLIES: Final[dict[str, Any]] = {
     "background_states": dict[str, ViewState],
     "read_background": None,
     "advance": None,
+    "open_source": SourceOpened,
+    "append_source": SourceAck,
+    "forget_source": None,
+    "source_letters": dict[str, str],
     "positions": dict[str, Position],
     "saved": dict[str, dict[str, bytes]],
     "definitions": Snapshot,

@@ -12,8 +12,9 @@ from virtual import ListEngine, VirtualTime
 
 from connectors.sink_contract import Delivery, NotDelivered, Refusal, SinkContext, SinkRow, SinkSpec
 from connectors.surroundings import Surroundings
+from engine.dead_letter import DeadLetter
 from engine.errors import EngineUnavailable, NotFound
-from engine.protocol import BackgroundRows, DeadLetter, Position, ResultColumn
+from engine.protocol import BackgroundRows, Position, ResultColumn
 
 HEADER = (ResultColumn("n", "int64"), ResultColumn("text", "string"))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from engine.dead_letter import DeadLetter
 from engine.errors import Code, NotFound, SqlError
 from engine.protocol import (
     Analysis,
@@ -14,7 +15,6 @@ from engine.protocol import (
     BackgroundQuery,
     BackgroundRows,
     Caller,
-    DeadLetter,
     Position,
     ResultColumn,
     ViewState,

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from engine.config import EngineSettings
+from engine.dead_letter import DeadLetter
 from engine.errors import NotFound, SqlError, TailraceError, UserError
-from engine.protocol import BackgroundQuery, BackgroundRows, DeadLetter, Position
+from engine.protocol import BackgroundQuery, BackgroundRows, Position
 from tests.engine.place import Place
 from tests.sql.virtual_engine import ME
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from engine.dead_letter import DeadLetter
 from engine.errors import EngineUnavailable, NotFound, UserError
-from engine.protocol import BackgroundQuery, DeadLetter, Engine, Position
+from engine.protocol import BackgroundQuery, Engine, Position
 from tests.engine.test_protocol import ME, engine, ingest, stream
 
 __all__ = ["engine"]

@@ -54,7 +54,10 @@ IMPORTS: dict[str, tuple[str, ...]] = {
 }
 
 # `connectors` know these of the engine and nothing else.
-CONNECTOR_LEAVES = ("batch", "calls", "clock", "errors", "limits", "protocol", "remote")
+CONNECTOR_LEAVES = (
+    *("batch", "calls", "clock", "dead_letter", "errors", "limits", "protocol", "remote"),
+    "source_appends",
+)
 
 # Supervised loops where any error must be turned into a state: file -> how many.
 BROAD_HANDLERS: dict[str, int] = {

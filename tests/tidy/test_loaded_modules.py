@@ -9,7 +9,10 @@ import pytest
 
 from tests.tidy.sources import ROOT
 
-LEAVES = ("engine.errors", "engine.clock", "engine.protocol", "engine.remote", "engine.wire")
+LEAVES = (
+    *("engine.errors", "engine.clock", "engine.dead_letter", "engine.source_appends"),
+    *("engine.protocol", "engine.remote", "engine.wire"),
+)
 DATA = ("pyarrow", "numpy", "duckdb", "sqlglot", "pandas")
 WEB = ("litestar", "starlette", "sqlalchemy", "httpx", "nats", "aiokafka", "websockets")
 

@@ -1,0 +1,74 @@
+"""Dead letters of sources, sinks and alerts: as appends of their streams, which are bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+from engine import duck
+from engine.background import BACKGROUND_OF
+from engine.batch import Batch
+from engine.catalog import NOTE_KIND, Change, encode_change
+from engine.clock import Clock
+from engine.dead_letter import DeadLetter
+from engine.deadletters import KEPT_NAMES, kept_rows
+from engine.errors import StorageFull
+from engine.log.records import Append, Note
+from engine.log.sequence import drop_note
+from engine.protocol import Definition
+from engine.sql.definitions import stored_schema
+from engine.storage import Storage
+from engine.targets import Target
+from engine.view_statements import ViewStatements
+from engine.views import LETTERS_BYTES_MAX
+
+
+class Letterbox:
+    """For the loop's thread."""
+
+    def __init__(self, storage: Storage, statements: ViewStatements, clock: Clock) -> None:
+        self._storage = storage
+        self._statements = statements
+        self._clock = clock
+
+    def stream_of(self, owner: str) -> Definition | None:
+        """The dead-letter stream of an owner, if it has one."""
+        return self._statements.dead_letters_of(owner)
+
+    async def append_of(self, whose: Definition, letters: Sequence[DeadLetter]) -> Append:
+        """The letters as one append of the stream, which is created if it is not there.
+
+        Raises StorageFull when it holds as much as it may, unless all were replayed.
+        """
+        stream = await self._statements.dead_letters(whose)
+        if not all(letter.replayed for letter in letters):
+            await self._check_room(stream)
+        return await asyncio.to_thread(self._appended, stream, letters)
+
+    async def _check_room(self, stream: Definition) -> None:
+        stats = await asyncio.to_thread(self._storage.stats, stream.id)
+        held = max(stats.historical_data_bytes, stats.streaming_data_bytes)
+        if held > LETTERS_BYTES_MAX:
+            raise StorageFull(
+                f"The dead-letter stream {stream.name} holds {held >> 20} MiB, as much as it may: "
+                "look at its rows and DELETE them."
+            )
+
+    def _appended(self, stream: Definition, letters: Sequence[DeadLetter]) -> Append:
+        now = self._clock.now_ms()
+        schema = stored_schema(stream)
+        target = Target(stream.id, schema, KEPT_NAMES, duck.Session, self._clock.seed())
+        with contextlib.closing(target):
+            return target.append(Batch(kept_rows(letters, now), now), now)
+
+
+def whose(owner: str, name: str) -> Definition:
+    """A stand-in for the definition of an owner that has none in the engine."""
+    return Definition(owner, name, "view", options={BACKGROUND_OF: owner, "called": name})
+
+
+def gone_notes(stream: Definition) -> list[Note]:
+    """What makes a dead-letter stream go, in the commit of what it belongs to."""
+    change = encode_change(Change("drop", id=stream.id))
+    return [Note(NOTE_KIND, change), drop_note(stream.id)]

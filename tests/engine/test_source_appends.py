@@ -1,0 +1,195 @@
+"""Appends of sources: rows, positions and dead letters in one commit, each once."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from typing import Any
+
+import pytest
+
+import engine.letterbox
+from engine.dead_letter import DeadLetter
+from engine.errors import EngineUnavailable, NotFound, StorageFull, UserError
+from engine.source_appends import SourceAck, SourceAppend
+from tests.engine.place import Place
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SOURCE = "source:0c6e4a52-8f6d-4e6b-9a35-5d3f0a8c1b11"
+OTHER = "source:1d7e4a52-8f6d-4e6b-9a35-5d3f0a8c1b22"
+LETTERS = "_dlq_trucks_0c6e4a52"
+
+
+async def append(
+    place: Place,
+    epoch: int,
+    number: int,
+    *messages: bytes,
+    **more: Any,
+) -> SourceAck:
+    sizes = struct.pack(f"<{len(messages)}I", *map(len, messages))
+    given = {"owner": SOURCE, **more}
+    request = SourceAppend(
+        name="trucks", epoch=epoch, number=number, stream="s", sizes=sizes, **given
+    )
+    return await place.engine.append_source(request, b"\n".join(messages))
+
+
+async def rows(place: Place, sql: str = "select i, k from table(s) order by i") -> Any:
+    return await place.rows(sql)
+
+
+async def test_rows_and_positions_are_one_commit(place: Place) -> None:
+    await place.run("create stream s (i int32, k string)")
+    opened = await place.engine.open_source(SOURCE)
+    assert (opened.number, opened.saved) == (0, {})
+    messages = b'{"i":1,"k":"a"}', b'[{"i":2},{"i":3,"k":"c"}]', b'{\n"i":4\n}'
+    ack = await append(place, opened.epoch, 1, *messages, saved={"at": b"4", "old": b"1"})
+    assert ack == SourceAck(4)
+    ack = await append(
+        place, opened.epoch, 2, b'{"i":5}', b'{"i":6}', saved={"at": b"6", "old": b""}
+    )
+    assert ack == SourceAck(2)
+    assert len(await place.rows("select _tp_sn from table(s) group by _tp_sn")) == 2  # one append
+    await place.kill()
+    opened = await place.engine.open_source(SOURCE)
+    assert (opened.number, opened.saved) == (2, {"at": b"6"})
+    assert await rows(place) == [[1, "a"], [2, ""], [3, "c"], [4, ""], [5, ""], [6, ""]]
+
+
+async def test_an_append_that_comes_again_is_stored_once(place: Place) -> None:
+    await place.run("create stream s (i int32, k string)")
+    opened = await place.engine.open_source(SOURCE)
+    for _ in range(2):
+        await append(place, opened.epoch, 1, b'{"i":1}')
+    again = await place.engine.open_source(SOURCE)
+    assert again.number == 1
+    await append(place, again.epoch, 1, b'{"i":1}')
+    assert await rows(place) == [[1, ""]]
+    with pytest.raises(UserError, match=r"Append 3 of source:.* follows 1"):
+        await append(place, again.epoch, 3, b'{"i":3}')
+
+
+async def test_who_opened_before_stores_nothing_more(place: Place) -> None:
+    await place.run("create stream s (i int32, k string)")
+    older = await place.engine.open_source(SOURCE)
+    under_way = asyncio.ensure_future(append(place, older.epoch, 1, b'{"i":1}'))
+    await asyncio.sleep(0)
+    younger = await place.engine.open_source(SOURCE)
+    assert younger.number == len(await rows(place))  # it is known what became of it
+    with pytest.raises(EngineUnavailable, match="was opened anew"):
+        await append(place, older.epoch, younger.number + 1, b'{"i":2}')
+    with pytest.raises(EngineUnavailable):
+        await append(place, 0, 1, b'{"i":2}', owner=OTHER)
+    await asyncio.wait([under_way])
+
+
+async def test_refused_messages_are_named_and_nothing_is_stored(place: Place) -> None:
+    await place.run("create stream s (i int32, k string)")
+    opened = await place.engine.open_source(SOURCE)
+    messages = b'{"i":1}', b'{"i":"no number"}', b"no object", b'{"i":2', b'{"i":4}'
+    ack = await append(place, opened.epoch, 1, *messages, saved={"at": b"5"})
+    assert ack.rows == 0
+    assert [at for at, _ in ack.refused] == [1, 2, 3]
+    assert "'i'" in dict(ack.refused)[1]
+    assert await rows(place) == []
+    assert (await place.engine.open_source(SOURCE)).saved == {}
+    # Halves of objects that would be one together are not taken for one.
+    opened = await place.engine.open_source(SOURCE)
+    ack = await append(place, opened.epoch, 1, b'{"i":1,"k":', b'"x"}')
+    assert [at for at, _ in ack.refused] == [0, 1]
+    ack = await append(place, opened.epoch, 1, b'{"i":1,"k":{}', b"{}}")
+    assert [at for at, _ in ack.refused] == [0, 1]
+
+
+async def test_texts_are_rows_of_raw(place: Place) -> None:
+    await place.run("create stream s (raw string)")
+    opened = await place.engine.open_source(SOURCE)
+    texts = b"a", b"two\nlines", b"", b"return\r"
+    await append(place, opened.epoch, 1, *texts, format="lines")
+    await append(place, opened.epoch, 2, b"b", b"c", format="lines")
+    ack = await append(place, opened.epoch, 3, b"\xff", b"good", format="lines")
+    assert [at for at, _ in ack.refused] == [0]
+    found = await place.rows("select raw from table(s)")
+    assert sorted(found) == sorted([["a"], ["two\nlines"], [""], ["return\r"], ["b"], ["c"]])
+
+
+async def test_letters_are_in_the_commit_and_each_once(place: Place) -> None:
+    await place.run("create stream s (i int32, k string)")
+    opened = await place.engine.open_source(SOURCE)
+    assert await place.engine.source_letters((SOURCE, OTHER)) == {}
+    bad = DeadLetter("no object", "it is none", "t/0@7")
+    odd = DeadLetter("/w==", "no text", "t/0@8", "base64")
+    await append(place, opened.epoch, 1, b'{"i":1}', letters=(bad, odd), saved={"at": b"9"})
+    await append(place, opened.epoch, 2, letters=(DeadLetter("no object", "still", "t/0@7"),))
+    await place.kill()
+    assert await place.engine.source_letters((SOURCE, OTHER)) == {SOURCE: LETTERS}
+    asked = (
+        f"select origin, raw, error, encoding, replayed_at from table({LETTERS}) order by origin"
+    )
+    assert await place.rows(asked) == [
+        ["t/0@7", "no object", "still", "text", None],
+        ["t/0@8", "/w==", "no text", "base64", None],
+    ]
+    opened = await place.engine.open_source(SOURCE)
+    assert (opened.number, opened.saved) == (2, {"at": b"9"})
+    replayed = DeadLetter("no object", "still", "t/0@7", replayed=True)
+    await append(place, opened.epoch, 3, b'{"i":2}', letters=(replayed,))
+    assert await place.rows(
+        f"select origin from table({LETTERS}) where replayed_at is not null"
+    ) == [["t/0@7"]]
+    assert await rows(place) == [[1, ""], [2, ""]]
+
+
+async def test_letters_are_bounded_and_replays_are_not(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.run("create stream s (i int32, k string)")
+    opened = await place.engine.open_source(SOURCE)
+    letter = DeadLetter("x" * 100, "why", "here")
+    await append(place, opened.epoch, 1, letters=(letter,))
+    monkeypatch.setattr(engine.letterbox, "LETTERS_BYTES_MAX", 10)
+    with pytest.raises(StorageFull, match=f"The dead-letter stream {LETTERS} holds"):
+        await append(place, opened.epoch, 2, b'{"i":2}', letters=(letter,), saved={"at": b"1"})
+    assert (await place.engine.open_source(SOURCE)).number == 1  # nothing of it
+    opened = await place.engine.open_source(SOURCE)
+    again = DeadLetter(letter.raw, letter.error, letter.origin, replayed=True)
+    await append(place, opened.epoch, 2, b'{"i":2}', letters=(again,))
+    assert await rows(place) == [[2, ""]]
+
+
+async def test_a_source_that_is_forgotten_leaves_nothing(place: Place) -> None:
+    await place.run("create stream s (i int32, k string)")
+    for owner in (SOURCE, OTHER):
+        opened = await place.engine.open_source(owner)
+        letter = DeadLetter("x", "why", "here")
+        await append(
+            place, opened.epoch, 1, b'{"i":1}', saved={"a": b"1"}, letters=(letter,), owner=owner
+        )
+    await place.engine.forget_source(SOURCE)
+    assert await place.engine.source_letters((SOURCE, OTHER)) == {OTHER: "_dlq_trucks_1d7e4a52"}
+    await place.engine.reconcile({})
+    await place.restart()
+    assert await place.engine.source_letters((SOURCE, OTHER)) == {}
+    for owner in (SOURCE, OTHER):
+        opened = await place.engine.open_source(owner)
+        assert (opened.number, opened.saved) == (0, {})
+    assert len(await rows(place)) == 2
+
+
+async def test_what_cannot_be_stored_is_refused_whole(place: Place) -> None:
+    opened = await place.engine.open_source(SOURCE)
+    with pytest.raises(NotFound, match="A stream named 's' does not exist"):
+        await append(place, opened.epoch, 1, b'{"i":1}', saved={"a": b"1"})
+    await place.run("create stream s (i int32, k string)")
+    request = SourceAppend(SOURCE, "trucks", opened.epoch, 1, "s", sizes=struct.pack("<2I", 3, 9))
+    with pytest.raises(UserError, match="sizes of the messages are not those of the body"):
+        await place.engine.append_source(request, b'{"i":1}')
+    with pytest.raises(UserError, match="saved records would be"):
+        await append(place, opened.epoch, 1, b'{"i":1}', saved={"a": b"1" * (2 << 20)})
+    with pytest.raises(UserError, match="is no source"):
+        await place.engine.open_source("sink:x")
+    assert await rows(place) == []
+    await append(place, opened.epoch, 1, b'{"i":1}')
+    assert await rows(place) == [[1, ""]]
