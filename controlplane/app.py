@@ -42,6 +42,7 @@ from controlplane.services.rest import pause
 from controlplane.services.resume import Resume
 from controlplane.services.saved_queries import SavedQueryService
 from controlplane.services.schemas import SchemaService
+from controlplane.services.sealed_definitions import seal_stored
 from controlplane.services.secrets import Vault
 from controlplane.services.sessions import SessionService
 from controlplane.services.sinks import SinkService
@@ -117,7 +118,7 @@ class Application:
         self.saved_queries = SavedQueryService(self.directory, outside.clock)
         self.dashboards = DashboardService(self.directory, outside.clock)
         self.schemas = SchemaService(self.engines, uses, self.directory)
-        self.external_tables = ExternalTableService(self.engines, uses)
+        self.external_tables = ExternalTableService(self.engines, uses, self.vault)
         self.views = ViewService(self.engines, uses, outside.clock)
         self.queries = QueryService(
             self.engines, self.authenticator, uses, outside.clock, settings, self.vault
@@ -133,10 +134,8 @@ class Application:
         self.topology = TopologyService(self.engines, self._flows())
         into, out_of = throughputs(self.sources, self.sinks)
         self.global_metrics = GlobalMetricsService(self.engines, (into,), (out_of,))
-        self.external_streams = ExternalStreamService(self.engines, uses, self.sources)
-        self.health = HealthService(
-            self.directory, self.engines, outside.connectors, self.queries, outside.restarts
-        )
+        self.external_streams = ExternalStreamService(self.engines, uses, self.sources, self.vault)
+        self.health = self._health(outside)
         hot = Hot(self.authenticator, self.engines, outside.clock, settings, self.counters)
         audited = Audited(self._served(), self.audit)  # type: ignore[arg-type]
         self.front = Front(audited, hot)
@@ -154,6 +153,16 @@ class Application:
             outside.clock,
         )
 
+    def _health(self, outside: Outside) -> HealthService:
+        return HealthService(
+            self.directory,
+            self.engines,
+            outside.connectors,
+            self.queries,
+            outside.restarts,
+            outside.launcher.folders,
+        )
+
     def _flows(self) -> tuple[Flows, ...]:
         return (
             SourceFlows(self.sources),
@@ -165,6 +174,7 @@ class Application:
     async def _settle(self, workspace: str, engine: Engine) -> None:
         """What the engine holds and runs for sources, sinks and alerts is what is stored; they are
         started again, for they may have been given up while it could not open its folder."""
+        await seal_stored(self.vault, engine)
         kinds = (self.sources, self.sinks, self.alerts)
         for place in await self.directory.workspaces():
             if place.name == workspace:

@@ -20,6 +20,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from controlplane.api.routes import API_PREFIX, CONTROLLERS, DEPENDENCIES
 from controlplane.api.system import HANDLERS
 from controlplane.openapi_examples import add_examples
+from controlplane.openapi_links import add_links
 from controlplane.permissions import OPEN_OPERATIONS, OPERATIONS
 from controlplane.problems import ErrorResponse
 from controlplane.services.live_query import Metrics
@@ -74,6 +75,7 @@ MEDIA: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "createQuery": ("text/event-stream", QUERY_EVENT),
     "getDocs": ("text/html", {"type": "string"}),
     "getMetrics": ("text/plain", {"type": "string"}),
+    "getWorkspaceMetrics": ("text/plain", {"type": "string"}),
     "getOpenAPI": ("application/json", {"type": "object"}),
 }
 SECURITY: Final = {
@@ -141,6 +143,7 @@ def document() -> dict[str, Any]:
             _finish(operation)
             add_examples(path, method, operation)
     produced["paths"] = dict(sorted(paths.items()))
+    add_links(produced)
     return produced
 
 

@@ -148,6 +148,7 @@ OPERATIONS: Final[dict[str, str]] = {
     "getGlobalMetrics": "read:workspace",
     "getInfo": "read:workspace",
     "getMetrics": "read:workspace",
+    "getWorkspaceMetrics": "read:workspace",
 }
 # Operations that a permission alone does not give: the caller's role must be admin too. A writer's
 # write:stream is for rows, not for definitions.

@@ -98,8 +98,9 @@ class Gauge(msgspec.Struct, frozen=True):
     kind: str = "gauge"
 
 
-def exposition(http: HttpCounters, gauges: list[Gauge]) -> bytes:
-    """The Prometheus text. Imports prometheus_client on first use: run it in a thread."""
+def exposition(http: HttpCounters | None, gauges: list[Gauge]) -> bytes:
+    """The Prometheus text, without the HTTP side if that is None. Imports prometheus_client on
+    first use: run it in a thread."""
     from prometheus_client import CollectorRegistry, generate_latest
 
     registry = CollectorRegistry(auto_describe=False)
@@ -114,12 +115,22 @@ class _Collector:
         self.collect = families
 
 
-def _families(http: HttpCounters, gauges: list[Gauge]) -> list[Metric]:
-    from prometheus_client.core import (
-        CounterMetricFamily,
-        GaugeMetricFamily,
-        HistogramMetricFamily,
-    )
+def _families(http: HttpCounters | None, gauges: list[Gauge]) -> list[Metric]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    families: dict[str, Metric] = {} if http is None else _http_families(http)
+    for gauge in [*([] if http is None else _http_gauges(http)), *gauges]:
+        family = families.get(gauge.name)
+        if family is None:
+            make = CounterMetricFamily if gauge.kind == "counter" else GaugeMetricFamily
+            family = make(gauge.name, gauge.help, labels=list(gauge.labels))
+            families[gauge.name] = family
+        _add(family, gauge.labels, gauge.value)
+    return list(families.values())
+
+
+def _http_families(http: HttpCounters) -> dict[str, Metric]:
+    from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
     requests = CounterMetricFamily(
         "tailrace_http_requests", "Answered requests.", labels=["method", "status"]
@@ -135,15 +146,7 @@ def _families(http: HttpCounters, gauges: list[Gauge]) -> list[Metric]:
         total += count
         buckets.append(("+Inf" if bound is None else str(bound), total))
     latency.add_metric([], buckets, http.ingest_seconds)
-    families: dict[str, Metric] = {"requests": requests, "latency": latency}
-    for gauge in [*_http_gauges(http), *gauges]:
-        family = families.get(gauge.name)
-        if family is None:
-            make = CounterMetricFamily if gauge.kind == "counter" else GaugeMetricFamily
-            family = make(gauge.name, gauge.help, labels=list(gauge.labels))
-            families[gauge.name] = family
-        _add(family, gauge.labels, gauge.value)
-    return list(families.values())
+    return {"requests": requests, "latency": latency}
 
 
 def _add(family: Metric, labels: Mapping[str, str], value: float) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Literal, Protocol
 
 import greenlet
@@ -61,13 +62,15 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 Done = Callable[[Any], None]
+GiveUp = Callable[[], None]
 
 
 class Caller(Protocol):
     """Who carries calls out of the engine."""
 
-    def send(self, request: Request, done: Done) -> None:
-        """Begin a call; `done(answer)` follows once, from any thread, within its deadline."""
+    def send(self, request: Request, done: Done) -> GiveUp:
+        """Begin a call; `done(answer)` follows once, from any thread, within its deadline, unless
+        what is returned is called before: then nobody waits for the answer any more."""
         ...
 
 
@@ -101,6 +104,7 @@ class Calls:
         self._step: _Step | None = None
         self._later: deque[Callable[[], None]] = deque()
         self._answer: list[Any] = []
+        self._give_up: GiveUp | None = None  # of the call that the step waits for
         self._recorded: deque[Answer] | None = None
         self._at_rest: list[Callable[[], None]] = []
         self._taken: list[Answer] = []
@@ -158,8 +162,11 @@ class Calls:
             self._at_rest.append(action)
 
     def abandon(self) -> None:
-        """The query ends: the step under way is given up, its answer is let go."""
+        """The query ends: the step under way is given up, and with it its call."""
         self._later.clear()
+        give_up, self._give_up = self._give_up, None
+        if give_up is not None:
+            give_up()
         step, self._step = self._step, None
         if step is not None and not step.dead:
             with contextlib.suppress(greenlet.error):  # it is of a thread that has ended
@@ -194,9 +201,13 @@ class Calls:
                 raise QueryFailed(message, Code.RESOURCE_NOT_FOUND)
             answer = self._recorded.popleft()
         else:
-            answer = self.suspend(lambda done: self._caller.send(request, done))
+            answer = self.suspend(partial(self._send, request))
+            self._give_up = None
         self._taken.append(answer)
         return answer
+
+    def _send(self, request: Request, done: Done) -> None:
+        self._give_up = self._caller.send(request, done)
 
     def suspend(self, begin: Callable[[Done], None]) -> Any:
         """Stop the step under way until what `begin` was given is called; what that was given."""

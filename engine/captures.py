@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from engine.checkpoints import Checkpoint
@@ -24,7 +24,7 @@ class Queries(Protocol):
         ...
 
 
-class _Late:
+class Late:
     """What is done between steps of a query, unless nobody waits for it any more."""
 
     def __init__(self, action: Callable[[], Checkpoint | None]) -> None:
@@ -35,11 +35,17 @@ class _Late:
         self.found: Checkpoint | None = None
 
     def run(self) -> None:
+        """The query is between two steps."""
         with self._lock:
             if not self._over:
                 self._over = True
                 self.found = self._action()
         self._done.set()
+
+    @property
+    def done(self) -> bool:
+        """Whether it was done: `found` is the answer."""
+        return self._done.is_set()
 
     def wait(self, seconds: float) -> bool:
         """Whether it was done; it is not done after a wait that was in vain."""
@@ -59,6 +65,8 @@ class Captures:
         call: Callable[[Callable[[], None]], None],
         threaded: Callable[[], bool],
     ) -> None:
+        self._last = False  # all queries are being halted
+        self._waited = False  # and for one of them it was waited in vain
         self._lives = lives
         self._call = call
         self._threaded = threaded
@@ -76,25 +84,37 @@ class Captures:
             return found
 
         late = self._at_rest(query_id, end)
-        if late is None:
+        if not late.wait(self.patience):
+            self._waited = self._last
             self._call(lambda: _ignore(end()))
             return None
         return late.found
 
-    def capture(self, query_id: str, since: int, *, full: bool) -> Checkpoint | None:
-        """The state of a kept query after its last step, if that is above `since`."""
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for a step that waits for the answer of an outside call."""
+        return REST_SECONDS_MAX if self._threaded() and not self._waited else 0.0
+
+    def last_wait(self) -> None:
+        """All queries are about to be halted: they share one wait."""
+        self._last = True
+
+    def capture(
+        self, query_id: str, since: int, *, full: bool, needs: Mapping[str, int] | None = None
+    ) -> Late:
+        """The state of a kept query after its last step, if there is news (`replay.capture`): now,
+        or when the answer is in for which its step waits."""
 
         def look() -> Checkpoint | None:
             query = self._lives.running.get(query_id)
             if query is None or query.over:
                 return None
-            return capture(query, since, full=full)
+            return capture(query, since, full=full, needs=needs)
 
-        late = self._at_rest(query_id, look)
-        return None if late is None else late.found
+        return self._at_rest(query_id, look)
 
-    def _at_rest(self, query_id: str, action: Callable[[], Checkpoint | None]) -> _Late | None:
-        late = _Late(action)
+    def _at_rest(self, query_id: str, action: Callable[[], Checkpoint | None]) -> Late:
+        late = Late(action)
 
         def begin() -> None:
             query = self._lives.running.get(query_id)
@@ -104,7 +124,7 @@ class Captures:
                 late.run()
 
         self._call(begin)
-        return late if late.wait(REST_SECONDS_MAX if self._threaded() else 0.0) else None
+        return late
 
 
 def _ignore(found: Checkpoint | None) -> None:

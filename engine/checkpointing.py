@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -9,10 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from engine.captures import Late
 from engine.checkpoints import MANIFESTS_KEPT, BaseWanted, Checkpoint, CheckpointStore
 from engine.clock import Clock
 from engine.errors import Code, QueryFailed, TailraceError
 from engine.flow import Flow
+from engine.needs import NOBODY_SN
 from engine.replay import GIVEN, Resume, resumed
 from engine.sql.settings import number_setting
 from engine.start_answers import AnswerFiles
@@ -25,7 +28,7 @@ INTERVAL_MS_MIN: Final = 100
 _LOOK_SECONDS: Final = 0.1
 # How long a checkpoint waits for its steps to be in the log.
 _SETTLE_SECONDS: Final = 30.0
-# Looks at a query that is to read what is about to be removed, about five seconds.
+# Looks at all queries that are to read what is about to be removed, about five seconds.
 _CATCH_UP_LOOKS: Final = 50
 # Checkpoints that wait for the reader to have their rows; beyond it they are let go.
 _HELD_MAX: Final = 8
@@ -58,6 +61,12 @@ class _Watched:
     step: int = -1  # of the last checkpoint that was collected
     full: bool = True  # what was collected before is lost, or nothing was
     past_done: int = 0  # checkpoints that were written since the past is read
+    late: Late | None = None  # what is being collected: its step waits for an outside call
+    # `Checkpoint.needs` of the last that was collected, and of the last that was written; None =
+    # there was none since the query was started.
+    collected: Mapping[str, int] | None = None
+    needs: Mapping[str, int] | None = None
+    asked: bool = False  # its needs are to be known: a checkpoint of the same step will do
     held: deque[Checkpoint] = field(default_factory=deque[Checkpoint])
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -127,6 +136,7 @@ class Checkpointer:
             self._flow.halt(query_id)
             return
         with watched.lock:
+            self._fetch(watched, give_up=True)
             full = watched.full or self.store.wants_base(query_id)
             found = self._flow.halt(query_id, full=full)
             if found is not None and found.step > watched.step:
@@ -146,30 +156,57 @@ class Checkpointer:
 
     def _loop(self) -> None:
         while not self._closed.wait(_LOOK_SECONDS):
-            now = self._clock.monotonic()
-            with self._lock:
-                due = [(i, w) for i, w in self._watched.items() if w.due <= now or w.held]
-            for query_id, watched in due:
-                try:
-                    self.take(query_id, watched, collect=watched.due <= now)
-                except Exception:  # noqa: BLE001 - the others' checkpoints go on
-                    _log.exception("no checkpoint of query %s could be taken", query_id)
-                    watched.full = True
-                    watched.due = now + watched.interval_ms / 1000
+            self.look()
+
+    def look(self) -> None:
+        """Take the checkpoints that are due and can be had; a query whose outside call is under
+        way keeps none of the others waiting."""
+        now = self._clock.monotonic()
+        with self._lock:
+            due = [(i, w) for i, w in self._watched.items() if w.due <= now or w.held or w.late]
+        for query_id, watched in due:
+            try:
+                self.take(query_id, watched, collect=watched.due <= now)
+            except Exception:  # noqa: BLE001 - the others' checkpoints go on
+                _log.exception("no checkpoint of query %s could be taken", query_id)
+                watched.full = True
+                watched.due = now + watched.interval_ms / 1000
+
+    def _readers(self, stream_id: str) -> dict[str, _Watched]:
+        """The kept queries that read a stream."""
+        reading = sorted(self._flow.columns_read(stream_id))
+        with self._lock:
+            return {each: self._watched[each] for each in reading if each in self._watched}
+
+    def needed_sn(self, stream_id: str) -> int:
+        """The first append of a stream that a recovery of a query that runs would read, from the
+        newest checkpoint of each; beyond all appends when there is none."""
+        needs = [watched.needs for watched in self._readers(stream_id).values()]
+        found = (0 if each is None else each.get(stream_id, NOBODY_SN) for each in needs)
+        return min(found, default=NOBODY_SN)
+
+    def want(self, stream_id: str) -> None:
+        """Take checkpoints of those who read a stream at the next look."""
+        for watched in self._readers(stream_id).values():
+            watched.asked, watched.due = True, self._clock.monotonic()
 
     def before_removal(self, stream_id: str) -> None:
         """Rows of a stream are about to be removed: checkpoint those who read it, which no later
         recovery then reads again. Blocks until they have read what is there, or for a while."""
-        for query_id in sorted(self._flow.columns_read(stream_id)):
-            with self._lock:
-                watched = self._watched.get(query_id)
-            if watched is None:
-                continue
-            for _ in range(_CATCH_UP_LOOKS):
-                if not self._flow.behind(query_id) or self._closed.wait(_LOOK_SECONDS):
-                    break
+        readers = self._readers(stream_id)
+        for _ in range(_CATCH_UP_LOOKS):
+            if not any(map(self._flow.behind, readers)) or self._closed.wait(_LOOK_SECONDS):
+                break
+        self._take_all(readers)
+        for _ in range(int(self._flow.patience / _LOOK_SECONDS)):
+            if not any(each.late for each in readers.values()) or self._closed.wait(_LOOK_SECONDS):
+                break
+            self._take_all(readers, collect=False)
+
+    def _take_all(self, readers: Mapping[str, _Watched], *, collect: bool = True) -> None:
+        for query_id, watched in readers.items():
             try:
-                self.take(query_id, watched, collect=True)
+                self.take(query_id, watched, collect=collect)
             except (OSError, TailraceError) as error:
                 _log.error("no checkpoint of query %s before rows go: %s", query_id, error)
 
@@ -181,12 +218,15 @@ class Checkpointer:
             self.take(query_id, watched, collect=True)
 
     def take(self, query_id: str, watched: _Watched, *, collect: bool) -> None:
-        """Collect a checkpoint if one is due, and write those whose rows are where they belong."""
+        """Begin to collect a checkpoint if one is due, and write those that are collected and whose
+        rows are where they belong."""
         with watched.lock:
+            self._fetch(watched)
             if collect:
                 watched.due = self._clock.monotonic() + watched.interval_ms / 1000
                 self._collect(query_id, watched)
                 self._check(query_id, watched)
+            self._fetch(watched)
             self._write(query_id, watched)
 
     def _check(self, query_id: str, watched: _Watched) -> None:
@@ -205,17 +245,27 @@ class Checkpointer:
             watched.writer.refuse(QueryFailed(message, Code.MEMORY_LIMIT))
 
     def _collect(self, query_id: str, watched: _Watched) -> None:
+        if watched.late is not None:  # it has not come to rest since the last time
+            return
         if len(watched.held) >= _HELD_MAX:
             watched.held.clear()
             watched.full = True
         full = watched.full or (not watched.held and self.store.wants_base(query_id))
-        try:
-            found = self._flow.capture(query_id, watched.step, full=full)
-        except TailraceError:  # the flow is closed
+        known = watched.collected
+        since = watched.step - (watched.asked and known is None and watched.step >= 0)
+        watched.asked = False
+        with contextlib.suppress(TailraceError):  # the flow is closed
+            watched.late = self._flow.capture(query_id, since, full=full, needs=known)
+
+    def _fetch(self, watched: _Watched, *, give_up: bool = False) -> None:
+        """Take what was collected; with `give_up` it is not collected any more later."""
+        late = watched.late
+        if late is None or not (late.done or give_up):
             return
-        if found is not None:
-            watched.held.append(found)
-            watched.step = found.step
+        watched.late = None
+        if late.wait(0.0) and late.found is not None:
+            watched.held.append(late.found)
+            watched.step, watched.collected = late.found.step, late.found.needs
             watched.full = False
 
     def _write(self, query_id: str, watched: _Watched) -> None:
@@ -233,6 +283,7 @@ class Checkpointer:
                 watched.held.clear()
                 watched.full = True
                 return
+            watched.needs = found.needs
             past_done = all(source.past_done for source in found.sources)
             watched.past_done += past_done
             if watched.past_done == MANIFESTS_KEPT:

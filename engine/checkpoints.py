@@ -72,6 +72,7 @@ class Checkpoint:
     changes after it for each: what `Graph.restore` takes, and `full` is True.
     `notes`: what else the owner needs to go on, as JSON can say it (start record, timers ...).
     `program` and `duckdb`: versions that made the state; filled in by the store when empty.
+    `needs`: of each stream the first append that a recovery from here reads; not kept on disk.
     """
 
     step: int
@@ -82,6 +83,7 @@ class Checkpoint:
     notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     program: str = ""
     duckdb: str = ""
+    needs: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def as_written(collected: Sequence[StateDelta | None]) -> list[list[StateDelta]]:

@@ -8,12 +8,15 @@ each of which waits for its one answer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
-from engine.calls import Answer, Done, Request, refused
+from engine.calls import Answer, Done, GiveUp, Request, refused
 
 # Calls and bytes of arguments under way; more wait for their turn.
 CALLS_MAX: Final = 64
@@ -38,14 +41,24 @@ class Functions(Protocol):
         ...
 
 
+@dataclass(slots=True, eq=False)
+class _Call:
+    """A call from its request to its answer."""
+
+    request: Request
+    done: Done
+    task: asyncio.Task[None] | None = None  # once it is under way
+    counted: bool = False  # as one that is under way
+
+
 class CallDesk:
     """A `calls.Caller`; `send` may be called from any thread, the rest on the loop's."""
 
     def __init__(self, functions: Functions) -> None:
         self._loop = asyncio.get_running_loop()
         self._functions = functions
-        self._handed: deque[Request] = deque()  # on their way to the loop
-        self._waiting: deque[tuple[Request, Done]] = deque()
+        self._handed: deque[_Call] = deque()  # on their way to the loop
+        self._waiting: deque[_Call] = deque()
         self._under_way: dict[int, tuple[Request, asyncio.Future[Answer]]] = {}
         self._calls = 0
         self._bytes = 0
@@ -59,46 +72,77 @@ class CallDesk:
         """Whether a call waits or is under way."""
         return bool(self._handed or self._waiting or self._calls)
 
-    def send(self, request: Request, done: Done) -> None:
+    def send(self, request: Request, done: Done) -> GiveUp:
         """See Caller.send."""
-        self._handed.append(request)
-        try:
-            self._loop.call_soon_threadsafe(self._accept, request, done)
-        except RuntimeError:  # the loop is closed: nobody waits for answers any more
-            return
+        call = _Call(request, done)
+        self._handed.append(call)
+        self._soon(self._accept, call)
+        return partial(self._soon, self._give_up, call)
 
-    def _accept(self, request: Request, done: Done) -> None:
+    def _soon(self, action: Callable[[_Call], None], call: _Call) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(action, call)
+
+    def _accept(self, call: _Call) -> None:
         self._handed.popleft()
-        self._take(request, done)
+        self._take(call)
 
     async def call(self, request: Request) -> Answer:
-        """The same for whoever is on the loop."""
+        """The same for whoever is on the loop; a call that is cancelled is given up."""
         future: asyncio.Future[Answer] = self._loop.create_future()
 
         def done(answer: Answer) -> None:
             if not future.done():
                 future.set_result(answer)
 
-        self._take(request, done)
-        return await future
+        call = _Call(request, done)
+        self._take(call)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._give_up(call)
+            raise
 
-    def _take(self, request: Request, done: Done) -> None:
-        self._waiting.append((request, done))
+    def _take(self, call: _Call) -> None:
+        self._waiting.append(call)
         self._go_on()
+
+    def _give_up(self, call: _Call) -> None:
+        """Nobody waits for the answer: others get its place, at once."""
+        if call.task is not None:
+            call.task.cancel()
+        elif call in self._waiting:
+            self._waiting.remove(call)
+            self._go_on()
 
     def _go_on(self) -> None:
         while self._waiting and self._calls < CALLS_MAX and not self._closed:
-            request, done = self._waiting[0]
-            if self._bytes and self._bytes + len(request.body) > BYTES_MAX:
+            call = self._waiting[0]
+            nbytes = len(call.request.body)
+            if self._bytes and self._bytes + nbytes > BYTES_MAX:
                 return
             self._waiting.popleft()
+            call.counted = True
             self._calls += 1
-            self._bytes += len(request.body)
-            task = self._loop.create_task(self._do(request, done))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._bytes += nbytes
+            call.task = self._loop.create_task(self._do(call))
+            self._tasks.add(call.task)
+            call.task.add_done_callback(partial(self._ended, call))
 
-    async def _do(self, request: Request, done: Done) -> None:
+    def _ended(self, call: _Call, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._free(call)  # one that was given up before its task began
+
+    def _free(self, call: _Call) -> None:
+        """Its place is for others."""
+        if call.counted:
+            call.counted = False
+            self._calls -= 1
+            self._bytes -= len(call.request.body)
+            self._go_on()
+
+    async def _do(self, call: _Call) -> None:
+        request = call.request
         try:
             if request.kind == "python":
                 answer = await self._functions.call(request)
@@ -109,10 +153,8 @@ class CallDesk:
             _log.error("a call of %s failed: %s", request.function, type(error).__name__)
             answer = refused(request, "an internal error of the engine")
         finally:
-            self._calls -= 1
-            self._bytes -= len(request.body)
-            self._go_on()
-        done(answer)
+            self._free(call)
+        call.done(answer)
 
     # -- remote functions: the connector process ---------------------------------------------
 

@@ -33,6 +33,7 @@ _NATIVE_TYPES = {
     pa.timestamp("us"): "TIMESTAMP",
     pa.list_(pa.int64()): "BIGINT[]",
     pa.list_(pa.uint64()): "UBIGINT[]",
+    pa.list_(pa.float64()): "DOUBLE[]",
 }
 
 

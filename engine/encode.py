@@ -104,7 +104,7 @@ class _Column:
         convert = _BY_FAMILY.get(t.name)
         if t.is_float:
             convert = _floats
-        elif convert is None and t.is_interval:
+        elif pa.types.is_interval(self._wanted):
             convert = _intervals
         self._convert = convert
 

@@ -6,12 +6,12 @@ import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from engine.accepting import accept, start_of
 from engine.calls import Caller
-from engine.captures import Captures
+from engine.captures import Captures, Late
 from engine.catchup import Around, CatchUp
 from engine.charge import ChargeTable
 from engine.checkpoints import Checkpoint
@@ -128,10 +128,22 @@ class Flow:
             return self._captures.halt(query_id, full=full)
         return None
 
-    def capture(self, query_id: str, since: int, *, full: bool) -> Checkpoint | None:
-        """The state of a kept query after its last step, if that is above `since`; None when it
-        cannot be had now. Blocks for a step; EngineUnavailable when the flow is closed."""
-        return self._captures.capture(query_id, since, full=full)
+    def capture(
+        self, query_id: str, since: int, *, full: bool, needs: Mapping[str, int] | None = None
+    ) -> Late:
+        """The state of a kept query after its last step, if there is news (`replay.capture`);
+        found is None when it cannot be had. It is done when no outside call is under way any more.
+        Blocks for a step; EngineUnavailable when the flow is closed."""
+        return self._captures.capture(query_id, since, full=full, needs=needs)
+
+    def last_wait(self) -> None:
+        """All queries are about to be halted: those whose outside calls hang share one wait."""
+        self._captures.last_wait()
+
+    @property
+    def patience(self) -> float:
+        """Seconds that whoever needs a capture waits for outside calls at most."""
+        return self._captures.patience
 
     def end_readers(self, stream_id: str, error: TailraceError) -> None:
         """A stream is gone: end every query that reads it with `error`; does not wait for it."""

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from engine import wire
+from engine.absence import keep_unused_out
 from engine.calls import Request
 from engine.clock import SystemClock
 from engine.config import EngineSettings
@@ -270,6 +271,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--settings", default="{}")
     options = parser.parse_args()
+    keep_unused_out()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     die_with_parent()
     few_arenas()

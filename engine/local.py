@@ -183,6 +183,7 @@ class LocalEngine(BackgroundCalls, SourceCalls):
         )
         engine = cls(folder, catalog, storage, settings, clock, (book, cursors))
         engine._lock = lock
+        parts.readers.kept = engine._checkpoints
         await asyncio.to_thread(engine._begin)
         await engine._pool.start()
         await engine._views.open()
@@ -352,8 +353,8 @@ class LocalEngine(BackgroundCalls, SourceCalls):
         """See Engine.create."""
         if definition.kind in ("view", "materialized_view"):
             return await self._statements.define(definition, caller)
-        named = definition.kind in ("function", "schema")
-        replace = named and bool(definition.options.get("or_replace"))
+        whole = definition.kind in ("function", "schema", *EXTERNAL)
+        replace = whole and bool(definition.options.get("or_replace"))
         return await self._ddl.create(definition, caller, replace=replace)
 
     async def alter(self, name: str, change: Alteration, caller: Caller) -> Definition:
@@ -466,6 +467,7 @@ class LocalEngine(BackgroundCalls, SourceCalls):
         self._tell_watchers()
         await self.sources.close()
         await self.backgrounds.close()
+        self._flow.last_wait()
         await self._views.close()
         await self._subscriptions.close()
         await asyncio.to_thread(self._checkpoints.close)

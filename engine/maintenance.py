@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import pyarrow as pa
 from sqlglot.errors import SqlglotError
@@ -21,6 +21,7 @@ from engine.expiry import BATCH_SECONDS_MAX, KeepFilter, expiry_failure
 from engine.history import Files, History, SealJob
 from engine.log.files import FileSystem
 from engine.manifest import FileEntry, file_name
+from engine.needs import NOBODY_SN, Readers
 from engine.parquet import (
     Written,
     has_event_times,
@@ -39,6 +40,11 @@ _RETRY_SECONDS = 10.0
 # otherwise the hot tail would grow to its bound.
 _NICE = 4
 _BATCH_ROWS = 65_536
+
+_OVERDUE: Final = (
+    "the TTL of stream %s removes rows up to append %d, though a query that runs has no checkpoint "
+    "behind append %d for too long: if it is killed now, its recovery says 'offset expired'"
+)
 
 
 class Stopping(Exception):
@@ -59,6 +65,11 @@ class MaintenanceSettings:
     expire_share_min: float = 0.3
     # A TTL that takes longer for a batch of rows is interrupted, and its rows are kept.
     expire_batch_seconds_max: float = BATCH_SECONDS_MAX
+    # Rows that the recovery of a running query would read stay so long beyond their time; then
+    # the query is stuck, and the disk comes first.
+    expire_wait_ms_max: int = 3_600_000
+    # How often it is looked whether rows that wait may go; a checkpoint takes milliseconds.
+    expire_again_ms: int = 5_000
     # How often it is noted what queries read: what a kill takes of the rates.
     note_reads_every_ms: int = 60_000
 
@@ -92,6 +103,15 @@ class Sealable(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Files of a stream with rows whose TTL is over and that a recovery would read: each with the
+    last append of such a row."""
+
+    since_ms: int
+    files: dict[FileEntry, int]
+
+
 class Maintenance:
     """One thread. Everything that writes the manifest happens on it."""
 
@@ -102,21 +122,25 @@ class Maintenance:
         clock: Clock,
         settings: MaintenanceSettings,
         fs: FileSystem,
+        readers: Readers,
     ) -> None:
         self._history = history
         self._source = source
         self._clock = clock
         self._settings = settings
         self._fs = fs
+        self._readers = readers
         self._wake = threading.Condition()
         self._stopping = False
         self._seal_wanted = False
         self._requests: list[tuple[Callable[[], None], threading.Event]] = []
-        self._expired_at = self._noted_at = clock.now_ms()
+        self._expired_at = self._noted_at = self._held_at = clock.now_ms()
+        self._held: dict[str, _Held] = {}  # by stream; of those that have a TTL
         self._unfit: set[FileEntry] = set()
         self.seals = 0
         self.compactions = 0
         self.errors = 0
+        self.overdue = 0
         # Why the TTL of a stream could not be applied when it was last looked at, one sentence.
         self.ttl_errors: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
@@ -202,6 +226,8 @@ class Maintenance:
             pass
         if self._clock.now_ms() - self._expired_at >= self._settings.expire_every_ms:
             self.expire()
+        elif self._held and self._clock.now_ms() - self._held_at >= self._settings.expire_again_ms:
+            self.expire(held_only=True)
         if self._clock.now_ms() - self._noted_at >= self._settings.note_reads_every_ms:
             self._noted_at = self._clock.now_ms()
             self._source.note_reads()
@@ -307,26 +333,76 @@ class Maintenance:
         self._history.replace(stream_id, run, _entry(name, first_sn, last_sn, written))
         self.compactions += 1
 
-    def expire(self) -> None:
-        """Remove rows whose TTL is over, file by file; blocks."""
-        self._expired_at = now_ms = self._clock.now_ms()
+    def expire(self, *, held_only: bool = False) -> None:
+        """Remove rows whose TTL is over, file by file; blocks. `held_only`: those alone that were
+        over before and waited for readers."""
+        self._held_at = now_ms = self._clock.now_ms()
         filters = self._source.keep_filters()
-        if any(self._source.is_hot(stream_id) for stream_id in filters):
-            self.seal()  # a quiet stream's rows would stay hot, and so for ever
+        self._held = {each: held for each, held in self._held.items() if each in filters}
+        if held_only:
+            filters = {each: filters[each] for each in self._held}
+        else:
+            self._expired_at = now_ms
+            if any(self._source.is_hot(stream_id) for stream_id in filters):
+                self.seal()  # a quiet stream's rows would stay hot, and so for ever
         limit = self._settings.expire_batch_seconds_max
         failed: dict[str, str] = {}
         for stream_id, keep_sql in filters.items():
+            files = self._released(stream_id, now_ms) if held_only else self._files(stream_id)
+            if not files:
+                if not held_only:
+                    self._held.pop(stream_id, None)
+                continue
             try:
                 with contextlib.closing(KeepFilter(keep_sql, now_ms, limit)) as keep:
-                    for file in list(self._history.of(stream_id).files):
-                        self._pause()
-                        share = self._settings.expire_share_min
-                        self._expire_file(stream_id, file, keep, share)
+                    self._expire_stream(stream_id, files, keep, now_ms)
             except (DuckError, pa.ArrowException, SqlglotError) as error:
                 _log.error("the TTL of stream %s is not applied: %s", stream_id, error)
                 failed[stream_id] = expiry_failure(error, limit)
                 self.errors += 1
-        self.ttl_errors = failed
+        for stream_id in self._held:
+            self._readers.want(stream_id)
+        before = self.ttl_errors if held_only else {}
+        self.ttl_errors = {k: v for k, v in before.items() if k not in filters} | failed
+
+    def _files(self, stream_id: str) -> list[FileEntry]:
+        return list(self._history.of(stream_id).files)
+
+    def _overdue(self, held: _Held, now_ms: int) -> bool:
+        return now_ms - held.since_ms >= self._settings.expire_wait_ms_max
+
+    def _released(self, stream_id: str, now_ms: int) -> list[FileEntry]:
+        """The files that waited for readers and may go now; the others are not read again."""
+        held = self._held[stream_id]
+        below = NOBODY_SN if self._overdue(held, now_ms) else self._readers.needed_sn(stream_id)
+        there = {file: held.files[file] for file in self._files(stream_id) if file in held.files}
+        self._held[stream_id] = _Held(held.since_ms, there)  # some may have been joined, or gone
+        return [file for file, gone_sn in there.items() if gone_sn < below]
+
+    def _expire_stream(
+        self, stream_id: str, files: list[FileEntry], keep: KeepFilter, now_ms: int
+    ) -> None:
+        """Remove what is over in some files, but for rows that the recovery of a running query
+        would read: those wait for its next checkpoint, for a while."""
+        held = self._held.pop(stream_id, _Held(now_ms, {}))
+        overdue = self._overdue(held, now_ms)
+        below = self._readers.needed_sn(stream_id)
+        others = set(self._files(stream_id)).difference(files)
+        waiting = {file: sn for file, sn in held.files.items() if file in others}
+        for file in files:
+            self._pause()
+            gone = self._gone(stream_id, file, keep, self._settings.expire_share_min)
+            if gone is None:
+                continue
+            if gone[1] >= below and not overdue:
+                waiting[file] = gone[1]
+                continue
+            if gone[1] >= below:
+                self.overdue += 1
+                _log.warning(_OVERDUE, stream_id, gone[1], below)
+            self._remove(stream_id, file, keep, gone)
+        if waiting:
+            self._held[stream_id] = _Held(held.since_ms, waiting)
 
     def delete(self, stream_id: str, keep_sql: str) -> None:
         """Remove the stored rows of a stream for which `keep_sql` is false, all of them; blocks.
@@ -336,23 +412,47 @@ class Maintenance:
         with contextlib.closing(KeepFilter(keep_sql, self._clock.now_ms(), limit)) as keep:
             for file in list(self._history.of(stream_id).files):
                 self._pause()
-                self._expire_file(stream_id, file, keep, share_min=0.0)
+                gone = self._gone(stream_id, file, keep, share_min=0.0)
+                if gone is not None:
+                    self._remove(stream_id, file, keep, gone)
 
-    def _expire_file(
+    def _gone(
         self, stream_id: str, file: FileEntry, keep: KeepFilter, share_min: float
-    ) -> None:
+    ) -> tuple[int, int] | None:
+        """How many rows of a file are kept, and the last append of which one is not; None when too
+        few are gone for the file to be written anew."""
         path = self._history.path(stream_id, file)
         kept = keep.count(path)
         if kept == 0:
-            self._history.replace(stream_id, [file], None, file.last_sn + 1)
-            return
+            return 0, file.last_sn
         if file.rows - kept < max(1, file.rows * share_min):
+            return None
+        return kept, keep.last_gone(path)
+
+    def _remove(
+        self, stream_id: str, file: FileEntry, keep: KeepFilter, gone: tuple[int, int]
+    ) -> None:
+        """Leave out of a file what is not kept; `gone` is what `_gone` said."""
+        kept, last_sn = gone
+        if kept == 0:
+            self._history.replace(stream_id, [file], None, last_sn + 1)
             return
+        path = self._history.path(stream_id, file)
         name = file_name(file.first_sn, file.last_sn, self._history.next_generation())
         written = self._write(stream_id, name, read_schema(path), keep.kept(path))
         self._fs.hit("expire.file")
         entry = _entry(name, file.first_sn, file.last_sn, written)
-        self._history.replace(stream_id, [file], entry, keep.last_gone(path) + 1)
+        self._history.replace(stream_id, [file], entry, last_sn + 1)
+
+    def counters(self) -> dict[str, float]:
+        """Figures for metrics, by name."""
+        return {
+            "history_seals": self.seals,
+            "history_compactions": self.compactions,
+            "history_errors": self.errors,
+            "history_expiry_waits": len(self._held),
+            "history_expiry_overdue": self.overdue,
+        }
 
 
 def _entry(name: str, first_sn: int, last_sn: int, written: Written) -> FileEntry:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from engine import codings
+from engine.regression import fitted
 from engine.spacesaving import frequent
 from engine.zones import to_utc
 
@@ -273,4 +274,5 @@ NATIVES: Mapping[str, Native] = {
     "__frequent": Native(
         frequent, (pa.list_(pa.uint64()), pa.int64(), pa.int64()), pa.list_(pa.int64())
     ),
+    "__fit": Native(fitted, (pa.list_(pa.float64()),), pa.list_(pa.float64())),
 }

@@ -62,7 +62,8 @@ class Definition(msgspec.Struct, frozen=True):
     `columns` of a stream are the declared ones, without the reserved `_tp_time` unless declared;
     of a view they are the columns of its result, of a function its arguments (`query` is its body,
     `options` the rest: `engine.udf.definition`). Of a schema `query` is the content, of an
-    external object `settings` say where its rows lie, secrets in them included. Functions and
+    external object `settings` say where its rows lie, secrets in them included (sealed, if the
+    control plane gave them). Functions and
     schemas have names of their own: a stream may be called like one. Times are milliseconds since
     the epoch.
     """
@@ -407,9 +408,9 @@ class Engine(Background, SourceAppends, Protocol):
     async def create(self, definition: Definition, caller: Caller) -> Definition:
         """Create what `definition` says (the engine gives id and times); durable on return.
 
-        A function or view with option "or_replace" replaces its namesake. A materialized view with
-        option "into" writes to that stream, which is created with the query's columns, the TTL
-        and the retentions of the view when it is missing.
+        A function, schema, external object or view with option "or_replace" replaces its namesake.
+        A materialized view with option "into" writes to that stream, which is created with the
+        query's columns, the TTL and the retentions of the view when it is missing.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -10,7 +10,7 @@ from typing import Final, Literal
 from engine.batch import StreamSlice
 from engine.checkpoints import Checkpoint, SourcePosition, as_written
 from engine.clock import Clock
-from engine.errors import Code, QueryFailed
+from engine.errors import Code, QueryFailed, UserError
 from engine.feeds import Feed, Reader, Storage, after_rows
 from engine.graph import StateUnfit
 from engine.leaving import Leaving
@@ -18,6 +18,8 @@ from engine.log.records import cut_slice, head_of, merge_slices
 from engine.running import Recorder, Running
 from engine.sharing import Chunk
 from engine.spillspace import spilled
+from engine.sql.logical import StreamingQuery
+from engine.sql.repeats import scans
 from engine.stepbook import Kept
 from engine.steps import StartRecord, StepRecord
 
@@ -27,6 +29,10 @@ _EMPTY_READS_MAX: Final = 100_000
 
 
 Seek = Literal["", "earliest", "latest"]
+_ANEW: Final = (
+    "Begin it anew: a materialized view by ALTER VIEW ... MODIFY QUERY, which keeps its rows, a "
+    "sink or an alert by PUT, a subscription by another SUBSCRIBE TO"
+)
 # In the notes of a checkpoint: rows that all steps up to it gave out.
 GIVEN: Final = "given"
 
@@ -88,13 +94,31 @@ def resumed(kept: Kept, newest: Checkpoint | None) -> Resume:
     return Resume(kept.job.start, [s for s in kept.steps if s.number >= first], newest)
 
 
-def capture(query: Running, since: int, *, full: bool) -> Checkpoint | None:
-    """The state of a query after its last step; None when no step was done after `since`, or when
-    it is between the parts of an append or in a past that cannot be begun anew. Flow thread."""
-    step = query.journal.number - 1
-    if step <= since or query.recovery is not None or query.failed or query.waiting:
+def check_streams(plan: StreamingQuery, start: StartRecord) -> None:
+    """UserError 60 when a stream of the plan is not the one of that name that the query began with:
+    what is known of it, its state and its positions, is of the other's rows."""
+    for scan, source in zip(scans(plan.root), start.sources, strict=False):
+        if source.stream_id not in ("", scan.stream_id):
+            message = (
+                f"stream {scan.stream_name} was dropped: the one that has its name now is another, "
+                f"of which the query has read nothing. {_ANEW}."
+            )
+            raise UserError(message, Code.UNKNOWN_STREAM)
+
+
+def capture(
+    query: Running, since: int, *, full: bool, needs: Mapping[str, int] | None = None
+) -> Checkpoint | None:
+    """The state of a query after its last step; None when no step was done after `since`, nor a
+    stream read past `needs` (what lay there was removed), or when it is between the parts of an
+    append or in a past that cannot be begun anew. Flow thread."""
+    if query.recovery is not None or query.failed or query.waiting:
         return None
     if any(feed.inside or feed.backfilling for feed in query.feeds):
+        return None
+    step = query.journal.number - 1
+    now = _needs(query)
+    if step <= since and (needs is None or needs == now):
         return None
     leaves = query.graph.leaves
     places = {at: SourcePosition(past_done=leaf.ended) for at, leaf in enumerate(leaves)}
@@ -112,7 +136,17 @@ def capture(query: Running, since: int, *, full: bool) -> Checkpoint | None:
         as_written(query.graph.changes(full=full)),
         full,
         {GIVEN: query.journal.total, **spilled(query.spill)},
+        needs=now,
     )
+
+
+def _needs(query: Running) -> dict[str, int]:
+    """See `Checkpoint.needs`."""
+    found: dict[str, int] = {}
+    for feed in query.feeds:
+        if not query.graph.leaves[feed.source].ended:
+            found[feed.stream_id] = min(feed.next_sn, found.get(feed.stream_id, feed.next_sn))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +201,7 @@ class Replay:
             if leaf.ended or not feed.expired(storage):
                 continue
             if not self._seek:
-                query.fail(_expired(leaf.name.removeprefix("Read "), feed.next_sn))
+                query.fail(_expired(_name(query, feed), feed.next_sn))
                 return
             with storage.view(feed.stream_id, feed.next_sn) as view:
                 to_sn = view.first_sn if self._seek == "earliest" else view.next_sn
@@ -187,7 +221,7 @@ class Replay:
                 query.begin(step.instant_ms)
             case "rows":
                 feed = next(f for f in query.feeds if f.source == step.source)
-                part = self._rows(feed, storage, step)
+                part = self._rows(feed, storage, step, _name(query, feed))
                 chunk = Chunk(
                     part, step.instant_ms, backfill=step.backfill, continues=step.continues
                 )
@@ -206,20 +240,22 @@ class Replay:
             case "skip":
                 query.skip(next(f for f in query.feeds if f.source == step.source), step)
 
-    def _rows(self, feed: Feed, storage: Storage, step: StepRecord) -> StreamSlice:
+    def _rows(self, feed: Feed, storage: Storage, step: StepRecord, name: str) -> StreamSlice:
         if feed.backfilling:
-            return _played(feed, storage, step)
+            return _played(feed, storage, step, name)
         past = self._past.get(feed.source)
         if past is None:
-            past = self._past[feed.source] = _Past(feed, storage, step.from_sn)
+            past = self._past[feed.source] = _Past(feed, storage, step.from_sn, name)
         return past.take(step)
 
 
 class _Past:
     """What one feed reads again, in order; holds little more than one slice."""
 
-    def __init__(self, feed: Feed, storage: Storage, from_sn: int) -> None:
+    def __init__(self, feed: Feed, storage: Storage, from_sn: int, name: str) -> None:
+        """`name`: of the stream, for errors."""
         self._feed = feed
+        self._name = name
         self._reader: Reader = storage.read(feed.stream_id, from_sn)
         self._rest: list[StreamSlice] = []
 
@@ -229,7 +265,7 @@ class _Past:
         while sum(part.rows.num_rows for part in self._rest) < step.rows:
             part = self._feed.unexpired(next(self._reader, None))
             if part is None:
-                raise _moved_on(self._feed, step)
+                raise _moved_on(self._name, step)
             part = cut_slice(part, step.from_sn)
             if part is not None:
                 self._rest.append(part)
@@ -245,7 +281,7 @@ class _Past:
         made = merge_slices(taken)
         last = step.from_sn if step.to_sn == step.from_sn else step.to_sn - (not step.continues)
         if int(made.sn[0]) != step.from_sn or int(made.sn[-1]) != last:
-            raise _moved_on(self._feed, step)
+            raise _moved_on(self._name, step)
         return made
 
     def _cut(self, from_sn: int) -> None:
@@ -261,6 +297,11 @@ class _Past:
         self._reader.close()
 
 
+def _name(query: Running, feed: Feed) -> str:
+    """The name of the stream that a feed reads."""
+    return query.graph.leaves[feed.source].name.removeprefix("Read ")
+
+
 def _expired(name: str, next_sn: int) -> QueryFailed:
     return QueryFailed(
         f"offset expired: rows of {name} from append {next_sn} on were removed by TTL, DELETE or "
@@ -270,15 +311,16 @@ def _expired(name: str, next_sn: int) -> QueryFailed:
     )
 
 
-def _moved_on(feed: Feed, step: StepRecord) -> QueryFailed:
+def _moved_on(name: str, step: StepRecord) -> QueryFailed:
     return QueryFailed(
-        f"offset expired: rows {step.from_sn} to {step.to_sn} of a stream that the query had read "
-        "are gone (TTL, TRUNCATE or DELETE), so its state cannot be made again; start it anew.",
+        f"offset expired: rows of {name} from append {step.from_sn} on, which the query had read "
+        "since its last checkpoint, were removed by TTL, DELETE or TRUNCATE, so its state cannot "
+        f"be made again. {_ANEW}.",
         Code.RESOURCE_NOT_FOUND,
     )
 
 
-def _played(feed: Feed, storage: Storage, step: StepRecord) -> StreamSlice:
+def _played(feed: Feed, storage: Storage, step: StepRecord, name: str) -> StreamSlice:
     """Rows of a past that is sorted, played or a snapshot: they come in the same order again."""
     for _ in range(_EMPTY_READS_MAX):
         part = feed.read(storage, step.instant_ms)
@@ -286,4 +328,4 @@ def _played(feed: Feed, storage: Storage, step: StepRecord) -> StreamSlice:
             return head_of(part, step.rows)
         if part is not None or not feed.backfilling:
             break
-    raise _moved_on(feed, step)
+    raise _moved_on(name, step)

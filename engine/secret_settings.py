@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
+from engine.statement_pieces import pieces
+
 # What is shown in place of a secret; given back, it keeps the stored one.
 MASK: Final = "******"
+# A secret setting as it is given, and as it is stored: four bytes a character, in base64.
+SECRET_CHARS_MAX: Final = 65_536
+STORED_SECRET_CHARS_MAX: Final = 360_000
+# What the key of a remote function stands after in its statement.
+_KEY: Final = "auth_key"
 # Settings of external streams and tables that are never shown.
 SECRET_SETTINGS: Final = frozenset(
     {
@@ -20,13 +26,6 @@ SECRET_SETTINGS: Final = frozenset(
         "kafka_schema_registry_credentials",
     }
 )
-# Every character is part of one piece, so that reading a statement takes time in step with its
-# length, whatever is not closed in it.
-_PIECE: Final = re.compile(
-    r"""(?P<gap>\s+|/\*.*?(?:\*/|\Z)|--[^\n]*)|(?P<word>\w+)"""
-    r"""|'(?:[^'\\]|\\.|'')*(?:'|\\?\Z)|"[^"]*(?:"|\Z)|`(?P<name>[^`]*)(?:`|\Z)|.""",
-    re.DOTALL,
-)
 
 
 def masked_settings(settings: Mapping[str, str]) -> dict[str, str]:
@@ -37,22 +36,30 @@ def masked_settings(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def masked_statement(sql: str) -> str:
-    """A statement about an external object as it may be shown: values of secrets are left out."""
+    """A statement about an external object or a remote function as it may be shown: values of
+    secret settings and the key are left out."""
     lower = sql.lower()
-    start = lower.find("external")
-    if start < 0 or lower.find("settings", start) < 0:
+    external = lower.find("external")
+    settings = external >= 0 and lower.find("settings", external) >= 0
+    if not settings and _KEY not in lower:
         return sql
+    secrets = SECRET_SETTINGS if settings else frozenset[str]()
     shown: list[str] = []
-    secret = value_next = False
-    for piece in _PIECE.finditer(sql):
-        text = piece[0]
-        if piece["gap"] is None:
-            if value_next and text != "-":
-                text = f"'{MASK}'"
-                secret = value_next = False
-            elif secret and text == "=":
-                value_next = True
-            elif not value_next:
-                secret = (piece["word"] or piece["name"] or "").lower() in SECRET_SETTINGS
+    before = ""  # the word that stands before a value
+    value_next = in_value = False
+    for kind, text, word in ((piece.kind, piece.text, piece.word) for piece in pieces(sql)):
+        if kind == "gap" or text in (",", ";"):
+            in_value = False
+        elif in_value:  # the rest of a value without quotes
+            continue
+        elif value_next and text not in ("-", "="):
+            in_value = kind in ("word", "other")
+            text = f"'{MASK}'"
+            value_next, before = False, ""
+        elif text == "=" and before in secrets:
+            value_next = True
+        elif not value_next:
+            before = word
+            value_next = word == _KEY
         shown.append(text)
     return "".join(shown)

@@ -41,15 +41,17 @@ class SliceReader:
     def _read(self) -> Generator[StreamSlice, None, None]:
         """View after view, until one has nothing new: rows went on coming while files were read."""
         while True:
-            view = self._view(self.next_sn)
+            from_sn = self.next_sn
+            view = self._view(from_sn)
             with view.lease:
-                if not view.files and not view.hot:
-                    # Appends without rows, and lost ones, leave no slice behind.
-                    self.next_sn = max(self.next_sn, view.next_sn)
-                    return
                 for path in view.files:
                     yield from read_slices(view.stream_id, path, self.next_sn, self._batch_rows)
                 yield from self._hot(view.hot)
+            if self.next_sn == from_sn:
+                # Appends without rows, lost ones, and those whose rows were taken out of a file,
+                # leave no slice behind.
+                self.next_sn = max(from_sn, view.next_sn)
+                return
 
     def _hot(self, hot: tuple[StreamSlice, ...]) -> Iterator[StreamSlice]:
         """Hot slices, small neighbours joined."""

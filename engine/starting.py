@@ -115,7 +115,7 @@ def source_starts(
         else:
             accepted = position_of(snapshot)
             first = 0 if snapshot.num_rows else accepted
-            found.append(SourceStart(first, accepted, accepted))
+            found.append(SourceStart(first, accepted, accepted, scan.stream_id))
     return tuple(found)
 
 
@@ -160,7 +160,7 @@ def _seen(storage: Storage, stream_id: str) -> _Seen:
 def _source_start(storage: Storage, scan: Scan, instant_ms: int, seen: _Seen) -> SourceStart:
     first = _first_sn(storage, scan, seen.accepted, instant_ms)
     first = max(first, seen.logged) if scan.past.logged_only else first
-    return SourceStart(first, seen.accepted, seen.removed)
+    return SourceStart(first, seen.accepted, seen.removed, scan.stream_id)
 
 
 def _first_sn(storage: Storage, scan: Scan, accepted: int, instant_ms: int) -> int:

@@ -28,6 +28,7 @@ from engine.arrays import (
 )
 from engine.comparing import first_key, hashable
 from engine.counted import Companion, CountedColumn, Lists
+from engine.fitted import FittedColumn
 from engine.listlog import Items, ListLog
 from engine.sql.plan_parts import Partial
 from engine.stateparts import Part
@@ -267,7 +268,7 @@ def _before(left: Values, right: Values, *, largest: bool) -> Bools:
     return found
 
 
-AnyColumn = Column | CountedColumn | Companion | UserColumn
+AnyColumn = Column | CountedColumn | Companion | FittedColumn | UserColumn
 AnyLane = Lane | Lists
 
 
@@ -285,6 +286,8 @@ class Accumulators:
             ahead = self.columns[leader] if 0 <= leader < len(self.columns) else None
             if partial.function is not None:
                 self.columns.append(UserColumn(partial, form.lane, form.array))
+            elif partial.merge == "fit":
+                self.columns.append(FittedColumn(partial))
             elif partial.counted is not None:
                 self.columns.append(CountedColumn(partial, form.lane, form.array))
             elif isinstance(ahead, CountedColumn):
@@ -338,7 +341,9 @@ class Accumulators:
                     better[leader] = ahead.improves(slots, led)
                 each.put(slots, lane, better[leader])
         for at, (each, lane) in enumerate(pairs):
-            if isinstance(each, CountedColumn | UserColumn) and isinstance(lane, Lists):
+            if isinstance(each, CountedColumn | FittedColumn | UserColumn) and isinstance(
+                lane, Lists
+            ):
                 each.merge(slots, lane)
             elif self._leader[at] < 0 and isinstance(each, Column) and isinstance(lane, Lane):
                 self._merge_plain(each, slots, lane, better.get(at))

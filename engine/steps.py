@@ -19,12 +19,13 @@ class SourceStart(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `first_sn`: the first append it reads. `accepted_sn`: the next append of the stream when the
     query was accepted; what lies before is the past, which is read as back-fill. `removed_sn`:
-    `Storage.removed_sn` at that time.
+    `Storage.removed_sn` at that time. `stream_id`: which stream that was, '' = it was not noted.
     """
 
     first_sn: int
     accepted_sn: int
     removed_sn: int = 0
+    stream_id: str = ""
 
 
 class StartRecord(msgspec.Struct, frozen=True, array_like=True):

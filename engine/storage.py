@@ -70,7 +70,8 @@ class Storage:
         self._open = False
         self.listener_errors = 0
         self._log_folder = folder / "log"
-        self._maintenance = Maintenance(self._history, self, clock, settings.maintenance, parts.fs)
+        bounds, fs, readers = settings.maintenance, parts.fs, parts.readers
+        self._maintenance = Maintenance(self._history, self, clock, bounds, fs, readers)
         self._log: CommitLog
 
     @classmethod
@@ -327,9 +328,7 @@ class Storage:
             "log_lost_commits": sum(b - a + 1 for a, b in found.lost_commits),
             "hot_bytes": self._tails.nbytes,
             "history_bytes": self._history.nbytes(),
-            "history_seals": self._maintenance.seals,
-            "history_compactions": self._maintenance.compactions,
-            "history_errors": self._maintenance.errors,
+            **self._maintenance.counters(),
         }
 
     def pin(self, owner: str, pin: Pin) -> None:

@@ -14,6 +14,7 @@ from engine.log.records import Commit, Note
 from engine.log.retention import Pin
 from engine.log.settings import LogSettings
 from engine.maintenance import MaintenanceSettings
+from engine.needs import Readers
 
 MIB = 1 << 20
 
@@ -54,11 +55,13 @@ class StorageParts:
     """What an owner of a storage hands in beside its bounds.
 
     `keepers` by kind of note. `pins`: commits that owners need, known before any segment can go.
+    `readers`: whose recoveries the TTL waits for.
     """
 
     keepers: Mapping[str, Keeper] = field(default_factory=dict[str, Keeper])
     pins: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
     fs: FileSystem = field(default_factory=FileSystem)
+    readers: Readers = field(default_factory=Readers)
 
 
 @dataclass(frozen=True, slots=True)

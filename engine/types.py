@@ -6,7 +6,8 @@ uint256, uuid, ipv4, ipv6, enum8, enum16, json, fixed_string, string: string. de
 decimal128, wider: string. date, date32: date32. datetime: timestamp[s]. datetime64(p): timestamp
 [ms] for p <= 3, [us] for p <= 6, else [ns]; always UTC, the zone is display only. array: list;
 tuple: struct (unnamed fields are called 1, 2, ...); map: map; nullable, low_cardinality: the inner.
-Columns are never null unless nullable(T). interval_*: INTERVAL. nothing (the type of NULL): int8.
+Columns are never null unless nullable(T). interval_*: INTERVAL, which holds whole microseconds;
+interval_nanosecond: BIGINT. nothing (the type of NULL): int8.
 
 Names are parsed by `engine.type_parser`, common types are found by `engine.type_promotion`.
 """
@@ -351,6 +352,7 @@ def _storages() -> dict[str, _Storage]:
         pa.month_day_nano_interval(), "INTERVAL", pa.MonthDayNano([0, 0, 0]), "INTERVAL 0 SECOND"
     )
     table.update({f"interval_{unit}": interval for unit in INTERVAL_UNITS})
+    table["interval_nanosecond"] = table["int64"]
     return table
 
 

@@ -18,7 +18,7 @@ from engine.log.records import Note
 from engine.log.sequence import drop_note
 from engine.planning import Planning
 from engine.protocol import Alteration, Caller, Definition, QueryRequest
-from engine.replay import Resume
+from engine.replay import Resume, check_streams
 from engine.runner import bounded_queries
 from engine.snapshots import nothing_before, snapshots_of
 from engine.sql import durable
@@ -83,9 +83,11 @@ class KeptPlans:
         self, plan: StreamingQuery, resume: Resume | None, job: Job | None
     ) -> dict[BoundedQuery, pa.Table]:
         """The rows of the plan's bounded sources: as they are now, or, of a query that goes on,
-        as they were at its start. What the restored state has read already comes empty."""
+        as they were at its start. What the restored state has read already comes empty. UserError
+        60 when it had begun with another stream than the one of that name."""
         if resume is None or job is None:
             return await self._answering.answers(plan)
+        check_streams(plan, resume.start)
         queries, positioned = bounded_queries(plan), snapshots_of(plan)
         once = await asyncio.to_thread(self._files.once, job.id, job.once, len(queries))
         if once is None:  # another query than the one that began

@@ -22,6 +22,7 @@ import msgspec
 import pyarrow as pa
 
 from engine import limits, worker_wire
+from engine.absence import keep_unused_out
 from engine.calls import Answer, Request
 from engine.clock import SystemClock
 from engine.duck import Session
@@ -351,6 +352,7 @@ def _failed(error: Exception) -> bytes:
 def main() -> None:
     """Entry of `python -m engine.worker_main OPTIONS`; ends when the pool closes the socket."""
     options = msgspec.json.decode(sys.argv[1], type=WorkerOptions)
+    keep_unused_out()
     limits.die_with_parent(options.parent_pid)
     limits.few_arenas()
     limits.forbid_files()

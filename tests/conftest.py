@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import tls_contexts
 from tests.engine.seeds import first_seed
 from tests.journeys.conformance import Background, present
 from tests.syntax_trees import guard
@@ -36,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how many examples hypothesis makes; name the run of the conformance suite."""
     guard()
+    tls_contexts.share()
     gate = os.environ.get("CI") == "true"
     settings.load_profile("full" if config.getoption("--full") else "gate" if gate else "default")
     run = _worker(config).get("testrunuid") or uuid.uuid4().hex

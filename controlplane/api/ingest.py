@@ -18,6 +18,7 @@ import msgspec
 
 from controlplane import problems
 from controlplane.auth import Asking, Authenticator, permit
+from controlplane.request import check_json_type
 from controlplane.services.engines import Engines
 from controlplane.services.names import check_database
 from controlplane.settings import Settings
@@ -78,7 +79,8 @@ async def ingest(
 
 
 def format_of(content_type: bytes, query: bytes) -> IngestFormat:
-    """The body's format: the query parameter wins over the content type."""
+    """The body's format: the query parameter wins over the content type. 415 for a type that no
+    format has, unless the parameter says which."""
     if query:
         chosen = _format_parameter(query)
         if chosen is not None:
@@ -111,6 +113,7 @@ def _format_by_type(content_type: bytes) -> IngestFormat:
         return "streaming"
     if media == "text/plain":
         return "lines" if words.get("format") == "lines" else "raw"
+    check_json_type(media)
     return "compact"
 
 

@@ -99,4 +99,21 @@ async def metrics(health: Given[HealthService], counters: Given[HttpCounters]) -
     return Response(text, media_type=METRICS_TYPE)
 
 
-HANDLERS: Final[list[HTTPRouteHandler]] = [healthz, readyz, info, metrics, *REFERENCE]
+@get(
+    "/api/metrics",
+    operation_id="getWorkspaceMetrics",
+    summary="Prometheus metrics of a workspace",
+    tags=["Extensions"],
+)
+async def workspace_metrics(
+    health: Given[HealthService], principal: Given[Principal]
+) -> Response[bytes]:
+    """Counters of the workspace's engine and queries, and room on the disk, as Prometheus text."""
+    gauges = await health.workspace_gauges(principal.workspace)
+    text = await asyncio.to_thread(exposition, None, gauges)
+    return Response(text, media_type=METRICS_TYPE)
+
+
+HANDLERS: Final[list[HTTPRouteHandler]] = [
+    healthz, readyz, info, metrics, workspace_metrics, *REFERENCE
+]  # fmt: skip

@@ -167,6 +167,11 @@ class Server(Group[M]):
         return Call(method="GET", path="/metrics", decode=bytes.decode)
 
     @operation
+    def workspace_scrape(self) -> Call[str]:
+        """Counters of the workspace and room on the server's disk, as Prometheus has them."""
+        return Call(method="GET", path="metrics", decode=bytes.decode)
+
+    @operation
     def topology(self) -> Call[Graph]:
         """The objects of the workspace and how rows flow between them."""
         return ask(Graph, "topology")

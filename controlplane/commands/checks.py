@@ -25,12 +25,16 @@ State = Literal["ok", "warning", "failed", "skipped"]
 CLOCK_MS_MAX: Final = 2_000
 # A disk or network file system that takes longer slows every acknowledged write.
 SYNC_MS_MAX: Final = 50.0
+# Free space below which an engine that refused writes goes on refusing them.
+ROOM_SHARE_MIN: Final = 0.1
+ROOM_BYTES_MIN: Final = 1 << 30
 # What a key may not see, or does not find.
 DENIED: Final = frozenset({401, 403, 404})
 # How the server says that credentials are good, but not for this.
 MAY_NOT: Final = "; it needs "
 
-_SAMPLE: Final = re.compile(r'^(\w+)\{workspace="([^"]*)"\} (\S+)$', re.MULTILINE)
+# A sample of a workspace, or of the installation ('').
+_SAMPLE: Final = re.compile(r'^(\w+)(?:\{workspace="([^"]*)"\})? (\S+)$', re.MULTILINE)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -173,17 +177,10 @@ class Ward:
         )
 
     def _engines(self) -> Iterator[Finding]:
-        if self._client.workspace != OVERALL:
-            yield Finding(
-                "engines",
-                "skipped",
-                f"Figures of engines are for keys of the workspace {OVERALL}.",
-                f"Run doctor with such a key and --workspace {OVERALL} to see them.",
-            )
-            return
         figures = self._figures()
         yield from self._writing(figures)
         yield from self._sync(figures)
+        yield from self._room(figures)
 
     def _writing(self, figures: Figures) -> Iterator[Finding]:
         up = figures.get("tailrace_engine_up", {})
@@ -235,11 +232,30 @@ class Ward:
                     "acknowledged write waits for one.",
                 )
 
+    def _room(self, figures: Figures) -> Iterator[Finding]:
+        free = figures.get("tailrace_disk_free_bytes", {}).get("")
+        whole = figures.get("tailrace_disk_bytes", {}).get("")
+        if free is None or whole is None:
+            return
+        text = f"{free / 1e9:,.1f} of {whole / 1e9:,.1f} GB are free on the data folder's disk."
+        if free >= max(ROOM_SHARE_MIN * whole, ROOM_BYTES_MIN):
+            yield Finding("disk", "ok", text)
+        else:
+            yield Finding(
+                "disk",
+                "warning",
+                text,
+                "Make room on it: below 5 % or 512 MiB writes are refused until there is twice "
+                "as much.",
+            )
+
     def _figures(self) -> Figures:
+        server = self._client.server
+        overall = self._client.workspace == OVERALL
         found: Figures = {}
-        for sample in _SAMPLE.finditer(self._client.server.scrape()):
+        for sample in _SAMPLE.finditer(server.scrape() if overall else server.workspace_scrape()):
             name = sample[1].removesuffix("_total")
-            found.setdefault(name, {})[sample[2]] = float(sample[3])
+            found.setdefault(name, {})[sample[2] or ""] = float(sample[3])
         return found
 
     def _objects(self) -> Iterator[Finding]:

@@ -192,9 +192,11 @@ class AlertService(Deliveries[Alert]):
         return await self.get(principal, alert_id)
 
     async def resolve(self, principal: Principal, alert_id: str) -> None:
-        """Resolve it by hand, without a message; fine if it is resolved already."""
+        """Resolve it by hand, without a message; fine if it is resolved already. The incident is
+        the engine's, which is started or waited for."""
         async with self._rows.lock(alert_id):
             row = await self._rows.own(principal, alert_id)
+            await (await self._engines.of(principal.workspace)).engine()
             try:
                 await reach(self._connectors.resolve_alert(principal.workspace, row.id))
             except NotFound:  # its queries never ran: there is nothing to resolve

@@ -10,6 +10,8 @@ from controlplane import problems
 from controlplane.auth import Principal
 from controlplane.services.definitions import Definitions
 from controlplane.services.engines import Engines
+from controlplane.services.external_secrets import sealed_settings
+from controlplane.services.secrets import Vault
 from controlplane.services.sources import SourceService
 from controlplane.services.streams import HISTORY_DAYS_MAX
 from controlplane.services.uses import Uses
@@ -33,14 +35,17 @@ class Preview(msgspec.Struct, frozen=True):
 class ExternalStreamService:
     """Create, read, drop and measure external streams of a workspace."""
 
-    def __init__(self, engines: Engines, uses: Uses, sources: SourceService) -> None:
+    def __init__(self, engines: Engines, uses: Uses, sources: SourceService, vault: Vault) -> None:
+        self._vault = vault
         self._engines = engines
         self._sources = sources
         self._streams = Definitions(engines, uses, "external_stream", Code.UNKNOWN_STREAM)
 
     async def create(self, principal: Principal, definition: Definition) -> Definition:
         """Create one; it succeeds also when nobody answers at its address."""
-        return await self._streams.create(principal, definition)
+        settings = sealed_settings(self._vault, definition.settings)
+        sealed = msgspec.structs.replace(definition, settings=settings)
+        return await self._streams.create(principal, sealed)
 
     async def list(self, principal: Principal) -> list[Definition]:
         """All by name."""

@@ -12,14 +12,10 @@ from connectors.key_ring import FUNCTION_KEY_PLACE
 from controlplane.services.secrets import Vault
 from engine.errors import Code, SqlError
 from engine.secret_settings import MASK
+from engine.statement_pieces import pieces, text_literal
 from engine.udf.remote_options import KEY_CHARS_MAX
 
-# Pieces of a statement as the dialect's lexer cuts them; each character is part of one.
-_PIECE: Final = re.compile(
-    r"""(?P<gap>\s+|/\*.*?(?:\*/|\Z)|--[^\n]*)|(?P<word>\w+)"""
-    r"""|(?P<text>'(?:[^'\\]|\\.|'')*')|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|.""",
-    re.DOTALL,
-)
+_CLOSED: Final = re.compile(r"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
 _ESCAPE: Final = re.compile(r"''|\\['\\]|\\", re.DOTALL)
 _VISIBLE: Final = re.compile(r"[\x20-\x7e]+")
 _HEAD: Final = ("CREATE", "REMOTE", "FUNCTION")
@@ -53,17 +49,17 @@ def sealed_statement(vault: Vault, sql: str) -> str:
     parts: list[str] = []
     words: list[str] = []
     after_key = False
-    for piece in _PIECE.finditer(sql):
-        text = piece[0]
-        if piece["gap"] is None:
-            if after_key and piece["text"] is not None:
-                text = _literal(seal_key(vault, _value(text)))
+    for piece in pieces(sql):
+        text = piece.text
+        if piece.kind != "gap":
+            if after_key and _CLOSED.fullmatch(text):
+                text = text_literal(seal_key(vault, _value(text)))
             elif len(words) < len(_HEAD):
                 if text.upper() not in ("OR", "REPLACE"):
                     words.append(text.upper())
                 if words[-1:] and words != list(_HEAD[: len(words)]):
                     return sql
-            after_key = (piece["word"] or "").upper() == "AUTH_KEY"
+            after_key = piece.word == "auth_key"
         parts.append(text)
     return "".join(parts)
 
@@ -77,7 +73,3 @@ def _value(literal: str) -> str:
         return found[0][1:]
 
     return _ESCAPE.sub(plain, literal[1:-1])
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -11,6 +11,7 @@ from controlplane.db.repository import Directory
 from controlplane.services.connectors import Connectors
 from controlplane.services.engines import Engines, WorkspaceEngine
 from controlplane.services.queries import QueryService
+from controlplane.services.workspace_folders import WorkspaceFolders
 from controlplane.telemetry import Gauge
 from engine.errors import TailraceError
 from engine.protocol import EngineInfo
@@ -36,7 +37,9 @@ class HealthService:
         connectors: Connectors,
         queries: QueryService,
         restarts: dict[str, int],
+        folders: WorkspaceFolders,
     ) -> None:
+        self._folders = folders
         self._directory = directory
         self._engines = engines
         self._connectors = connectors
@@ -98,15 +101,34 @@ class HealthService:
         slow = self._queries.slow_readers
         found.append(Gauge("tailrace_sse_slow_readers", "Readers ended.", slow, {}, "counter"))
         for place in self._engines.all():
-            label = {"workspace": place.workspace}
-            running = self._queries.running(place.workspace)
-            found.append(Gauge("tailrace_queries_running", "Running queries.", running, label))
-            info = await engine_info(place)
-            up = Gauge("tailrace_engine_up", "Whether the engine answers.", info is not None, label)
-            found.append(up)
-            if info is not None:
-                found.extend(_engine_gauges(info, label))
-        return found
+            found += await self.gauges_of(place.workspace)
+        return found + await asyncio.to_thread(self._disk)
+
+    async def workspace_gauges(self, workspace: str) -> list[Gauge]:
+        """Numbers of one workspace, and of the disk that it shares, for its users."""
+        return await self.gauges_of(workspace) + await asyncio.to_thread(self._disk)
+
+    async def gauges_of(self, workspace: str) -> list[Gauge]:
+        """Numbers of one workspace's queries and engine, which may not run."""
+        label = {"workspace": workspace}
+        running = self._queries.running(workspace)
+        place = self._engines.find(workspace)
+        info = None if place is None else await engine_info(place)
+        found = [
+            Gauge("tailrace_queries_running", "Running queries.", running, label),
+            Gauge("tailrace_engine_up", "Whether the engine answers.", info is not None, label),
+        ]
+        return found if info is None else found + _engine_gauges(info, label)
+
+    def _disk(self) -> list[Gauge]:
+        try:
+            free, all_ = self._folders.space()
+        except OSError:
+            return []
+        return [
+            Gauge("tailrace_disk_free_bytes", "Free bytes on the data folder's disk.", free),
+            Gauge("tailrace_disk_bytes", "Size of the data folder's disk.", all_),
+        ]
 
 
 async def engine_info(place: WorkspaceEngine) -> EngineInfo | None:

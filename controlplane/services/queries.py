@@ -15,6 +15,7 @@ from controlplane.auth import Authenticator, Principal
 from controlplane.services.calls import STOPPING, Calls
 from controlplane.services.ended_queries import EndedQueries
 from controlplane.services.engines import Engines, WorkspaceEngine
+from controlplane.services.external_secrets import sealed_external
 from controlplane.services.function_keys import sealed_statement
 from controlplane.services.live_query import Limits, LiveQuery, QueryRecord, join_arrays
 from controlplane.services.rest import pause
@@ -32,7 +33,7 @@ from engine.protocol import (
     QueryRequest,
     ResultColumn,
 )
-from engine.udf.remote_options import masked
+from engine.secret_settings import masked_statement
 
 log = logging.getLogger("tailrace.queries")
 
@@ -129,7 +130,7 @@ class QueryService:
         engine = await workspace.engine()
         request = QueryRequest(
             id=record.id,
-            sql=sealed_statement(self._vault, new.sql),
+            sql=self._sealed(new.sql),
             caller=principal.caller,
             batch_count=min(max(new.batch_count, 0), BATCH_COUNT_MAX),
             batch_ms=min(max(new.batch_ms, 0), BATCH_MS_MAX),
@@ -161,8 +162,14 @@ class QueryService:
         )
         return live
 
+    def _sealed(self, sql: str) -> str:
+        """The statement as the engine gets it: its secrets are sealed."""
+        return sealed_external(self._vault, sealed_statement(self._vault, sql))
+
     def _record(self, principal: Principal, new: NewQuery) -> QueryRecord:
-        record = QueryRecord(self._clock.uuid4(), masked(new.sql), principal, self._clock.now_ms())
+        record = QueryRecord(
+            self._clock.uuid4(), masked_statement(new.sql), principal, self._clock.now_ms()
+        )
         record.name = new.name
         record.description = new.description
         record.tags = new.tags
@@ -251,7 +258,7 @@ class QueryService:
         timeout_ms = min(max(timeout_ms, 1), self._settings.exec_ms_max)
         request = QueryRequest(
             id=self._clock.uuid4(),
-            sql=sealed_statement(self._vault, sql),
+            sql=self._sealed(sql),
             caller=principal.caller,
             bounded_only=True,
             timeout_ms=timeout_ms,

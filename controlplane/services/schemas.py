@@ -9,7 +9,7 @@ from controlplane.auth import Principal
 from controlplane.db.repository import Directory
 from controlplane.services.definitions import Definitions
 from controlplane.services.engines import Engines
-from controlplane.services.uses import Uses
+from controlplane.services.uses import Uses, names_by_id
 from engine.errors import Code, UserError
 from engine.protocol import Definition
 
@@ -46,11 +46,12 @@ class SchemaService:
     async def drop(self, principal: Principal, name: str) -> None:
         """Drop a schema; 400 with code 630 while a source or an external stream reads by it."""
         sources = await self._directory.sources(principal.workspace_id).list("name")
-        users = [source.name for source in sources if _reads_by(source.properties, name)]
+        names = names_by_id("source", sources)
+        users = [names[source.id] for source in sources if _reads_by(source.properties, name)]
         if users:
             raise UserError(
-                f"Cannot drop schema '{name[:80]}': it is used by source {', source '.join(users)}."
-                " Drop those first.",
+                f"Cannot drop schema '{name[:80]}': it is used by {', '.join(users)}. "
+                "Drop those first.",
                 Code.HAVE_DEPENDENT_OBJECTS,
             )
         await self._schemas.drop(principal, name)

@@ -31,6 +31,13 @@ class WorkspaceFolders:
         """Whether there is data under this name."""
         return self.of(workspace).exists()
 
+    def space(self) -> tuple[int, int]:
+        """(free, all) bytes of the disk that the folders lie on, as an unprivileged writer has
+        them. Blocks; OSError."""
+        there = self._root if self._root.exists() else self._root.parent
+        usage = shutil.disk_usage(there)
+        return usage.free, usage.total
+
     def discard(self, workspace: str, identity: str) -> None:
         """Move the folder into the trash, durable on return; fine if there is none."""
         folder = self.of(workspace)

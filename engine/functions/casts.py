@@ -13,6 +13,7 @@ from engine.functions.addresses import ipv4_read, ipv4_text, ipv6_read
 from engine.functions.build import literal, tried, wrapped
 from engine.functions.moments import as_storage, parse_moment
 from engine.functions.render import struct_sql, text_sql
+from engine.functions.spans import as_interval, nanoseconds
 from engine.functions.table import Arg, Bound
 from engine.functions.wide import digits, folded, read
 from engine.types import DECIMAL_STORED_DIGITS, DataType, duckdb_type, nullable, zero_sql
@@ -177,6 +178,10 @@ def _try(arg: Arg, t: DataType) -> str:
 
 def _plain(arg: Arg, t: DataType) -> str:
     return arg.sql
+
+
+def _between_intervals(arg: Arg, t: DataType) -> str:
+    return nanoseconds(arg) if t.inner.name == "interval_nanosecond" else as_interval(arg)
 
 
 def _to_text(arg: Arg, t: DataType) -> str:
@@ -376,8 +381,8 @@ _CONVERSIONS: dict[tuple[str, str], Convert] = {
     ("time", "integer"): _time_to_integer,
     ("time", "float"): _time_to_float,
     ("time", "decimal"): _time_to_float,
-    ("interval", "integer"): lambda a, t: f"CAST(epoch({a.sql}) AS BIGINT)",
-    ("interval", "interval"): _plain,
+    ("interval", "integer"): lambda a, t: f"CAST(epoch({as_interval(a)}) AS BIGINT)",
+    ("interval", "interval"): _between_intervals,
     ("array", "array"): _array_to_array,
     ("tuple", "tuple"): _tuple_to_tuple,
     ("map", "map"): _map_to_map,

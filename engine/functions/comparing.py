@@ -6,6 +6,7 @@ from engine.errors import Code, SqlError
 from engine.functions.build import lifted, wrapped
 from engine.functions.casts import cast_sql
 from engine.functions.ordering import is_keyed, order_key
+from engine.functions.spans import nanoseconds, stored_as
 from engine.functions.table import MISSING, Arg
 from engine.functions.wide import all_whole, any_wide, digits
 from engine.sql.times import parse_moment_ns
@@ -58,6 +59,9 @@ def among(this: Arg, items: list[Arg]) -> str:
         ]
         return f"({wrapped(this.sql)} IN ({', '.join(parts)}))"
     found = [matched(this, item)[1] for item in items]
+    if any(each.type.inner.name == "interval_nanosecond" for each in (this, *found)):
+        x, *parts = map(nanoseconds, (this, *found))
+        return f"({wrapped(x)} IN ({', '.join(parts)}))"
     if not any_wide(this, *found):
         return f"({wrapped(this.sql)} IN ({', '.join(item.sql for item in found)}))"
     whole = all_whole(this, *found)
@@ -71,6 +75,8 @@ def held_in(element: DataType, arg: Arg) -> str:
     if "nothing" in (element.inner.name, arg.type.inner.name):
         return arg.sql
     left, right = matched(Arg("__v", element), arg)
+    if element.is_interval:
+        return stored_as(right, element)
     if any_wide(left, right) and left.type.inner != right.type.inner:
         if not all_whole(left, right):
             message = f"{element} and {arg.type} cannot be compared; cast one of them"
@@ -159,6 +165,8 @@ def _comparable_types(a: DataType, b: DataType) -> bool:
 def _comparable(arg: Arg, other: Arg) -> str:
     """SQL of one side in a DuckDB type that compares as the dialect does."""
     mine, its = arg.type.inner, other.type.inner
+    if mine.is_interval and "interval_nanosecond" in (mine.name, its.name):
+        return nanoseconds(arg)
     if mine.name == "bool" and its.is_numeric and not its.is_wide_integer:
         return f"CAST({arg.sql} AS INTEGER)"
     if mine.is_wide_integer or its.is_wide_integer:

@@ -16,6 +16,8 @@ camelCase spellings work too (`toStartOfHour`). Every aggregate can be used as `
 - A function of a NULL is NULL unless its text says otherwise; only then a type is `nullable`.
 - No function makes a value above 16 MiB of shorter arguments, but for those that join them.
 - `now()`, `today()` and random values are fixed by the step they run in: a replay gives the same.
+- Constants of an aggregate may stand in parentheses of their own: `quantile(0.9)(x)` is
+  `quantile(x, 0.9)`, `quantile_if(0.9)(x, c)` takes the rows with c. Those of `stochastic_*` must.
 - The examples of aggregates run over four rows: x = 1, 2, 3, 2 and s = 'a', 'b', 'c', 'b'.
 """
 

@@ -24,6 +24,7 @@ from engine.functions import (
     math,
     net,
     patterns,
+    regression,
     runs,
     sampling,
     search,
@@ -62,11 +63,13 @@ SCALAR_FAMILIES: dict[str, tuple[Scalar, ...]] = {
     "Addresses": net.SCALARS,
     "Geography": (*geo.SCALARS, *geohash.SCALARS),
     "Random values": variates.SCALARS,
+    "Models": regression.SCALARS,
 }
 AGGREGATE_FAMILIES: dict[str, tuple[Aggregate, ...]] = {
     "Aggregates": aggregates.AGGREGATES,
     "Statistics": (*statistics.AGGREGATES, *time_weighted.AGGREGATES),
     "Finance": finance.AGGREGATES,
+    "Regression": regression.AGGREGATES,
     "Quantiles, arrays, best and most frequent": gathering.AGGREGATES,
     "Samples": sampling.AGGREGATES,
 }

@@ -105,9 +105,35 @@ def _nanoseconds(moment: Arg, unit: str, count: str, sign: str) -> str:
     return f"make_timestamp_ns(epoch_us({moved}) * 1000 + {ticks} % 1000)"
 
 
+def nanoseconds(interval: Arg) -> str:
+    """SQL of the length of an interval of no months, a BIGINT."""
+    if isinstance(interval.constant, int):
+        return str(interval.constant)
+    if interval.type.inner.name == "interval_nanosecond":
+        return interval.sql
+    return f"(CAST(epoch_us(TIMESTAMP '1970-01-01' + {interval.sql}) AS BIGINT) * 1000)"
+
+
+def as_interval(interval: Arg) -> str:
+    """SQL of DuckDB's INTERVAL, which cuts nanoseconds to microseconds."""
+    if interval.type.inner.name != "interval_nanosecond":
+        return interval.sql
+    return interval_of("microsecond", f"({interval.sql} // 1000)")
+
+
+def stored_as(interval: Arg, t: DataType) -> str:
+    """SQL of an interval as another interval type is stored; NULL where that cannot hold it."""
+    if t.inner.name == "interval_nanosecond":
+        return nanoseconds(interval)
+    sql = as_interval(interval)
+    return sql if sql == interval.sql else f"CASE WHEN {interval.sql} % 1000 = 0 THEN {sql} END"
+
+
 def shifted_by(moment: Arg, interval: Arg, sign: str = "+") -> Bound:
     """A date or time plus or minus an interval value (`ts + interval 5 second`, `ts - 2h`)."""
     unit = interval.type.inner.name.removeprefix("interval_")
+    if unit == "nanosecond":
+        return shifted(moment, unit, interval.sql, sign)
     t = time_result(moment.type, unit)
     zone = moment.type.zone if unit in _CALENDAR else ""
     if t.scale > 6:

@@ -32,12 +32,14 @@ class Arg:
     """A bound argument: SQL, dialect type, and its value when it is a literal (else MISSING).
 
     A lambda `x -> e` comes as `lambda_names` and `sql` of its body with the names quoted.
+    `parameter`: it stood in parentheses of its own, as the 0.9 of `quantile(0.9)(x)`.
     """
 
     sql: str
     type: DataType
     constant: Constant = MISSING
     lambda_names: tuple[str, ...] = ()
+    parameter: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from engine.functions.build import constant_int, constant_text, doc, given, special, typed, wrapped
 from engine.functions.moments import as_storage
 from engine.functions.render import unzoned, zoned
-from engine.functions.spans import parse_unit
+from engine.functions.spans import as_interval, parse_unit
 from engine.functions.table import Arg, Bound, Scalar
 from engine.type_parser import parse_type
 from engine.types import (
@@ -201,17 +201,17 @@ def _interval_start(args: tuple[Arg, ...]) -> Bound:
     """Calendar units give dates, day and shorter ones times."""
     unit = args[1].type.inner.name.removeprefix("interval_")
     if unit in ("week", "month", "quarter", "year"):
-        found = bucket("to_start_of_interval", args[1].sql, DATETIME, args, 2)
+        found = bucket("to_start_of_interval", as_interval(args[1]), DATETIME, args, 2)
         return Bound(f"CAST({found.sql} AS DATE)", result_of(DATE, args))
     t = _same_time(args)
     if unit in ("day", "hour", "minute", "second") and not t.scale:
         t = DATETIME
-    return bucket("to_start_of_interval", args[1].sql, t, args, 2)
+    return bucket("to_start_of_interval", as_interval(args[1]), t, args, 2)
 
 
 def _date_bin(args: tuple[Arg, ...]) -> Bound:
     """date_bin(interval, time[, origin])."""
-    interval, moment = args[0].sql, args[1]
+    interval, moment = as_interval(args[0]), args[1]
     if not given(args, 2):
         return bucket("date_bin", interval, _same_time(args[1:]), (moment, args[0]), 2)
     t = _same_time(args[1:])

@@ -155,7 +155,7 @@ def dialect_type(t: pa.DataType) -> DataType:
     if pa.types.is_integer(t):
         return DataType(str(t))
     if pa.types.is_interval(t):
-        return DataType("interval_nanosecond")
+        return DataType("interval_microsecond")
     return _BY_ARROW.get(t, STRING)
 
 

@@ -73,7 +73,7 @@ class _Numbers:
     """Slices of one ascending column, so that numbering the rows of a batch copies nothing."""
 
     def __init__(self) -> None:
-        self._all = pa.array(np.arange(0))
+        self._all = pa.nulls(0, pa.int64())
 
     def first(self, count: int) -> pa.Array:
         """0, 1, ... count - 1 as int64."""

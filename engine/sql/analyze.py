@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from engine.protocol import Analysis, AnalyzedColumn
+from engine.secret_settings import masked_statement
 from engine.sql import durable
 from engine.sql import statements as st
 from engine.sql.context import Item
 from engine.sql.relations import Facts, Read
-from engine.udf.remote_options import masked
 
 _TYPES: dict[type, str] = {
     st.Select: "SELECT",
@@ -56,8 +56,8 @@ def analysis(
     if item is not None:
         results = tuple(AnalyzedColumn(f.name, str(f.type)) for f in item.fields)
     return Analysis(
-        original_query=masked(sql),
-        rewritten_query=masked(rewritten),
+        original_query=masked_statement(sql),
+        rewritten_query=masked_statement(rewritten),
         query_type=query_type(statement),
         is_streaming=streaming,
         has_aggr=facts.has_aggregate,

@@ -365,11 +365,14 @@ class ExpressionParser(parser.Parser):
             return ColumnsMatching(this=pattern)
         distinct = self._match(T.DISTINCT)
         arguments = self._call_arguments()
+        parameters: list[exp.Expr] = []
         if self._curr.token_type == T.L_PAREN:  # quantile(0.9)(x): parameters stand last here
             self._advance()
             distinct = self._match(T.DISTINCT) or distinct
-            arguments = self._call_arguments() + arguments
-        call = marked(Call(this=name, expressions=arguments), first)
+            parameters, arguments = arguments, self._call_arguments()
+        call = marked(Call(this=name, expressions=arguments + parameters), first)
+        if parameters:
+            call.set("parameters", len(parameters))
         if distinct:
             call.set("distinct", True)
         self._parse_call_suffix(call)
@@ -427,7 +430,8 @@ class ExpressionParser(parser.Parser):
             self._advance(2)
         if names:
             return exp.Lambda(this=self.require(self._parse_disjunction()), expressions=names)
-        return self._parse_select() or self._parse_alias(self._parse_disjunction(), explicit=True)
+        query = self._parse_select() if self._curr.token_type in (T.SELECT, T.WITH) else None
+        return query or self._parse_alias(self._parse_disjunction(), explicit=True)
 
     # -- aliases and stars ----------------------------------------------------------------------
 

@@ -349,7 +349,7 @@ def _duration(binder: Binder, node: exp.Expr) -> Arg:
     constant = count.constant if isinstance(count.constant, int) else MISSING
     nanos = constant * FIXED_NS[unit] if isinstance(constant, int) and unit in FIXED_NS else MISSING
     if unit == "ns":
-        return Arg(f"to_microseconds(CAST({count.sql} // 1000 AS BIGINT))", result, nanos)
+        return Arg(f"CAST({count.sql} AS BIGINT)", result, nanos)
     kind = "INTEGER" if unit in MONTHS or unit in "dw" else "BIGINT"
     if unit in ("ms", "s"):
         kind = "DOUBLE"

@@ -11,7 +11,12 @@ import msgspec
 from engine.errors import Code, SqlError
 from engine.naming import kind_words
 from engine.protocol import Definition
-from engine.secret_settings import MASK, SECRET_SETTINGS, masked_settings
+from engine.secret_settings import (
+    MASK,
+    SECRET_SETTINGS,
+    STORED_SECRET_CHARS_MAX,
+    masked_settings,
+)
 from engine.sql.create_text import column_text
 from engine.sql.definitions import bind_columns, check_column_names, check_name
 from engine.sql.nearest import did_you_mean
@@ -143,9 +148,10 @@ def _check_settings(what: str, settings: dict[str, str], found: ExternalType) ->
         if key not in known:
             hint = did_you_mean(key, frozenset(known))
             raise SqlError(f"{what} has no setting {key[:80]}{hint}", Code.UNKNOWN_SETTING)
-        if len(value) > VALUE_CHARS_MAX or "\0" in value:
+        chars_max = STORED_SECRET_CHARS_MAX if key in SECRET_SETTINGS else VALUE_CHARS_MAX
+        if len(value) > chars_max or "\0" in value:
             raise SqlError(
-                f"{what}: the value of {key} has over {VALUE_CHARS_MAX} characters or a NUL",
+                f"{what}: the value of {key} has over {chars_max} characters or a NUL",
                 Code.BAD_ARGUMENTS,
             )
     for key in found.required:

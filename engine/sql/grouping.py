@@ -163,8 +163,10 @@ class GroupScope(ColumnScope):
         inner = Binder(self.below)
         nodes = [n for n in node.expressions if not isinstance(n, exp.Star)]
         args = inner.arguments(Call(this=name, expressions=nodes))
+        end = len(args) - int(node.args.get("parameters") or 0)
+        args, parameters = args[:end], tuple(replace(a, parameter=True) for a in args[end:])
         conditions = self._conditions(node, args[-1:] if conditional else (), inner, name)
-        args = args[:-1] if conditional else args
+        args = (*(args[:-1] if conditional else args), *parameters)
         if not entry.args_min <= len(args) <= entry.args_max:
             message = f"aggregate {name} does not take {len(args)} argument(s)"
             raise SqlError(message, Code.NUMBER_OF_ARGUMENTS)

@@ -59,7 +59,8 @@ class Call(exp.Expression):
     """A function call: `this` the lower-case name, `expressions` its arguments.
 
     `distinct`: `f(distinct x)`. `filter`: the condition of FILTER (WHERE ...). `over`: the
-    PARTITION BY expressions of an OVER clause (maybe none), absent without OVER.
+    PARTITION BY expressions of an OVER clause (maybe none), absent without OVER. `parameters`: how
+    many of the last arguments stood in parentheses of their own, `f(parameters)(arguments)`.
     """
 
     arg_types = {  # noqa: RUF012
@@ -68,6 +69,7 @@ class Call(exp.Expression):
         "distinct": False,
         "filter": False,
         "over": False,
+        "parameters": False,
     }
 
 

@@ -8,7 +8,7 @@ from engine.errors import Code, SqlError
 from engine.functions.build import as_condition, as_number, lifted, wrapped
 from engine.functions.casts import cast_sql
 from engine.functions.comparing import COMPARISONS, compare
-from engine.functions.spans import shifted_by
+from engine.functions.spans import nanoseconds, shifted_by
 from engine.functions.table import Arg
 from engine.functions.wide import DIVIDED_BY_ZERO, all_whole, any_wide, calculated, digits
 from engine.types import (
@@ -301,6 +301,8 @@ def _interval_sum(symbol: str, left: Arg, right: Arg) -> Arg:
         raise SqlError(message, Code.ILLEGAL_TYPE_OF_ARGUMENT)
     result = DataType(f"interval_{min(names, key=list(INTERVAL_UNITS).index)}")
     sql = f"({left.sql} {symbol} {right.sql})"
+    if "nanosecond" in names:
+        sql = f"({nanoseconds(left)} {symbol} {nanoseconds(right)})"
     counts = (left.constant, right.constant)
     if isinstance(counts[0], int) and isinstance(counts[1], int):
         total = counts[0] + counts[1] if symbol == "+" else counts[0] - counts[1]
@@ -314,14 +316,8 @@ def _shifted(symbol: str, moment: Arg, interval: Arg) -> Arg:
     both = (moment, interval)
     if result.scale <= 6 or interval.type.inner.name in _CALENDAR:
         return Arg(shifted_by(moment, interval, symbol).sql, lifted(result, both))
-    sql = f"make_timestamp_ns(epoch_ns({moment.sql}) {symbol} {_interval_ns(interval)})"
+    sql = f"make_timestamp_ns(epoch_ns({moment.sql}) {symbol} {nanoseconds(interval)})"
     return Arg(sql, lifted(result, both))
-
-
-def _interval_ns(interval: Arg) -> str:
-    if isinstance(interval.constant, int):
-        return str(interval.constant)
-    return f"(CAST(epoch_us(TIMESTAMP '1970-01-01' + {interval.sql}) AS BIGINT) * 1000)"
 
 
 _CALENDAR = tuple(f"interval_{unit}" for unit in ("day", "week", "month", "quarter", "year"))

@@ -196,6 +196,7 @@ Merge = Literal[
     "with_min",  # companion of the partial named `by`: taken from the side whose `by` is smaller
     "with_max",
     "user",  # rows for a user aggregate
+    "fit",  # rows for a model (`engine.regression`); what comes out is its bias and weights
 ]
 
 

@@ -218,7 +218,10 @@ class Printer:
     def over(self, node: exp.Expr) -> str:
         """A call, with DISTINCT, FILTER and OVER."""
         distinct = "distinct " if node.args.get("distinct") else ""
-        out = f"{text_of(node)}({distinct}{self.csv(node.expressions)})"
+        given = list(node.expressions)
+        end = len(given) - int(node.args.get("parameters") or 0)
+        parameters = f"({self.csv(given[end:])})" if given[end:] else ""
+        out = f"{text_of(node)}{parameters}({distinct}{self.csv(given[:end])})"
         condition = child(node, "filter")
         if condition is not None:
             out += f" filter (where {self.text(condition)})"

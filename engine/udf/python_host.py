@@ -25,6 +25,8 @@ REFUSED: Final = (
 # Above what it has when it is ready; beyond it an allocation fails.
 MEMORY_BYTES_MAX: Final = 512 << 20
 START_SECONDS_MAX: Final = 30.0
+# How often a call is asked for, when the process that has it is killed or was dead before.
+ATTEMPTS_MAX: Final = 3
 # What a call may bring back; a larger answer is a failure of the function.
 ANSWER_BYTES_MAX: Final = 32 << 20
 # Nothing of the parent's environment goes to it.
@@ -67,13 +69,15 @@ class PythonHost:
         if not self._allowed:
             return refused(request, REFUSED)
         async with self._turn:
-            answer = None
+            answer, attempts = None, 0
             while answer is None:
-                answer = await self._attempt(request)
+                attempts += 1
+                answer = await self._attempt(request, last=attempts >= ATTEMPTS_MAX)
             return answer
 
-    async def _attempt(self, request: Request) -> Answer | None:
-        """The answer; None when the process had died before, so that it is asked again."""
+    async def _attempt(self, request: Request, *, last: bool) -> Answer | None:
+        """The answer; None when it is asked again: the process had died before, or was killed, as a
+        system does that lacks memory."""
         fresh = self._process is None
         try:
             return await self._asked(request)
@@ -86,7 +90,8 @@ class PythonHost:
             return refused(request, f"it gave an answer over {ANSWER_BYTES_MAX >> 20} MiB")
         except (_Lost, OSError, asyncio.IncompleteReadError):
             how = await self._kill()
-            return refused(request, f"its process ended ({how})") if fresh else None
+            again = not last and (how == "SIGKILL" or not fresh)
+            return None if again else refused(request, f"its process ended ({how})")
         except asyncio.CancelledError:
             await self._kill()
             raise

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from engine.calls import TIMEOUT_MS_MAX
 from engine.errors import Code, SqlError
-from engine.secret_settings import MASK, masked_statement
+from engine.secret_settings import MASK
 
 URL_CHARS_MAX: Final = 2_048
 KEY_CHARS_MAX: Final = 8_192
@@ -22,22 +22,6 @@ _TEXT: Final = re.compile(r"[\x20-\x7e]*")
 _OWN: Final = frozenset(
     ("host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te")
 )
-
-# A key in a statement: after it blanks and comments, then a text that may not be closed.
-_KEY: Final = re.compile(
-    r"""(AUTH_KEY(?:\s|/\*.*?\*/|--[^\n]*\n)*)"""
-    r"""(?:'(?:[^'\\]|\\.|'')*(?:'|\\?\Z)|"[^"]*(?:"|\Z)|[^\s'"]+)""",
-    re.IGNORECASE | re.DOTALL,
-)
-
-
-def masked(sql: str) -> str:
-    """A statement as it may be shown: the key of a remote function and secret settings of external
-    objects are left out."""
-    sql = masked_statement(sql)
-    if "auth_key" not in sql.lower():
-        return sql
-    return _KEY.sub(rf"\1'{MASK}'", sql)
 
 
 def checked_remote(name: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,6 +97,26 @@ async def test_an_alert_that_people_resolve(lite: Plane) -> None:
     assert (await lite.client.post(unknown)).status_code == 404
 
 
+async def test_a_resolve_waits_for_the_engine(lite: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
+    alert = await create(lite)
+    seen: list[bool] = []
+
+    async def resolve(workspace: str, alert_id: str) -> None:
+        found = lite.app.engines.find(workspace)
+        seen.append(found is not None and found.connected is not None)
+
+    monkeypatch.setattr(lite.connectors, "resolve_alert", resolve)
+    await lite.app.engines.remove("default")  # as one that nobody used
+    lite.app.engines.allow("default")
+    path = f"{API}/alerts/{alert['id']}/resolve"
+    assert (await lite.client.post(path)).status_code == 204
+    lite.launcher.down = True
+    lite.engine.crash()
+    asyncio.get_running_loop().call_later(0.1, setattr, lite.launcher, "down", False)
+    assert (await lite.client.post(path)).status_code == 204
+    assert seen == [True, True]
+
+
 async def test_a_replacement_begins_resolved(plane: Plane) -> None:
     alert = await create(plane)
     path = f"{API}/alerts/{alert['id']}"

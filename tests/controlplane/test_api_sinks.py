@@ -32,6 +32,18 @@ def owner(sink: dict[str, Any]) -> str:
     return f"sink:{sink['id']}"
 
 
+async def test_a_refusal_tells_sinks_of_one_name_apart(plane: Plane) -> None:
+    sink = await create(plane)
+    other = (await plane.client.post(f"{API}/sinks", json=HTTP)).json()
+    used = await plane.client.delete(f"{API}/streams/iot")
+    assert (used.status_code, used.json()["code"]) == (400, 630)
+    for each in (sink, other):
+        assert f"sink out ({each['id']})" in used.json()["message"]
+    await plane.client.delete(f"{API}/sinks/{other['id']}")
+    used = await plane.client.delete(f"{API}/streams/iot")
+    assert "sink out" in used.json()["message"] and sink["id"] not in used.json()["message"]
+
+
 async def test_life_of_a_sink(plane: Plane) -> None:
     sink = await create(plane)
     assert (sink["status"], sink["message"], sink["description"]) == ("running", "", "")

@@ -24,7 +24,10 @@ tailrace_engine_writable{workspace="default"} 1.0
 tailrace_engine_log_syncs{workspace="default"} 10.0
 tailrace_engine_log_sync_seconds{workspace="default"} 0.02
 tailrace_engine_log_quarantined{workspace="default"} 0.0
+tailrace_disk_free_bytes 3e+010
+tailrace_disk_bytes 1e+011
 """
+OF_LAB = SCRAPE.replace("default", "lab")
 
 
 class StillClock(Clock):
@@ -65,6 +68,7 @@ def healthy() -> dict[str, dict[str, Any]]:
             "info": Info(product_version=version("tailrace"), neutron=Build()),
             "session": Session(username="admin", role="admin", workspace="default"),
             "scrape": SCRAPE,
+            "workspace_scrape": OF_LAB,
         },
         "queries": {"exec": Result([], [f"[[{NOW}]]".encode()])},
         "sources": {"list": []},
@@ -97,7 +101,7 @@ def test_nothing_is_wrong() -> None:
     assert {each.state for each in found} == {"ok"}
     assert [each.check for each in found] == [
         "server", "version", "database", "engine", "connectors", "key", "clock", "engine default",
-        "sync default", "sources", "sinks", "alerts", "views",
+        "sync default", "disk", "sources", "sinks", "alerts", "views",
     ]  # fmt: skip
     assert "after 2.0 ms" in found[8].message
 
@@ -127,6 +131,7 @@ def test_a_server_that_is_away_ends_the_checks() -> None:
         ("server", "scrape", SCRAPE.replace('quarantined{workspace="default"} 0',
                                             'quarantined{workspace="default"} 2'),
          "engine default", "2 damaged files"),
+        ("server", "scrape", SCRAPE.replace("3e+010", "9e+09"), "disk", "warning: 9.0 of 100.0 GB"),
         ("sources", "list", [Source(id="1", name="a", status="failed", message="No host.")],
          "source a", "No host."),
         ("sinks", "list", [Sink(id="1", name="b", status="error", message="Refused.")],
@@ -149,8 +154,14 @@ def test_what_a_key_may_not_see_is_skipped() -> None:
     groups["sinks"]["list"] = ApiError(403, 403, "It needs read:sink.", None)
     skipped = [each for each in examined(groups) if each.state == "skipped"]
     assert [each.check for each in skipped] == ["sinks"]
-    elsewhere = [each for each in examined(healthy(), "lab") if each.state == "skipped"]
-    assert [each.check for each in elsewhere] == ["engines"]
+
+
+def test_users_of_another_workspace_see_its_engine() -> None:
+    groups = healthy()
+    groups["server"]["scrape"] = ApiError(404, 404, "Not here.", None)
+    found = {each.check: each.state for each in examined(groups, "lab")}
+    assert (found["engine lab"], found["sync lab"], found["disk"]) == ("ok", "ok", "ok")
+    assert set(found.values()) == {"ok"}
 
 
 async def test_the_command_ends_with_status_1_when_a_check_failed(lite: Plane) -> None:

@@ -160,3 +160,31 @@ async def raw(lite: Plane, path: str) -> httpx.Response:
 async def test_nothing_else_is_below_the_page(lite: Plane, path: str) -> None:
     answer = await lite.client.get(path)
     assert (answer.status_code, answer.json()["system"]) == (404, "neutron")
+
+
+def test_what_is_made_is_linked_to_what_can_be_asked_of_it() -> None:
+    found = produced()
+    linked: dict[str, set[str]] = {}
+    for name, operation in found.items():
+        for link in operation["responses"].get("201", {}).get("links", {}).values():
+            target = found[link["operationId"]]
+            linked.setdefault(name, set()).add(target["operationId"])
+            wanted = {f"path.{p['name']}" for p in target["parameters"] if p["in"] == "path"}
+            assert set(link["parameters"]) == wanted
+            (source,) = link["parameters"].values()
+            where, field = re.fullmatch(r"\$(response|request)\.body#/(\w+)", source).groups()  # type: ignore[union-attr]
+            body = (
+                operation["responses"]["201"] if where == "response" else operation["requestBody"]
+            )
+            reference = body["content"]["application/json"]["schema"]["$ref"]
+            assert (
+                field in document()["components"]["schemas"][reference.split("/")[-1]]["required"]
+            )
+    assert linked["createSource"] == {
+        "deleteSource", "getSource", "getSourceLogs", "getSourceStats", "patchSource",
+        "startSource", "stopSource", "updateSource",
+    }  # fmt: skip
+    assert "ingestStream" in linked["createStream"]
+    assert linked["createUser"] == {"deleteUser", "getUser", "updateUser"}
+    made = {name for name, one in found.items() if "201" in one["responses"]}
+    assert made - set(linked) == {"createInvitation"}, "its answer has no body"

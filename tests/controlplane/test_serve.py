@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
-import httpx
-
-from tests.journeys.server import Server, free_port
+from tests.journeys.server import Server
 
 COMMAND = str(Path(sys.executable).with_name("tailrace"))
 FORBIDDEN = ("duckdb", "pyarrow", "numpy", "sqlglot", "alembic", "prometheus_client", "pydantic")
@@ -34,22 +31,12 @@ def refused(answer: subprocess.CompletedProcess[str], word: str) -> None:
     assert answer.stdout == ""
 
 
-def test_bad_settings(tmp_path: Path) -> None:
+def test_bad_flags(tmp_path: Path) -> None:
+    """Bad settings in the environment and in a file: tests/journeys/test_start.py."""
     data = tmp_path / "data"
-    refused(serve(data, TAILRACE_PROT="1"), "TAILRACE_PROT")
-    refused(serve(data, TAILRACE_BOOTSTRAP_API_KEY="short"), "60")
     refused(serve(data, f"--config={tmp_path}/none.toml"), "cannot be read")
-    refused(serve(data, "--port=abc"), "port")
     refused(serve(data, "--port=99999"), "port")
     assert not data.exists()
-
-
-def test_taken_port(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        refused(serve(tmp_path / "data", f"--port={port}"), f"port {port}")
 
 
 def test_foreign_folder(tmp_path: Path) -> None:
@@ -82,56 +69,40 @@ def test_control_plane_stays_small_in_what_it_imports() -> None:
 
 
 def test_life_of_a_server(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data").start()
+    """Its first start, an engine that dies, a clean stop, kill -9: starts of its own."""
+    server = Server(tmp_path / "data", TAILRACE_BOOTSTRAP_API_KEY="", TAILRACE_LOG_FORMAT="json")
+    server.start()
     try:
         assert f"http://127.0.0.1:{server.port}" in server.log_text()
-        assert server.key not in server.log_text()
-        second = serve(server.data, f"--port={free_port()}")
-        refused(second, "in use by another server")
-        columns = [{"name": "a", "type": "string"}]
-        with httpx.Client(base_url=server.api, headers=server.headers, timeout=10) as client:
-            made = client.post("/streams", json={"name": "s", "columns": columns})
-            assert made.status_code == 201, made.text
-            body = {"columns": ["a"], "data": [["x"]]}
-            assert client.post("/streams/s/ingest", json=body).status_code == 200
-            server.kill_engine()
-            assert client.get("/streams/s").status_code == 200
-            statuses = [client.post("/streams/s/ingest", json=body).status_code]
-            while statuses[-1] == 429 and len(statuses) < 10:  # each has waited for 5 s
-                statuses.append(client.post("/streams/s/ingest", json=body).status_code)
-            assert statuses[-1] in (200, 500), statuses
-            counted = {"sql": "select count() from table(s)", "type": "historical"}
-            assert client.post("/exec", json=counted).json()["data"][0][0] in (1, 2)
+        server.key = server.log_text().split("user admin is ")[1].split()[0]
+        assert len(server.key) == 60
+        assert server.call("GET", "/roles").status_code == 200
+        server.create("s", a="string")
+        body = {"columns": ["a"], "data": [["x"]]}
+        assert server.call("POST", "/streams/s/ingest", body).status_code == 200
+        server.kill_engine()
+        assert server.call("GET", "/streams/s").status_code == 200
+        statuses = [server.call("POST", "/streams/s/ingest", body).status_code]
+        while statuses[-1] == 429 and len(statuses) < 10:  # each has waited for 5 s
+            statuses.append(server.call("POST", "/streams/s/ingest", body).status_code)
+        assert statuses[-1] in (200, 500), statuses
+        assert server.select("select count() from table(s)")[0][0] in (1, 2)
         assert server.stop() == 0
+        assert server.log_text().count(server.key) == 1
         server.start()
-        with httpx.Client(base_url=server.api, headers=server.headers, timeout=10) as client:
-            assert [s["name"] for s in client.get("/streams").json()] == ["s"]
+        assert [s["name"] for s in server.call("GET", "/streams").json()] == ["s"]
+        assert server.log_text().count("API key") == 1
+        killed_alone(server)
+        server.start()
     finally:
         assert server.stop() == 0
     assert server.children("engine.host") == []
-
-
-def test_first_start_prints_the_key_once(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data", TAILRACE_BOOTSTRAP_API_KEY="", TAILRACE_LOG_FORMAT="json")
-    server.start()
-    server.stop()
-    text = server.log_text()
-    key = text.split("user admin is ")[1].split()[0]
-    assert len(key) == 60
-    assert text.count(key) == 1
-    server.start()
-    try:
-        assert server.log_text().count("API key") == 1
-        answer = httpx.get(f"{server.api}/roles", headers={"X-Api-Key": key})
-        assert answer.status_code == 200
-    finally:
-        server.stop()
     for file in server.data.rglob("*"):
-        assert not file.is_file() or key.encode() not in file.read_bytes()
+        assert not file.is_file() or server.key.encode() not in file.read_bytes()
 
 
-def test_children_die_with_a_killed_server(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data").start()
+def killed_alone(server: Server) -> None:
+    """kill -9 of the server's own process: its children end by themselves."""
     children = server.children("engine.host") + server.children("connectors.host")
     assert len(children) == 2
     assert server.process is not None
@@ -139,5 +110,3 @@ def test_children_die_with_a_killed_server(tmp_path: Path) -> None:
     server.process.wait(10)
     for child in children:
         child.wait(10)
-    server.start()
-    assert server.stop() == 0

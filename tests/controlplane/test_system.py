@@ -53,6 +53,34 @@ async def test_metrics(lite: Plane) -> None:
     assert KEY not in text
 
 
+async def test_metrics_tell_the_room_on_the_disk(lite: Plane) -> None:
+    for path in ("/metrics", "/api/metrics", "/default/api/metrics"):
+        text = (await lite.client.get(path)).text
+        figures = dict(line.split() for line in text.splitlines() if "#" not in line)
+        free, whole = (float(figures[f"tailrace_disk_{n}"]) for n in ("free_bytes", "bytes"))
+        assert 0 < free < whole
+
+
+async def test_users_get_the_metrics_of_their_workspace(lite: Plane) -> None:
+    made = await lite.client.post(f"{API}/workspaces", json={"name": "lab"})
+    headers = {"X-Api-Key": made.json()["api_key"]}
+    async with lite.anonymous() as client:
+        asleep = await client.get("/lab/api/metrics", headers=headers)
+        assert (asleep.status_code, 'engine_up{workspace="lab"} 0.0' in asleep.text) == (200, True)
+        created = await client.post(
+            "/lab/api/v1beta2/streams", headers=headers,
+            json={"name": "s", "columns": [{"name": "a", "type": "int8"}]},
+        )  # fmt: skip
+        assert created.status_code == 201, created.text
+        text = (await client.get("/lab/api/metrics", headers=headers)).text
+        assert 'tailrace_engine_writable{workspace="lab"} 1.0' in text
+        for hidden in ("default", "tailrace_http", "tailrace_process", "tailrace_sse"):
+            assert hidden not in text
+        for path in ("/metrics", "/api/metrics"):
+            assert (await client.get(path, headers=headers)).status_code == 404
+        assert (await client.get("/lab/api/metrics")).status_code == 401
+
+
 async def test_metrics_may_be_public(tmp_path: Path) -> None:
     settings = settings_for(metrics_public=True)
     plane, stack = await make_plane(store_url("", tmp_path), tmp_path, settings)

@@ -43,6 +43,45 @@ async def test_bodies_of_a_wrong_kind_are_400(lite: Plane, body: bytes) -> None:
     assert (await lite.client.get(f"{API}/streams")).json() == []
 
 
+@pytest.mark.parametrize(
+    "content_type", ["text/xml", "Application/XML; charset=utf-8", "multipart/form-data", "json"]
+)
+@pytest.mark.parametrize("path", ["streams", "queries", "streams/iot/ingest", "users", "sources"])
+async def test_a_body_of_another_type_is_415(lite: Plane, path: str, content_type: str) -> None:
+    await lite.stream()
+    headers = {"Content-Type": content_type}
+    body = b'{"columns": [], "data": [], "sql": "select 1", "name": "other"}'
+    answer = await lite.client.post(f"{API}/{path}", content=body, headers=headers)
+    assert answer.status_code == 415, answer.text
+    assert content_type.partition(";")[0].lower() in answer.json()["message"]
+    assert (answer.json()["code"], answer.json()["system"]) == (415, "neutron")
+    assert lite.engine.appends == []
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["", "application/x-www-form-urlencoded", "text/plain;charset=UTF-8", "application/x+json"],
+)
+async def test_a_body_that_is_not_said_to_be_something_else_is_json(
+    lite: Plane, content_type: str
+) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    body = b'{"name": "iot", "columns": [{"name": "a", "type": "string"}]}'
+    answer = await lite.client.post(f"{API}/streams", content=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+
+
+async def test_operations_without_a_body_take_any(lite: Plane) -> None:
+    await lite.stream()
+    headers = {"Content-Type": "text/xml"}
+    path = f"{API}/streams/iot"
+    gone = await lite.client.request("DELETE", path, content=b"null", headers=headers)
+    assert gone.status_code == 204
+    chosen = f"{API}/streams/iot/ingest?format=lines"
+    await lite.stream()
+    assert (await lite.client.post(chosen, content=b"<a/>", headers=headers)).status_code == 200
+
+
 async def test_a_missing_body_is_said_so(lite: Plane) -> None:
     answer = await lite.client.post(f"{API}/streams")
     assert (answer.status_code, answer.json()["message"]) == (400, "The body is missing.")

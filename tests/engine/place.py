@@ -46,6 +46,11 @@ class Place:
         self.clock.advance(1_000)
         await self.start()
 
+    def expire(self, *, held_only: bool = False) -> None:
+        """Apply the TTL of all streams; `held_only`: to rows that waited for their readers."""
+        work = self.engine._storage._maintenance
+        work.run_now(lambda: work.expire(held_only=held_only))
+
     async def ask(
         self, sql: str, caller: Caller = ME, allow: tuple[str, ...] = ("read", "write", "ddl")
     ) -> Reader:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.calls import Answer, Done, Request, refused
+from engine.calls import Answer, Done, GiveUp, Request, refused
 from engine.errors import Code
 from engine.testing import Collected
 from tests.engine.pipeline import Pipelines
@@ -23,12 +23,14 @@ class Remote:
         self.waiting: deque[tuple[Request, Done]] = deque()
         self.asked: list[dict[str, list[Any]]] = []
         self.failure = ""
+        self.given_up: list[Request] = []
 
-    def send(self, request: Request, done: Done) -> None:
+    def send(self, request: Request, done: Done) -> GiveUp:
         self.asked.append(msgspec.json.decode(request.body))
         self.waiting.append((request, done))
         if not self.held:
             self.answer()
+        return lambda: self.given_up.append(request)
 
     def answer(self) -> None:
         request, done = self.waiting.popleft()
@@ -66,6 +68,17 @@ def test_results_stand_beside_their_rows(pipelines: Pipelines, remote: Remote) -
     pipelines.insert("s", [(1, "a"), (2, "b")], [(3, "c")])
     assert output.all() == [(4, "b"), (6, "c")]
     assert remote.asked == [{"v": [2, 3]}]
+
+
+def test_the_call_of_a_query_that_ends_is_given_up(pipelines: Pipelines, remote: Remote) -> None:
+    pipelines.query("select doubled(i) as d from s")
+    pipelines.insert("s", [(1, "a")])
+    remote.held = True
+    pipelines.insert("s", [(2, "a")])
+    for query_id in list(pipelines.flow._lives.running):
+        pipelines.flow.stop(query_id)
+    pipelines.flow.step()
+    assert [msgspec.json.decode(each.body) for each in remote.given_up] == [{"v": [2]}]
 
 
 def test_nobody_else_waits_for_an_answer(pipelines: Pipelines, remote: Remote) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import pyarrow as pa
 import pytest
 
+import engine.desk
 from engine.calls import Answer, Request
 from engine.desk import CallDesk
 from engine.errors import Code, QueryFailed
@@ -40,6 +41,76 @@ async def test_a_failure_that_nobody_foresaw_is_an_answer(caplog: pytest.LogCapt
     assert not desk.busy
     await desk.close()
     assert functions.closed
+
+
+class Slow:
+    """A function process that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.cancelled: list[str] = []
+        self.go_on = asyncio.Event()
+
+    async def call(self, request: Request) -> Answer:
+        self.begun.append(request.function)
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(request.function)
+            raise
+        return Answer(b"{}")
+
+    async def close(self) -> None:
+        """It has no process."""
+
+
+def _request(function: str) -> Request:
+    return Request("python", function, "scalar", b"{}")
+
+
+async def test_a_call_that_nobody_waits_for_leaves_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine.desk, "CALLS_MAX", 1)
+    functions, answers = Slow(), list[Answer]()
+    desk = CallDesk(functions)
+    give_up = desk.send(_request("hangs"), answers.append)
+    waits = desk.send(_request("waits"), answers.append)
+    asked = asyncio.create_task(desk.call(_request("asked")))
+    await _turns()
+    assert functions.begun == ["hangs"]
+    waits()
+    give_up()
+    await _turns()
+    assert (functions.begun, functions.cancelled) == (["hangs", "asked"], ["hangs"])
+    asked.cancel()
+    last = asyncio.create_task(desk.call(_request("last")))
+    await _turns()
+    functions.go_on.set()
+    assert (await asyncio.wait_for(last, 5)).body == b"{}"
+    assert (functions.begun[-1], answers) == ("last", [])
+    give_up()  # it was over already
+    await _turns()
+    assert not desk.busy
+    await desk.close()
+
+
+async def test_a_call_that_is_given_up_before_it_begins_leaves_its_place() -> None:
+    functions = Slow()
+    desk = CallDesk(functions)
+    for _ in range(engine.desk.CALLS_MAX):
+        desk.send(_request("f"), lambda _: None)()
+    await _turns()
+    assert not desk.busy
+    functions.go_on.set()
+    assert (await asyncio.wait_for(desk.call(_request("g")), 5)).body == b"{}"
+    await desk.close()
+
+
+async def _turns() -> None:
+    """What was handed over is done."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("body", [b"[" * 2_000_000, b"\xff{", b"", b"[1]", b'{"result": []}'])

@@ -58,3 +58,20 @@ def test_a_ttl_that_fails_for_a_row_is_shown_until_it_is_gone(tmp_path: Path) ->
     storage.expire_now()
     assert storage.stats("good").ttl_error == ""
     storage.close()
+
+
+def test_a_reader_passes_appends_whose_rows_were_taken_out_of_a_file(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path)
+    for value in range(10):
+        storage.append(append("s", value)).result(20)
+    storage.seal_now()
+    storage.set_ttl("s", '"x" < 5')  # the file goes on to hold the first five
+    storage.expire_now()
+    for first, left in ((0, 5), (3, 2), (7, 0)):
+        reader = storage.read("s", first)
+        assert sum(part.rows.num_rows for part in reader) == left
+        assert reader.next_sn == 10
+    storage.append(append("s", 10)).result(20)
+    reader = storage.read("s", 7)
+    assert [part.sn.tolist() for part in reader] == [[10]]
+    storage.close()

@@ -280,6 +280,18 @@ async def test_secrets_are_in_no_report(stand: Stand) -> None:
         assert not any(s in str(report) for s in ("pa''ss", "word'", "hidden"))
 
 
+async def test_a_sealed_secret_takes_the_place_of_a_plain_one(stand: Stand) -> None:
+    await stand.run(TABLE.replace("users settings", "sealed_users settings"))
+    old = await stand.definition("sealed_users")
+    sealed = {**old.settings, "password": "sealed:1:" + "x" * 349_000}
+    asked = msgspec.structs.replace(old, settings=sealed, options={"or_replace": True})
+    made = await stand.engine.create(asked, old.updated_by)
+    assert (made.id, made.created_at_ms, made.settings) == (old.id, old.created_at_ms, sealed)
+    assert made.options == old.options
+    assert "hidden" not in (stand.folder / "catalog.json").read_text()
+    await stand.run("drop external table sealed_users")
+
+
 @pytest.mark.parametrize(
     ("sql", "shown"),
     [

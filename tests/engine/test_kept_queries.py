@@ -142,7 +142,7 @@ async def _settled(place: Place) -> None:
     for _ in range(200):
         await place.engine.settle()
         await asyncio.sleep(0)
-        if not place.engine._views._restarting and not place.engine._flow.step():
+        if not place.engine._views._restarting and not place.engine.step_flow():
             return
 
 

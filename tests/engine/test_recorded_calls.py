@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+import engine.captures
 from engine.calls import Answer, Request, refused
+from engine.captures import REST_SECONDS_MAX
 from engine.config import EngineSettings
 from engine.errors import Code, TailraceError
 from tests.engine.place import Place
@@ -171,3 +174,64 @@ async def test_a_view_whose_call_fails_says_why_and_recovers(
     await place.run("system recover materialized view mv")
     await place.engine.settle()
     assert await place.rows("select n from table(mv)") == [[1]]
+
+
+async def test_views_whose_calls_hang_keep_no_checkpoint_of_others_waiting(
+    place: Served, counter: Counter
+) -> None:
+    hang = ("a", "b", "c")
+    for name in hang:
+        await place.run(f"create materialized view {name} as select nth(i) as n from s")
+    await place.run("create materialized view quick as select i from s")
+    await place.engine.settle()
+    made = place.engine
+    ids = {name: made._catalog.require(name).id for name in (*hang, "quick")}
+    counter.silent = True
+    made._flow.run()
+    await place.run("insert into s (i) values (1)")
+    await _until(lambda: len(counter.requests) == len(hang) and _rows_steps(made, ids["quick"]))
+    place.clock.advance(10_000)
+    began = time.monotonic()
+    await asyncio.to_thread(made._checkpoints.look)
+    await asyncio.to_thread(made._checkpoints.look)
+    assert time.monotonic() - began < REST_SECONDS_MAX
+    store = made._checkpoints.store
+    assert store.newest_manifest(ids["quick"]) is not None
+    assert [store.newest_manifest(ids[name]) for name in hang] == [None] * len(hang)
+    for number in range(1, len(hang) + 1):
+        made.calls.answered(number, Answer(b'{"result": [7]}'))
+    await _until(lambda: all(_rows_steps(made, ids[name]) for name in hang))
+    await asyncio.to_thread(made._checkpoints.look)
+    assert all(store.newest_manifest(ids[name]) is not None for name in hang)
+
+
+async def test_views_whose_calls_hang_share_one_wait_at_the_end(
+    place: Served, counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.captures, "REST_SECONDS_MAX", 1.0)
+    names = [f"v{number}" for number in range(8)]  # more than threads that stop them
+    for name in names:
+        await place.run(f"create materialized view {name} as select nth(i) as n from s")
+    await place.engine.settle()
+    counter.silent = True
+    place.engine._flow.run()
+    await place.run("insert into s (i) values (1)")
+    await _until(lambda: len(counter.requests) == len(names))
+    began = time.monotonic()
+    place.engine._flow.last_wait()
+    for name in names:
+        view_id = place.engine._catalog.require(name).id
+        await asyncio.to_thread(place.engine._checkpoints.stop, view_id)
+    assert time.monotonic() - began < 3.0
+
+
+def _rows_steps(found: VirtualEngine, view_id: str) -> bool:
+    """Whether a step that read rows is in the log."""
+    kept = found._checkpoints.book.get(view_id)
+    return kept is not None and any(step.kind == "rows" for step in kept.steps)
+
+
+async def _until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.01)

@@ -30,6 +30,8 @@ QUERIES = [
     "emit periodic 20ms",
     "select k, sum(v), group_array(v), count_distinct(g) from s group by k emit on update",
     "select k, top_k(v, 2), quantile(v, 0.5), arg_max(g, v) from s group by k emit periodic 14ms",
+    "select k, stochastic_linear_regression(1, 0, 4)(v, g), _tp_delta from s group by k "
+    "emit changelog periodic 14ms",
     "select count(), max(v), _tp_delta from s emit changelog periodic 20ms",
     "select k, sum(v), _tp_delta from s group by k emit changelog periodic 20ms",
     "select max(n), count() from "

@@ -27,6 +27,10 @@ MORE = [
     "emit periodic 20ms on update",
     "select k, g, count_distinct(v), arg_min(t, v) from s partition by k group by g "
     "emit periodic 20ms",
+    "select k, g, stochastic_linear_regression(1, 0, 2)(v, g) from s group by k, g "
+    "emit periodic 20ms repeat",
+    "select k, stochastic_linear_regression(1, 0, 2)(v, g) from hop(s, t, 200ms, 600ms) "
+    "group by k, window_start",
     "select k, sum(v), window_start from hop(s, t, 200ms, 600ms) group by k, window_start",
     "select k, sum(v), window_start from hop(s, t, 200ms, 600ms) group by k, window_start "
     "emit periodic 30ms",

@@ -1,4 +1,4 @@
-"""One running server per test module for journeys that do not kill it."""
+"""One running server for the journeys that do not kill it, emptied after each file of them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,31 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.emptying import empty
 from tests.journeys.server import STARTED, Server
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on an empty data folder, stopped after the module."""
-    folder: Path = tmp_path_factory.mktemp("server")
-    running = Server(folder / "data").start()
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server of this test process: a start takes three seconds of a processor."""
+    running = Server(tmp_path_factory.mktemp("shared") / "data").start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server with nothing in it. A file that needs one of its own says why in `OWN_SERVER`."""
+    if hasattr(request.module, "OWN_SERVER"):
+        own = Server(tmp_path_factory.mktemp("server") / "data").start()
+        yield own
+        own.stop()
+        return
+    shared: Server = request.getfixturevalue("shared_server")
+    yield shared
+    empty(shared)
 
 
 @pytest.fixture(autouse=True)

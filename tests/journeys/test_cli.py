@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from controlplane.cli import main
 from tests.journeys.server import Server
 from tests.journeys.waiting import wait_until
 
@@ -129,17 +131,28 @@ CHANGES = (
 )
 
 
+TAILRACE = str(Path(sys.executable).with_name("tailrace"))
+
+
 class Shell:
     """Somebody who types commands into the shell of one workspace."""
 
     def __init__(self, server: Server, key: str, workspace: str) -> None:
-        self._tailrace = str(Path(sys.executable).with_name("tailrace"))
         self._to = (f"--url={server.url}", f"--api-key={key}", f"--workspace={workspace}")
 
     def run(self, *arguments: str, input: str = "", status: int = 0) -> str:
-        """What a command prints; what it says beside it when it fails."""
+        """What a command prints; what it says beside it when it fails.
+
+        It runs in this process: a new one takes longer to start than the command takes.
+        """
+        done = CliRunner().invoke(main, [*arguments, *self._to], input=input)
+        assert done.exit_code == status, (arguments, done.stdout, done.stderr, done.exception)
+        return done.stdout if status == 0 else done.stdout + done.stderr
+
+    def process(self, *arguments: str, input: str = "", status: int = 0) -> str:
+        """The same by the installed command, in a process of its own."""
         done = subprocess.run(
-            [self._tailrace, *arguments, *self._to],
+            [TAILRACE, *arguments, *self._to],
             input=input, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == status, (arguments, done.stdout, done.stderr)
@@ -159,7 +172,7 @@ def shells(server: Server) -> tuple[Shell, Shell]:
     planned = first.run("apply", "-", "--dry-run", input=DEFINITIONS)
     assert f"{OBJECTS} to create, 0 to change" in planned
     assert first.json("streams", "list") == []
-    applied = first.run("apply", "-", input=DEFINITIONS)
+    applied = first.process("apply", "-", input=DEFINITIONS)
     assert f"{OBJECTS} created, 0 changed, 0 as they are.\n" in applied
     return first, Shell(server, made.json()["api_key"], "lab")
 
@@ -168,7 +181,7 @@ def shells(server: Server) -> tuple[Shell, Shell]:
 def test_a_second_apply_changes_nothing(shells: tuple[Shell, Shell]) -> None:
     first, _ = shells
     assert first.run("apply", "-", input=DEFINITIONS) == "Nothing to change.\n"
-    exported = first.run("export")
+    exported = first.process("export")
     assert SECRET not in exported
     assert exported == first.run("export")
     assert first.run("apply", "-", input=exported) == "Nothing to change.\n"
@@ -187,7 +200,7 @@ def test_definitions_go_to_another_workspace(shells: tuple[Shell, Shell], tmp_pa
     file = tmp_path / "all.yaml"
     first.run("export", f"--file={file}")
     text = file.read_text()
-    refused = second.run("apply", str(file), status=1)
+    refused = second.process("apply", str(file), status=1)
     for where in (
         "! function place: its field auth_context.key_value is ******",
         "! external stream topic: its field settings.password is ******",
@@ -295,8 +308,7 @@ def test_arrow_goes_into_a_pipe(shells: tuple[Shell, Shell], server: Server) -> 
     code = "import pyarrow.ipc, sys\nwith pyarrow.ipc.open_stream(sys.stdin.buffer) as s:\n"
     code += "    table = s.read_all()\n    print(table.schema.names, table.to_pylist())"
     query = "select 1 as a, to_decimal('1.10', 2) as d"
-    tailrace = Path(sys.executable).with_name("tailrace")
-    line = f"{tailrace} sql \"{query}\" --format arrow | {sys.executable} -c '{code}'"
+    line = f"{TAILRACE} sql \"{query}\" --format arrow | {sys.executable} -c '{code}'"
     done = subprocess.run(
         ["bash", "-c", line], capture_output=True, text=True, timeout=60, check=False,
         env={**os.environ, "TAILRACE_URL": server.url, "TAILRACE_API_KEY": server.key},
@@ -310,7 +322,7 @@ def test_the_doctor_finds_what_fails(shells: tuple[Shell, Shell], server: Server
     wait_until(
         lambda: first.json("sources", "show", "messages")["status"] == "failed", 30, "a failure"
     )
-    found = first.run("doctor", status=1)
+    found = first.process("doctor", status=1)
     assert "FAILED  | source messages | " in found
     assert "-> Mend what it says" in found
     for healthy in ("server", "database", "engine", "connectors", "key", "clock", "views"):
@@ -324,7 +336,7 @@ def test_the_doctor_finds_what_fails(shells: tuple[Shell, Shell], server: Server
     reader = Shell(server, "x" * 60, "default")
     assert "FAILED  | key | " in reader.run("doctor", status=1)
     nowhere = subprocess.run(
-        [str(Path(sys.executable).with_name("tailrace")), "doctor", "--url=http://127.0.0.1:9"],
+        [TAILRACE, "doctor", "--url=http://127.0.0.1:9"],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert nowhere.returncode == 1

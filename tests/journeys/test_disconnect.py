@@ -9,6 +9,8 @@ from tests.journeys.server import Server
 from tests.journeys.strict_sse import Answer
 from tests.journeys.waiting import wait_until
 
+OWN_SERVER = "the memory of its processes is measured"
+
 CYCLES = 300
 CYCLES_FULL = 10_000
 WARM_UP = 60

@@ -17,6 +17,8 @@ from tests.journeys.server import Server
 from tests.journeys.strict_sse import Answer
 from tests.journeys.waiting import Stopwatch, wait_until
 
+OWN_SERVER = "its processes are killed and stopped"
+
 QUERIES = (
     "select n from numbers",
     "select n, text from numbers where n % 2 = 0",

@@ -66,6 +66,7 @@ class Writer(threading.Thread):
                 headers=headers,
             )
         except httpx.HTTPError:
+            self.stopping.wait(0.05)  # it is away: who asks at once takes its processor
             return False
         assert answer.status_code in (200, 429, 500), answer.text
         if answer.status_code != 200:

@@ -109,6 +109,7 @@ def test_after_a_kill_no_row_is_missing_and_few_come_again(numbered: Server) -> 
         while time.monotonic() < until:
             send(numbered, number)
             number += 1
+            time.sleep(0.005)
         wait_until(lambda: number - 1 in reader.numbers, SECONDS, "the last row")  # noqa: B023
         time.sleep(0.3)  # what was read before the last 100 ms does not come again
         kill()

@@ -13,6 +13,8 @@ import pytest
 from tests.journeys.server import Server
 from tests.journeys.waiting import pace
 
+OWN_SERVER = "it is stopped and started, and all that its audit trail holds is looked at"
+
 END_SECONDS_MAX = 5.0
 SQL = {"sql": "select a from s"}
 PASSWORD = "longenough"

@@ -19,6 +19,7 @@ from tests.journeys.test_source_secrets import lying_in
 from tests.journeys.waiting import wait_until
 
 SECONDS = 20.0
+SECRET = "open-sesame-9931"
 RANGES = "metrics_time_range=10m&error_log_time_range=1d"
 
 
@@ -232,41 +233,12 @@ def test_refusals_name_the_reason(server: Server) -> None:
     assert server.call("DELETE", "/streams/plain").status_code == 204, "nothing is left"
 
 
-@pytest.mark.timeout(120)
-def test_secrets_lie_sealed_on_disk(tmp_path: Path, receiver: Receiver) -> None:
+@pytest.mark.timeout(240)
+def test_starts_over_what_is_stored(tmp_path: Path, receiver: Receiver) -> None:
+    """Starts of its own: secrets lie sealed, the engine of a running sink starts with the server,
+    and what another key has sealed is refused."""
     server = Server(tmp_path / "data").start()
-    secret = "open-sesame-9931"
-    properties = {
-        "url": f"{receiver.url}/", "http_header": {"Authorization": f"Bearer {secret}"},
-    }  # fmt: skip
-    path = make(server, receiver, "hush", properties=properties)
-    put(server, "hush", 1)
-    arrive(receiver, [1])
-    assert receiver.requests[0].headers["authorization"] == f"Bearer {secret}"
-    shown = server.call("GET", path)
-    assert shown.json()["properties"]["http_header"] == {"Authorization": "******"}
-    # What comes back masked keeps its value.
-    assert server.call("PUT", path, shown.json()).status_code == 200
-    put(server, "hush", 2)
-    arrive(receiver, [1, 2])
-    assert receiver.requests[1].headers["authorization"] == f"Bearer {secret}"
-    for place in (path, f"{path}/logs?lines=50", f"{path}/stats?{RANGES}", "/audit"):
-        assert secret not in server.call("GET", place).text
-    server.stop()
-    assert lying_in(tmp_path, secret) == []
-    (tmp_path / "data" / "secret.key").write_bytes(base64.b64encode(os.urandom(32)) + b"\n")
-    server.launch()
-    assert server.process is not None
-    assert server.process.wait(SECONDS) == 2
-    last = server.log_text().strip().splitlines()[-1]
-    assert "sink out_hush of workspace default is sealed with the key" in last
-
-
-@pytest.mark.timeout(120)
-def test_the_engine_of_a_running_sink_starts_with_the_server(
-    tmp_path: Path, receiver: Receiver
-) -> None:
-    server = Server(tmp_path / "data").start()
+    hush = make_hush(server, receiver)
     key = server.call("POST", "/workspaces", {"name": "second"}).json()["api_key"]
     client = httpx.Client(
         base_url=f"{server.url}/second/api/v1beta2", headers={"X-Api-Key": key}, timeout=20
@@ -276,26 +248,65 @@ def test_the_engine_of_a_running_sink_starts_with_the_server(
     assert made.status_code == 201, made.text
     sink = {
         "name": "out", "type": "http", "query": "select n from far",
-        "properties": {"url": f"{receiver.url}/"},
+        "properties": {"url": f"{receiver.url}/far"},
     }  # fmt: skip
     made = client.post("/sinks", json=sink)
     assert made.status_code == 201, made.text
     assert server.stop() == 0
+    assert lying_in(tmp_path, SECRET) == []
+
     server.start()
     assert len(server.children("engine.host")) == 2
     answer = client.post("/streams/far/ingest", json={"columns": ["n"], "data": [[7]]})
     assert answer.status_code == 200, answer.text
-    arrive(receiver, [7])
+    wait_until(lambda: receiver.values("n", "/far") == [7], SECONDS, "the row")
+    put(server, "hush", 3)
+    arrive(receiver, [1, 2, 3])
+    assert receiver.requests[-1].headers["authorization"] == f"Bearer {SECRET}"
     stopped = client.post(f"/sinks/{made.json()['id']}/stop")
     assert stopped.status_code == 204
     assert server.stop() == 0
+
     server.start()
     assert len(server.children("engine.host")) == 1
     # A deleted workspace delivers nothing, and its engine is gone.
     assert client.post(f"/sinks/{made.json()['id']}/start").status_code == 204
     assert server.call("DELETE", "/workspaces/second?force=true").status_code == 204
     wait_until(lambda: len(server.children("engine.host")) == 1, SECONDS, "its end")
+    assert server.call("GET", hush).json()["status"] == "running"
     server.stop()
+
+    (tmp_path / "data" / "secret.key").write_bytes(base64.b64encode(os.urandom(32)) + b"\n")
+    server.launch()
+    assert server.process is not None
+    assert server.process.wait(SECONDS) == 2
+    last = server.log_text().strip().splitlines()[-1]
+    assert "sink out_hush of workspace default is sealed with the key" in last
+
+
+def make_hush(server: Server, receiver: Receiver) -> str:
+    """A sink whose secret header is sent and never shown; its address."""
+    properties = {
+        "url": f"{receiver.url}/", "http_header": {"Authorization": f"Bearer {SECRET}"},
+    }  # fmt: skip
+    path = make(server, receiver, "hush", properties=properties)
+    put(server, "hush", 1)
+    arrive(receiver, [1])
+    assert receiver.requests[0].headers["authorization"] == f"Bearer {SECRET}"
+    shown = server.call("GET", path)
+    assert shown.json()["properties"]["http_header"] == {"Authorization": "******"}
+    # What comes back masked keeps its value.
+    assert server.call("PUT", path, shown.json()).status_code == 200
+    put(server, "hush", 2)
+    arrive(receiver, [1, 2])
+    assert receiver.requests[1].headers["authorization"] == f"Bearer {SECRET}"
+    for place in (path, f"{path}/logs?lines=50", f"{path}/stats?{RANGES}", "/audit"):
+        assert SECRET not in server.call("GET", place).text
+    return path
+
+
+# Between two rows: a feed without a pause takes a processor for itself.
+FEED_SECONDS = 0.005
 
 
 class Feed:
@@ -312,7 +323,7 @@ class Feed:
     def _run(self) -> None:
         with httpx.Client(timeout=20) as client:
             number = 0
-            while not self._stop.is_set():
+            while not self._stop.wait(FEED_SECONDS):
                 try:
                     answer = client.post(
                         f"{self._server.api}/streams/{self._stream}/ingest",

@@ -11,6 +11,8 @@ import pytest
 
 from tests.journeys.server import Server
 
+OWN_SERVER = "its processes are killed"
+
 STREAM = {
     "name": "iot",
     "columns": [

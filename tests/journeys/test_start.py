@@ -8,13 +8,15 @@ import select
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from click.testing import CliRunner
 
+from controlplane.cli import main
 from tests.journeys.server import Server, free_port, new_key
 from tests.journeys.waiting import Stopwatch, wait_until
 
@@ -45,8 +47,19 @@ def refusal(*arguments: str, **environment: str) -> str:
     return lines[0]
 
 
+def refused_here(*arguments: str, **environment: str) -> str:
+    """The same in this process, for what is refused before anything is opened."""
+    none = {name: None for name in os.environ if name.startswith("TAILRACE_")}
+    done = CliRunner(env={**none, **environment}).invoke(main, ["serve", *arguments])
+    assert done.exit_code == 2, done.output
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith(".\n")
+    return done.stderr
+
+
 def test_second_server_on_the_same_folder(server: Server) -> None:
-    assert "in use" in refusal("--port=0", f"--data-dir={server.data}")
+    assert "in use by another server" in refusal("--port=0", f"--data-dir={server.data}")
     assert server.ready()
 
 
@@ -75,7 +88,9 @@ def test_port_that_is_taken(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_used(
     environment: Mapping[str, str], word: str, tmp_path: Path
 ) -> None:
-    said = refusal(f"--data-dir={tmp_path / 'data'}", **environment)
+    # Once as a process too: the environment comes from outside.
+    refuse = refusal if word == "TAILRACE_PROT" else refused_here
+    said = refuse(f"--data-dir={tmp_path / 'data'}", **environment)
     assert word in said
     for value in environment.values():
         assert "KEY" not in word or value not in said
@@ -94,7 +109,7 @@ def test_settings_file_that_cannot_be_used(
         file.mkdir()
     else:
         file.write_bytes(content)
-    said = refusal(f"--config={file}", f"--data-dir={tmp_path / 'data'}")
+    said = refused_here(f"--config={file}", f"--data-dir={tmp_path / 'data'}")
     assert word in said
     assert str(file) in said
 
@@ -105,20 +120,17 @@ def test_data_folder_that_cannot_be_used(tmp_path: Path) -> None:
     assert "cannot be used" in refusal("--port=0", f"--data-dir={file}")
 
 
-def test_folder_of_another_format_is_refused(tmp_path: Path) -> None:
-    """The root and each workspace, before anything is started or said."""
-    server = Server(tmp_path / "data").start()
-    server.stop()
-    for folder in (server.data, server.data / "workspaces" / "default"):
+def check_other_formats(data: Path) -> None:
+    """A folder of another format is refused before anything is started or said: the root and each
+    workspace."""
+    for folder in (data, data / "workspaces" / "default"):
         version = folder / "VERSION"
         before = version.read_text()
         version.write_text("999\n")
-        said = refusal("--port=0", f"--data-dir={server.data}")
+        said = refusal("--port=0", f"--data-dir={data}")
         assert "format version '999'" in said
         assert str(folder) in said
         version.write_text(before)
-    server.start()
-    server.stop()
 
 
 def found_on_disk(folder: Path, secret: str) -> list[str]:
@@ -130,6 +142,7 @@ def found_on_disk(folder: Path, secret: str) -> list[str]:
 
 @pytest.mark.timeout(240)
 def test_first_key_is_shown_once_and_kept_nowhere(tmp_path: Path) -> None:
+    """Two starts over a folder of its own, and between them what refuses a folder."""
     server = Server(tmp_path / "data", TAILRACE_BOOTSTRAP_PASSWORD=PASSWORD)
     server.key = ""  # none is given: one is made
     server.start()
@@ -144,6 +157,7 @@ def test_first_key_is_shown_once_and_kept_nowhere(tmp_path: Path) -> None:
     server.stop()
     for secret in (server.key, PASSWORD):
         assert found_on_disk(server.data, secret) == []
+    check_other_formats(server.data)
 
     # A second start shows none, keeps the first and ignores other bootstrap values, with a warning.
     other = new_key()
@@ -158,8 +172,13 @@ def test_first_key_is_shown_once_and_kept_nowhere(tmp_path: Path) -> None:
     server.stop()
 
 
-def on_terminal(port: int, data: Path, until: re.Pattern[str]) -> str:
-    """Start a server on a terminal of its own; what it shows there until it is stopped."""
+def on_terminal(
+    port: int, data: Path, until: re.Pattern[str], meanwhile: Callable[[], None] = lambda: None
+) -> str:
+    """Start a server on a terminal of its own; what it shows there until it is stopped.
+
+    `meanwhile` is done when that is there.
+    """
     ours, theirs = os.openpty()
     clean = {name: v for name, v in os.environ.items() if not name.startswith("TAILRACE_")}
     process = subprocess.Popen(
@@ -178,6 +197,7 @@ def on_terminal(port: int, data: Path, until: re.Pattern[str]) -> str:
             watch.within(30, "the server's first lines")
             if select.select([ours], [], [], 0.1)[0]:
                 shown += os.read(ours, 4096).decode().replace("\r\n", "\n")
+        meanwhile()
     finally:
         process.terminate()
         process.wait(REFUSAL_SECONDS_MAX)
@@ -191,12 +211,14 @@ def test_first_key_on_a_terminal(tmp_path: Path) -> None:
     shown = on_terminal(free_port(), data, re.compile(r"once only"))
     (key,) = KEY.findall(shown)
     assert found_on_disk(data, key) == []
-    again = on_terminal(free_port(), data, re.compile(r"listens on \S+\n"))
+    port = free_port()
+
+    def check() -> None:
+        url = f"http://127.0.0.1:{port}/default/api/v1beta2/roles"
+        assert httpx.get(url, headers={"X-Api-Key": key}, timeout=60).status_code == 200
+
+    again = on_terminal(port, data, re.compile(r"listens on \S+\n"), check)
     assert KEY.search(again) is None
-    server = Server(data).start()
-    server.key = key
-    assert server.call("GET", "/streams").status_code == 200
-    server.stop()
 
 
 def test_admin_without_a_password_cannot_sign_in_with_one(server: Server) -> None:
@@ -230,5 +252,6 @@ def test_no_process_shows_a_secret_or_listens_elsewhere(server: Server) -> None:
             if connection.status == psutil.CONN_LISTEN
         ]
     assert listening == [("127.0.0.1", server.port)]
+    assert server.key not in server.log_text()
     for process in server.family()[1:]:
         assert server.key not in process.environ().values()

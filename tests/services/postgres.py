@@ -5,26 +5,36 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
+from tests.services.certificates import Certificates, make_certificates
+from tests.services.process import END_SECONDS_MAX, Folder, listens, run_tool, service_user
+from tests.services.server import Server
+from tests.services.shared import OnePerSession, missing, prepared
+
 FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
 NEEDED = ("initdb", "postgres", "pg_isready")
-START_SECONDS_MAX = 20.0
-ATTEMPTS = 3
-OPTIONS = (
-    "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off",
-    "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB",
-    "max_connections=200", "wal_level=logical",
-)  # fmt: skip
 HELP = "PostgreSQL is not installed; install it with `apt-get install postgresql`."
+INSTALL_SECONDS_MAX = 60.0
+SYSTEM_USER = "postgres"
+PASSWORD_USER, PASSWORD = "guarded", "test-password"
+# What the system has written down survives a kill of the server; only its own loss needs fsync.
+OPTIONS = (
+    "listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=64MB",
+    "max_connections=200", "wal_level=logical", "fsync=off", "full_page_writes=off",
+)  # fmt: skip
+QUICK = ("synchronous_commit=off",)
+ACCESS = f"""
+host all {PASSWORD_USER} 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+"""
+ROLE = f"CREATE ROLE {PASSWORD_USER} LOGIN SUPERUSER PASSWORD '{PASSWORD}'"
 
 
 def find_binaries() -> Path | None:
@@ -39,71 +49,81 @@ def find_binaries() -> Path | None:
     return None
 
 
-def _as_user() -> dict[str, object]:
-    """postgres refuses to run as root: then its own user."""
-    if os.geteuid() != 0:
-        return {}
-    return {"user": "postgres", "group": "postgres", "extra_groups": []}
+class Postgres(Server):
+    """A running cluster: `test` comes in without, PASSWORD_USER with a password."""
 
+    NAME = "PostgreSQL"
+    PORTS = ("sql",)
+    PASSWORD_USER, PASSWORD = PASSWORD_USER, PASSWORD
 
-class Postgres:
-    """A running cluster in a temporary folder."""
-
-    def __init__(self, binaries: Path) -> None:
+    def __init__(self, binaries: Path, tls: bool = False, durable: bool = False) -> None:
+        """`tls`: take TLS too, which drivers then prefer; `durable`: `kill` loses nothing."""
+        super().__init__({**service_user(SYSTEM_USER), "env": _environment()})
         self._binaries = binaries
-        self._folder = Path(tempfile.mkdtemp(prefix="tailrace-pg-"))
-        self._process: subprocess.Popen[bytes] | None = None
-        self._numbers = iter(range(1, 1_000_000))
-        self.port = 0
+        self._options = list(OPTIONS if durable else (*OPTIONS, *QUICK))
+        self._tls = tls
+        self.certificates: Certificates = make_certificates(self.folder)
+        """The server's authority, if it takes TLS."""
 
-    def start(self) -> Postgres:
-        """initdb, start, wait until it answers."""
-        if os.geteuid() == 0:
-            shutil.chown(self._folder, "postgres", "postgres")
-        data = self._folder / "data"
-        subprocess.run(
-            [str(self._binaries / "initdb"), "-D", str(data), "-U", "test", "--auth=trust",
-             "--no-sync", "-E", "UTF8", "--no-instructions"],
-            check=True, capture_output=True, cwd=self._folder,
-            env={"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]}, **_as_user(),  # type: ignore[arg-type]
-        )  # fmt: skip
-        for _ in range(ATTEMPTS):
-            if self._try_start(data):
-                return self
-        raise AssertionError(f"PostgreSQL does not start: {self._log()}")
+    def _prepare(self) -> None:
+        binary = str(self._binaries / "postgres")
+        version = run_tool([binary, "--version"], INSTALL_SECONDS_MAX).split()[2]
+        template = prepared(f"postgresql-{version}", (ROLE, ACCESS), self._install)
+        shutil.copytree(template, self.folder / "data")
+        (self.folder / "data").chmod(0o700)
+        self.certificates.server_key.chmod(0o600)
+        self._folder.give(SYSTEM_USER)
 
-    def _try_start(self, data: Path) -> bool:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        command = [str(self._binaries / "postgres"), "-D", str(data), "-p", str(self.port)]
-        for option in OPTIONS:
-            command += ["-c", option]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, process_group=0, cwd=self._folder,
-                **_as_user(),  # type: ignore[arg-type]
+    def _install(self, into: Path) -> None:
+        """Write the system tables and the role; a second, so they are kept."""
+        folder = Folder("postgres-install")
+        how: dict[str, Any] = {
+            "cwd": folder.path,
+            "env": _environment(),
+            **service_user(SYSTEM_USER),
+        }
+        data = str(folder.path / "data")
+        try:
+            folder.give(SYSTEM_USER)
+            run_tool(
+                [str(self._binaries / "initdb"), "-D", data, "-U", "test", "--auth=trust",
+                 "--no-sync", "-E", "UTF8", "--no-instructions"],
+                INSTALL_SECONDS_MAX, how,
             )  # fmt: skip
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                return False
-            if self._answers():
-                return True
-            time.sleep(0.02)
-        return False
+            single = [str(self._binaries / "postgres"), "--single", "-D", data, "postgres"]
+            subprocess.run(
+                single, input=ROLE.encode(), check=True, capture_output=True,
+                timeout=INSTALL_SECONDS_MAX, **how,
+            )  # fmt: skip
+            shutil.copytree(data, into, dirs_exist_ok=True)
+            (into / "pg_hba.conf").write_text(ACCESS)
+        finally:
+            folder.remove()
+
+    def _command(self) -> list[str]:
+        options = list(self._options)
+        if self._tls:
+            options += ["ssl=on", f"ssl_cert_file={self.certificates.server_certificate}"]
+            options += [f"ssl_key_file={self.certificates.server_key}"]
+        command = [str(self._binaries / "postgres"), "-D", str(self.folder / "data")]
+        command += ["-p", str(self.port("sql"))]
+        return command + [word for option in options for word in ("-c", option)]
 
     def _answers(self) -> bool:
-        probe = [str(self._binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
+        if not listens(self.port("sql")):
+            return False
+        probe = [str(self._binaries / "pg_isready"), "-h", "127.0.0.1"]
+        probe += ["-p", str(self.port("sql"))]
         return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
-    def address(self, database: str) -> str:
-        """Connection address of a database."""
-        return f"postgresql://test@127.0.0.1:{self.port}/{database}"
+    def address(self, database: str, user: str = "test") -> str:
+        """Connection address of a database, with the password if the user has one."""
+        name = f"{user}:{PASSWORD}" if user == PASSWORD_USER else user
+        return f"postgresql://{name}@127.0.0.1:{self.port('sql')}/{database}"
 
     async def new_database(self) -> str:
         """A fresh empty database; its address."""
-        name = f"t_{os.getpid()}_{next(self._numbers)}"
+        name = self.new_name("_")
         connection = await asyncpg.connect(self.address("postgres"))
         try:
             await connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
@@ -111,33 +131,33 @@ class Postgres:
             await connection.close()
         return self.address(name)
 
-    def _log(self) -> str:
-        file = self._folder / "log"
-        return "\n".join(file.read_text().splitlines()[-50:]) if file.exists() else ""
+    def close(self) -> None:
+        """Fast shutdown, which also gives back the shared memory; then the folder goes."""
+        self.child.end(END_SECONDS_MAX, signal.SIGINT)
+        super().close()
 
-    def stop(self) -> None:
-        """Fast shutdown, then the folder goes."""
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+
+def _environment() -> dict[str, str]:
+    return {"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]}
+
+
+def start_postgres(tls: bool = False, durable: bool = False) -> Postgres:
+    """A cluster of one's own, to be closed; skips the test without the binaries."""
+    binaries = find_binaries()
+    if binaries is None:
+        missing(HELP)
+    server = Postgres(binaries, tls, durable)
+    try:
+        return server.start()
+    except BaseException:
+        server.close()
+        raise
+
+
+_server = OnePerSession(start_postgres)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """The session's server. Missing: skipped, an error under CI=true."""
-    binaries = find_binaries()
-    if binaries is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(HELP)
-        pytest.skip(HELP)
-    server = Postgres(binaries)
-    try:
-        yield server.start()
-    finally:
-        server.stop()
+    """The session's server; its last commits do not survive `kill`. Skipped without one."""
+    yield from _server.use()

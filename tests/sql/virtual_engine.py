@@ -40,16 +40,18 @@ class VirtualEngine(LocalEngine):
     async def settle(self) -> None:
         """Run until nothing waits at this instant, and readers have what came."""
         for _ in range(_STEPS_MAX):
-            if not self._flow.step() and not await self._kept_settle():
+            if not self.step_flow() and not await self._kept_settle():
                 break
         else:
             raise AssertionError("the flow does not come to rest")
         for _ in range(_TURNS):
             await asyncio.sleep(0)
 
-    def step_flow(self) -> None:
-        """Run what waits at this instant, once."""
-        self._flow.step()
+    def step_flow(self) -> bool:
+        """Run what waits at this instant, once; whether there is more to do. A view that is being
+        started by another thread is not touched meanwhile."""
+        with self._flow._direct:
+            return self._flow.step()
 
     async def _kept_settle(self) -> bool:
         calling = self.calls.busy

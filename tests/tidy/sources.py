@@ -6,7 +6,7 @@ import ast
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +22,11 @@ class Source:
 
     path: str
     text: str
-    tree: ast.Module
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """Parsed when somebody asks: many rules look at the text alone, or at a few files."""
+        return ast.parse(self.text)
 
     def within(self, *places: str) -> bool:
         """Whether it is one of these files or lies below one of these folders."""
@@ -48,7 +52,7 @@ def sources() -> tuple[Source, ...]:
     for name in tracked():
         if name.endswith(".py"):
             text = (ROOT / name).read_text(encoding="utf-8")
-            found.append(Source(name, text, ast.parse(text)))
+            found.append(Source(name, text))
     return tuple(found)
 
 

@@ -45,6 +45,7 @@ class Node:
     kind: str
     value: object
     args: tuple[Node, ...] = ()
+    parameters: int = 0  # how many of the last arguments stood in parentheses of their own
 
 
 class Parser:
@@ -148,7 +149,11 @@ class Parser:
             return Node("lambda", (text,), (self.expression(0),))
         if self.peek() == "(":
             self.next()
-            return Node("call", text, self.items(")"))
+            given = self.items(")")
+            if self.peek() != "(":
+                return Node("call", text, given)
+            self.next()
+            return Node("call", text, (*self.items(")"), *given), len(given))
         return Node("name", text)
 
 
@@ -256,4 +261,6 @@ def bind_aggregate(text: str, columns: dict[str, Arg]) -> tuple[Aggregate, tuple
     node = Parser(text).parse()
     entry = registry.aggregate(str(node.value))
     assert entry is not None
-    return entry, tuple(bind(a, columns) for a in node.args)
+    end = len(node.args) - node.parameters
+    args = [bind(a, columns) for a in node.args]
+    return entry, (*args[:end], *(replace(a, parameter=True) for a in args[end:]))

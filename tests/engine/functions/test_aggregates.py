@@ -16,6 +16,7 @@ from engine.errors import SqlError
 from engine.functions import registry
 from engine.functions.build import quoted
 from engine.functions.table import ROW, SEED, Arg, BoundAggregate
+from engine.regression import HEADER, fitted
 from engine.types import (
     BOOL,
     FLOAT32,
@@ -94,6 +95,10 @@ CALLS = [
     "group_array_sample(i, 3)",
     "group_array_sample(f, 2, 7)",
     *(f"largest_triangle_three_buckets({c})" for c in ("f, i, 4", "x, n, 3", "t, f, 5", "d, d, 1")),
+    *(f"stochastic_linear_regression{c}" for c in ("(i, f)", "(0.01, 0.1, 2, 'SGD')(n, b, d)")),
+    "stochastic_linear_regression_state(0.1, 0, 3)(x, i)",
+    "stochastic_logistic_regression(0.1)(b, i, n)",
+    "stochastic_logistic_regression_state(0.1, 0.01, 1, 'Nesterov')(b, i)",
 ]
 
 
@@ -168,6 +173,8 @@ def merged(merge: str, old: object, new: object, t: DataType) -> object:
         return old
     if merge == "last":
         return new
+    if merge == "fit":
+        return [*old, *new[HEADER:]]  # type: ignore[misc,index]
     if merge == "concat":
         return [*old, *new]  # type: ignore[misc]
     assert merge in ("union", "distinct")
@@ -189,7 +196,9 @@ def fold(bound: BoundAggregate, batches: list[dict[str, object]]) -> list[object
             state[i] = new if old is None else merged(partial.merge, old, new, partial.type)
             wins[i] = state[i] != old
     return [
-        len(held) if p.items and isinstance(held, list) else held
+        fitted(pa.array([held], pa.list_(pa.float64())))[0].as_py()
+        if p.merge == "fit"
+        else (len(held) if p.items and isinstance(held, list) else held)
         for p, held in zip(bound.partials, state, strict=True)
     ]
 

@@ -80,6 +80,11 @@ def conditional(sql: str) -> str:
     head = "round(" if sql.startswith("round(") else ""
     inside = sql.removeprefix(head)
     start = inside.index("(")
+    if ")(" in inside:  # parameters in parentheses of their own
+        head, inside = f"{head}{inside[:start]}_if", inside[start:]
+        start = inside.index(")(") + 1
+        parameters, inside = inside[:start], inside[start:]
+        return f"{head}{parameters}{inside[:-1]}, id < 5)"
     ends = (at for at, letter in enumerate(inside) if letter == ")")
     end = next(at for at in ends if inside[:at].count("(") == inside[:at].count(")") + 1)
     comma = ", " if inside[start + 1 : end].strip() else ""

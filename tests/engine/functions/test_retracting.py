@@ -184,7 +184,7 @@ def test_saved_and_restored(session: Session, call: str) -> None:
 @pytest.mark.parametrize("call", COMPARED)
 def test_every_partial_but_sums_says_what_a_row_gives(call: str) -> None:
     entry, args = bind_aggregate(call, ARGS)
-    bound = entry.bind(args, False)
+    bound = entry.bind(args, False).over_changes
     assert all(bool(p.each) == (p.merge != "add") for p in bound.partials)
 
 

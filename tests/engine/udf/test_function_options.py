@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import SqlError
+from engine.secret_settings import masked_statement
 from engine.sql.planner import Planner
-from engine.udf.remote_options import masked
 
 PLANNER = Planner(lambda name: None)
 
@@ -74,7 +74,7 @@ def test_the_key_is_in_no_text_that_is_shown() -> None:
     ],
 )
 def test_statements_are_shown_without_the_key(sql: str, shown: str) -> None:
-    assert masked(sql) == shown
+    assert masked_statement(sql) == shown
 
 
 PYTHON = "create {kind} function f(a int32) returns int32 language python as $$\n{source}\n$$"

@@ -23,7 +23,7 @@ from engine.type_parser import parse_type
 from engine.types import arrow_type
 from engine.udf.definition import Function
 from engine.udf.outside import Outside
-from engine.udf.python_host import PythonHost, how_it_ended
+from engine.udf.python_host import ATTEMPTS_MAX, PythonHost, how_it_ended
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -144,6 +144,28 @@ async def test_a_process_that_was_killed_is_started_again(host: PythonHost) -> N
     await called(host, SAME, "int32", [1])
     os.kill(host.pid, signal.SIGKILL)
     assert await called(host, SAME, "int32", [1]) == [1]
+
+
+@pytest.mark.parametrize("times", [1, ATTEMPTS_MAX])
+async def test_a_call_goes_on_when_its_fresh_process_is_killed(times: int) -> None:
+    """By the system that lacks memory, say. One that is killed each time is at fault itself."""
+    host = PythonHost(allowed=True)
+    source = "import time\ndef f(values):\n    time.sleep(0.5)\n    return values\n"
+    try:
+        calling = asyncio.create_task(called(host, source, "int32", [7]))
+        killed: set[int] = set()
+        while len(killed) < times:
+            await asyncio.sleep(0.02)
+            if host.pid and host.pid not in killed:
+                killed.add(host.pid)
+                os.kill(host.pid, signal.SIGKILL)
+        if times < ATTEMPTS_MAX:
+            assert await calling == [7]
+        else:
+            with pytest.raises(QueryFailed, match=r"its process ended \(SIGKILL\)"):
+                await calling
+    finally:
+        await host.close()
 
 
 async def test_it_is_off_unless_the_setting_says_so() -> None:
