@@ -11,7 +11,7 @@ from connectors.contract import SourceBatch
 
 @dataclass(frozen=True, slots=True)
 class BufferLimits:
-    """Bounds of one source. Rows and bytes of one append; batches and bytes that wait."""
+    """Bounds of one source. Messages and bytes of one append; batches and bytes that wait."""
 
     # One append: large enough that a commit is not the bottleneck, small enough to decode in 20 ms.
     append_rows_max: int = 10_000
@@ -23,15 +23,35 @@ class BufferLimits:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Batches joined into one body; `parts` are acknowledged together, in order."""
+    """Batches of one format that are stored together; they are acknowledged together, in order."""
 
-    body: bytes
-    events: int
     parts: tuple[SourceBatch, ...]
 
+    @property
+    def messages(self) -> list[bytes]:
+        """All of them in order."""
+        return [message for part in self.parts for message in part.messages]
 
-# Formats whose bodies may be joined, and what must stand between two of them.
-_JOINS = {"streaming": b"\n", "lines": b"\n"}
+    @property
+    def saved(self) -> dict[str, bytes]:
+        """The newest record of each key."""
+        together: dict[str, bytes] = {}
+        for part in self.parts:
+            together |= part.saved
+        return together
+
+    @property
+    def count(self) -> int:
+        """Rows as far as they are known, else messages."""
+        return sum(part.count for part in self.parts)
+
+    def origin(self, index: int) -> str:
+        """Where a message came from, '' if its source does not say."""
+        for part in self.parts:
+            if index < len(part.messages):
+                return part.origin(index) if part.origin is not None else ""
+            index -= len(part.messages)
+        raise IndexError(index)
 
 
 class Buffer:
@@ -46,13 +66,14 @@ class Buffer:
 
     async def put(self, batch: SourceBatch) -> None:
         """Add a batch; waits while the buffer is full. One batch always fits into an empty one."""
+        size = batch.size
         while self._waiting and (
             len(self._waiting) >= self._limits.waiting_batches_max
-            or self._bytes + len(batch.body) > self._limits.waiting_bytes_max
+            or self._bytes + size > self._limits.waiting_bytes_max
         ):
             await self._change()
         self._waiting.append(batch)
-        self._bytes += len(batch.body)
+        self._bytes += size
         self._changed.set()
 
     async def take(self) -> Append | None:
@@ -62,34 +83,30 @@ class Buffer:
                 return None
             await self._change()
         parts = [self._pop()]
-        while self._waiting and self._joins(parts):
+        rows, size = len(parts[0].messages), parts[0].size
+        while self._waiting:
+            candidate = self._waiting[0]
+            rows += len(candidate.messages)
+            size += candidate.size
+            if (
+                candidate.format != parts[0].format
+                or candidate.format == "compact"
+                or rows > self._limits.append_rows_max
+                or size > self._limits.append_bytes_max
+            ):
+                break
             parts.append(self._pop())
         self._changed.set()
-        first = parts[0]
-        body = first.body if len(parts) == 1 else _JOINS[first.format].join(p.body for p in parts)
-        return Append(body, sum(part.events for part in parts), tuple(parts))
+        return Append(tuple(parts))
 
     def close(self) -> None:
         """Nothing more comes; what waits can still be taken."""
         self._closed = True
         self._changed.set()
 
-    def _joins(self, parts: list[SourceBatch]) -> bool:
-        first, candidate = parts[0], self._waiting[0]
-        return (
-            candidate.format == first.format
-            and first.format in _JOINS
-            and not first.idempotency_id
-            and not candidate.idempotency_id
-            and sum(part.events for part in parts) + candidate.events
-            <= self._limits.append_rows_max
-            and sum(len(part.body) for part in parts) + len(candidate.body)
-            <= self._limits.append_bytes_max
-        )
-
     def _pop(self) -> SourceBatch:
         batch = self._waiting.popleft()
-        self._bytes -= len(batch.body)
+        self._bytes -= batch.size
         return batch
 
     async def _change(self) -> None:

@@ -1,4 +1,4 @@
-"""Bytes to rows: the bodies of the ingest formats as event objects, for previews."""
+"""Messages to rows: as event objects, for previews."""
 
 from __future__ import annotations
 
@@ -19,20 +19,29 @@ _compact = msgspec.json.Decoder(_Compact)
 
 
 def events(batch: SourceBatch) -> Iterator[dict[str, Any]]:
-    """The events of a batch as objects; text becomes `{"raw": text}`.
+    """The events of a batch as objects; text, and what is no JSON object, becomes `{"raw": text}`.
 
-    Raises msgspec.DecodeError for a body that is not what its format says.
+    Raises msgspec.DecodeError for a compact message that is none.
     """
-    if batch.format == "compact":
-        body = _compact.decode(batch.body)
-        for row in body.data:
-            yield dict(zip(body.columns, row, strict=True))
-    elif batch.format == "streaming":
-        for line in batch.body.splitlines():
-            if line.strip():
-                yield msgspec.json.decode(line, type=dict[str, Any])
-    elif batch.format == "lines":
-        for line in batch.body.removesuffix(b"\n").split(b"\n"):
-            yield {"raw": line.removesuffix(b"\r").decode("utf-8", "replace")}
-    else:
-        yield {"raw": batch.body.decode("utf-8", "replace")}
+    for message in batch.messages:
+        if batch.format == "compact":
+            body = _compact.decode(message)
+            for row in body.data:
+                yield dict(zip(body.columns, row, strict=True))
+        elif batch.format == "streaming":
+            yield from _objects(message)
+        else:
+            yield {"raw": message.decode("utf-8", "replace")}
+
+
+def _objects(message: bytes) -> Iterator[dict[str, Any]]:
+    try:
+        found = msgspec.json.Decoder().decode_lines(message)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = [message]
+    for each in found[0] if len(found) == 1 and isinstance(found[0], list) else found:
+        if isinstance(each, dict):
+            yield each
+        else:
+            yield {"raw": message.decode("utf-8", "replace")}
+            return

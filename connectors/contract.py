@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
 from engine.clock import Clock
-from engine.protocol import IngestFormat, ResultColumn
+from engine.protocol import ResultColumn
+from engine.source_appends import SourceFormat
 
 Guarantee = Literal["at most once", "at least once", "exactly once"]
 
@@ -90,7 +91,8 @@ class SourceContext:
     """What a source is given beside its configuration.
 
     `columns` are the names of the target's columns, None in a preview (then send all that is
-    there). Time, randomness and waiting come from here only.
+    there). `saved`: the records that batches stored, of all lives. Time, randomness and waiting
+    come from here only.
     """
 
     source_id: str
@@ -99,24 +101,40 @@ class SourceContext:
     columns: tuple[str, ...] | None = None
     # Whether addresses that are not public may be connected to (setting allow_private_networks).
     private: bool = False
+    saved: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
 
 
 @dataclass(frozen=True, slots=True)
 class SourceBatch:
-    """Events that a source hands over: a body in an ingest format of the engine.
+    """Messages that a source hands over, in the order in which they came; it may have none.
 
-    `events` counts the rows of `body`. `token` comes back through `acknowledge` once the batch is
-    durable. `created` is the clock's monotonic second at which its oldest event was received.
-    `idempotency_id` names the batch when the source can repeat it exactly (then the engine stores
-    it once); '' = none.
+    A message is a JSON object or an array of them (format streaming), a text (lines), or rows as
+    the engine's compact format has them (then it is alone). One that does not fit the stream goes
+    to the dead-letter stream, with the others' commit. `token` comes back through `acknowledge`
+    once the batch is durable. `created` is the clock's monotonic second at which its oldest message
+    was received. `saved`: records to store in the same commit, such as how far the source has
+    read; an empty one is removed. They are given to the next life, which drops by them what comes
+    again. `origin` names the message at an index for ever, without it the runner does. `events`
+    counts the rows, when the source knows it.
     """
 
-    format: IngestFormat
-    body: bytes
-    events: int
+    messages: Sequence[bytes]
     created: float
+    format: SourceFormat = "streaming"
     token: object = None
-    idempotency_id: str = ""
+    saved: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    origin: Callable[[int], str] | None = None
+    events: int = -1
+
+    @property
+    def size(self) -> int:
+        """Bytes of its messages."""
+        return sum(map(len, self.messages))
+
+    @property
+    def count(self) -> int:
+        """Its rows, as far as it is known: else its messages."""
+        return len(self.messages) if self.events < 0 else self.events
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,10 @@ class SourceMetrics:
         else:
             self._minutes.append([minute, size])
 
+    def corrected(self, events: int) -> None:
+        """What was received was so many events more than it had been taken for."""
+        self.received += events
+
     def batch_dropped(self, events: int) -> None:
         """A batch was given up."""
         self.dropped += events

@@ -11,19 +11,19 @@ from connectors.connector_log import ConnectorLog
 from connectors.contract import Source, SourceContext, SourceDefinition
 from connectors.metrics import SourceCounters
 from connectors.sink_contract import Writer
+from connectors.source_writer import SourceWriter, Stored
 from connectors.supervised import Supervised
 from connectors.surroundings import Surroundings
-from engine.errors import EngineUnavailable, NotFound, Overloaded, StorageFull, UserError
-from engine.protocol import IngestRequest
+from engine.errors import NotFound, Overloaded, TailraceError, UserError
 
 
 class SourceRunner(Supervised):
     """Runs one source until it is stopped; whatever fails is retried with back-off.
 
-    A batch is acknowledged to the source only after the engine has made it durable, in order. A
-    batch that the engine refuses for its content is dropped, counted and shown as the last error:
-    one poisonous event never stops a source. Everything else is tried again. A stop does not wait
-    for rows whose stream does not exist.
+    A batch is acknowledged to the source only after the engine has made it durable, in order, with
+    the records of the source in the same commit. A message that does not fit the stream becomes a
+    dead letter, is counted and shown as the last error: it never stops a source. Everything else is
+    tried again. A stop does not wait for rows whose stream does not exist.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class SourceRunner(Supervised):
         self.definition = definition
         self._spec = registry.source(definition.type)
         self._config = properties.parse(self._spec.config, definition.properties)
+        self._writer = SourceWriter(definition)
 
     def _begun(self) -> str:
         return f"started into stream {self.definition.stream}"
@@ -44,12 +45,15 @@ class SourceRunner(Supervised):
     async def _session(self) -> None:
         """One life of the source, from connect to close."""
         engine = await self._around.engine(self.definition.workspace)
+        columns = await self._columns(engine)
+        opened = await self._writer.open(engine)
         context = SourceContext(
             self.definition.id,
             self._clock,
             self._around.sleep,
-            await self._columns(engine),
+            columns,
             self._around.private,
+            opened.saved,
         )
         source = self._spec.create(self._config, context)
         try:
@@ -90,18 +94,16 @@ class SourceRunner(Supervised):
         try:
             async for batch in source.batches():
                 await buffer.put(batch)
-                self._metrics.batch_received(batch.events)
+                self._metrics.batch_received(batch.count)
         finally:
             buffer.close()
 
     async def _append(self, append: Append) -> None:
-        """Make it durable, however often that takes, or drop what the engine refuses in it."""
-        first = append.parts[0]
-        request = IngestRequest(self.definition.stream, first.format, first.idempotency_id)
+        """Make it durable, however often that takes."""
         while True:
             try:
                 engine = await self._around.engine(self.definition.workspace)
-                await engine.ingest(request, append.body)
+                stored = await self._writer.store(engine, append)
             except Overloaded as error:  # back-pressure is no failure of the source
                 self._metrics.failed(error.message)
                 await self._around.sleep(self._retry.next())
@@ -110,21 +112,22 @@ class SourceRunner(Supervised):
                     raise
                 self._failed(error)
                 await self._pause(self._retry.next())
-            except (EngineUnavailable, StorageFull) as error:
+            except TailraceError as error:
                 self._failed(error)
                 await self._around.sleep(self._retry.next())
-            except UserError as error:
-                if len(append.parts) == 1:
-                    self._metrics.failed(error.message)
-                    self._metrics.batch_dropped(append.events)
-                    self.log.add("WARN", f"dropped {append.events} events: {error.message}")
-                    self._refusal = error.message
-                    return
-                for part in append.parts:  # only the part that is refused is lost
-                    await self._append(Append(part.body, part.events, (part,)))
-                return
             else:
                 self._recovered()
                 self._retry.reset()
-                self._metrics.batch_sent(append.events, len(append.body), first.created)
+                self._count(append, stored)
                 return
+
+    def _count(self, append: Append, stored: Stored) -> None:
+        if stored.given_up:
+            message = f"{stored.given_up} messages became dead letters: {stored.why}"
+            self._metrics.failed(stored.why)
+            self._metrics.batch_dropped(stored.given_up)
+            self.log.add("WARN", message)
+            self._refusal = stored.why
+        created = append.parts[0].created
+        self._metrics.corrected(stored.rows + stored.given_up - append.count)
+        self._metrics.batch_sent(stored.rows, stored.nbytes, created)

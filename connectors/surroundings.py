@@ -10,12 +10,13 @@ from typing import Protocol
 from connectors.buffer import BufferLimits
 from connectors.contract import Sleep
 from connectors.sink_contract import Writer
+from connectors.source_writer import SourceEngine
 from engine.clock import Clock
 from engine.dead_letter import DeadLetter
 from engine.protocol import BackgroundRows, Position
 
 
-class WorkspaceEngine(Writer, Protocol):
+class WorkspaceEngine(Writer, SourceEngine, Protocol):
     """The methods of the Engine protocol that connectors need; see there."""
 
     def read_background(self, owner: str) -> AsyncIterator[BackgroundRows]:

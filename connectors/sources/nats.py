@@ -16,7 +16,7 @@ from engine.errors import UserError
 # Bytes that wait in the client beside `prefetch_count` messages.
 PREFETCH_BYTES_MAX: Final = 64 << 20
 # Messages between the client's own queue and the runner's buffer.
-WAITING_MAX: Final = 64
+WAITING_MAX: Final = 1_024
 
 
 class Config(nats_connection.Common, frozen=True, kw_only=True):
@@ -84,13 +84,17 @@ class NatsSource:
         await self._queue.put(None)
 
     async def batches(self) -> AsyncIterator[SourceBatch]:
-        """A batch for each message."""
+        """What has come, together."""
+        format_ = messages.FORMATS[self._config.data_type]
         while True:
-            payload = await self._queue.get()
-            if payload is None:
+            waiting = [await self._queue.get()]
+            while not self._queue.empty():
+                waiting.append(self._queue.get_nowait())
+            payloads = [payload for payload in waiting if payload is not None]
+            if payloads:
+                yield SourceBatch(payloads, self._context.clock.monotonic(), format_)
+            if len(payloads) < len(waiting):
                 raise UserError("The connection to NATS was lost.", 400, "orbit")
-            now = self._context.clock.monotonic()
-            yield messages.batch(self._config.data_type, payload, now)
 
     async def acknowledge(self, tokens: Sequence[object]) -> None:
         """NATS without JetStream has no acknowledgement."""

@@ -11,13 +11,16 @@ import msgspec
 
 from connectors import duration, messages, nats_connection
 from connectors.contract import SourceBatch, SourceContext, SourceSpec
+from connectors.jetstream_positions import JetStreamPositions
 from engine.errors import UserError
 
-FETCH_MESSAGES: Final = 256
+FETCH_MESSAGES: Final = 1_000
 FETCH_SECONDS: Final = 5.0
 # A consumer of our own name that nobody asks for this long is removed by the server.
 FORGET_SECONDS: Final = 7 * 86_400.0
 PREVIEW: Final = "preview"
+# Ranges of stored messages beyond which it is asked what the consumer has as acknowledged.
+RANGES_MAX: Final = 1_000
 
 
 class Config(nats_connection.Common, frozen=True, kw_only=True):
@@ -78,6 +81,7 @@ class JetStreamSource:
         self._context = context
         self._connection: Any = None
         self._subscription: Any = None
+        self._positions = JetStreamPositions({}, "")
         self._lost = asyncio.Event()
 
     async def connect(self) -> None:
@@ -92,6 +96,7 @@ class JetStreamSource:
         )
         try:
             self._subscription = await self._subscribe()
+            self._positions = await self._stored()
         except (Error, TimeoutError, ValueError) as error:
             reason = getattr(error, "description", None) or str(error) or type(error).__name__
             raise UserError(f"JetStream refuses the consumer: {reason}.", 400, "orbit") from None
@@ -118,31 +123,49 @@ class JetStreamSource:
             config.subject, name or None, config.stream or None, wanted
         )
 
+    async def _stored(self) -> JetStreamPositions:
+        """What is stored of this stream and consumer; of a stream that was made anew nothing."""
+        found = await self._subscription.consumer_info()
+        stream = await self._connection.jetstream().stream_info(found.stream_name)
+        positions = JetStreamPositions(
+            self._context.saved, found.stream_name, str(stream.created), found.name
+        )
+        positions.acknowledged(found.ack_floor.stream_seq)
+        return positions
+
     async def _closed(self) -> None:
         self._lost.set()
 
     async def batches(self) -> AsyncIterator[SourceBatch]:
-        """A batch for each message, fetched when the runner has room."""
+        """What was fetched together, when the runner has room."""
         from nats.errors import Error
         from nats.errors import TimeoutError as NoMessage
 
+        format_ = messages.FORMATS[self._config.data_type]
         while not self._lost.is_set():
             try:
                 fetched = await self._subscription.fetch(FETCH_MESSAGES, FETCH_SECONDS)
+                if len(self._positions) > RANGES_MAX:
+                    await self._prune()
             except NoMessage:
                 continue
-            except Error as error:
+            except (Error, TimeoutError) as error:
                 reason = str(error) or type(error).__name__
                 raise UserError(f"JetStream: {reason}.", 400, "orbit") from None
             now = self._context.clock.monotonic()
-            for message in fetched:
-                yield messages.batch(self._config.data_type, message.data, now, message)
+            yield self._positions.batch(fetched, format_, now)
         raise UserError("The connection to NATS was lost.", 400, "orbit")
 
     async def acknowledge(self, tokens: Sequence[object]) -> None:
         """Acknowledge each message."""
-        for message in tokens:
-            await message.ack()  # type: ignore[attr-defined]
+        for together in tokens:
+            for message in together:  # type: ignore[attr-defined]
+                await message.ack()
+
+    async def _prune(self) -> None:
+        """What the consumer has as acknowledged does not come again."""
+        info = await self._subscription.consumer_info()
+        self._positions.acknowledged(info.ack_floor.stream_seq)
 
     async def close(self) -> None:
         """Close the connection; the consumer keeps its position."""
@@ -157,7 +180,7 @@ spec = SourceSpec(
     name="nats_jetstream",
     title="NATS JetStream",
     summary="Messages of a JetStream stream.",
-    guarantee="at least once",
+    guarantee="exactly once",
     icon="nats",
     config=Config,
     create=JetStreamSource,

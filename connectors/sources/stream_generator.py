@@ -140,7 +140,7 @@ class StreamGenerator:
             await self._context.sleep(0)
         head = msgspec.json.encode(self._columns)
         body = b'{"columns":%b,"data":[%b]}' % (head, b",".join(pieces))
-        return SourceBatch("compact", body, rows, created)
+        return SourceBatch((body,), created, "compact", events=rows)
 
 
 spec = SourceSpec(

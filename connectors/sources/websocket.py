@@ -96,7 +96,7 @@ class WebSocketSource:
             async for message in self._socket:
                 payload = message.encode() if isinstance(message, str) else bytes(message)
                 now = self._context.clock.monotonic()
-                yield messages.batch(self._config.data_type, payload, now)
+                yield SourceBatch((payload,), now, messages.FORMATS[self._config.data_type])
         except ConnectionClosedError as error:
             raise UserError(f"The connection was lost: {error}.", 400, "orbit") from None
 

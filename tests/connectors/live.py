@@ -37,12 +37,17 @@ class Live:
         await self.runner.stop()
 
     def texts(self) -> list[str]:
-        """Lines of all appends."""
-        return [line.decode() for body in self.engine.appends for line in body.split(b"\n")]
+        """All messages that were stored."""
+        return [message.decode() for message in self.engine.messages]
 
     def objects(self) -> list[Any]:
-        """The same, decoded."""
-        return [msgspec.json.decode(text) for text in self.texts()]
+        """The same, decoded; of an array its elements."""
+        found = [msgspec.json.decode(text) for text in self.texts()]
+        return [one for each in found for one in (each if isinstance(each, list) else [each])]
+
+    def letters(self) -> list[str]:
+        """The messages that were given up."""
+        return [letter.raw for letter in self.engine.letters]
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,9 +20,14 @@ from connectors.buffer import Buffer, BufferLimits
 from connectors.contract import SourceBatch, SourceContext, SourceDefinition, SourceSpec
 from connectors.runner import SourceRunner
 from connectors.surroundings import Surroundings
-from engine.errors import EngineUnavailable, IngestError, NotFound, Overloaded, StorageFull
+from engine.dead_letter import DeadLetter
+from engine.errors import EngineUnavailable, NotFound, Overloaded, StorageFull
+from engine.source_appends import SourceAck, SourceAppend
 
 DEFINITION = SourceDefinition("id1", "default", "n", "scripted", "s")
+
+
+NO_TEXT = "'utf-8' codec can't decode byte 0xff in position 3: invalid start byte"
 
 
 class NoProperties(msgspec.Struct, frozen=True):
@@ -39,9 +45,10 @@ class Script:
         self.closed = 0
         self.taken = 0
         self.connect_errors: list[Exception] = []
+        self.saved: dict[str, bytes] = {}  # what the newest life was given
 
     def give(self, body: bytes, **changes: Any) -> None:
-        batch = SourceBatch("lines", body, 1, self.time.clock.monotonic(), token=body)
+        batch = SourceBatch((body,), self.time.clock.monotonic(), "lines", token=body)
         self.queue.put_nowait(replace(batch, **changes))
 
 
@@ -85,7 +92,8 @@ class Bench:
         around = Surroundings(self._engine, self.time.clock, self.time.sleep, limits)
         self.runner = SourceRunner(DEFINITION, around)
 
-    def _create(self, _config: Any, _context: SourceContext) -> ScriptedSource:
+    def _create(self, _config: Any, context: SourceContext) -> ScriptedSource:
+        self.script.saved = dict(context.saved)
         return ScriptedSource(self.script)
 
     async def _engine(self, _workspace: str) -> ListEngine:
@@ -177,27 +185,31 @@ async def test_back_pressure_is_no_failure(bench: Bench) -> None:
     assert bench.runner.status().status == "running"
 
 
-async def test_only_the_refused_part_of_an_append_is_dropped(bench: Bench) -> None:
+async def test_only_the_messages_that_do_not_fit_become_dead_letters(bench: Bench) -> None:
     bench.engine.gate = asyncio.Event()
-    bench.engine.refuse = lambda body: IngestError("row 1: bad") if b"bad" in body else None
+    bench.engine.unfit = lambda message: "row 1: bad" if b"bad" in message else ""
     bench.runner.start()
     bench.script.give(b"first")
     await bench.run()
-    for body in (b"ok1", b"bad", b"ok2"):
-        bench.script.give(body)
+    for body in (b"ok1", b"bad", b"ok2", b"bad\xff"):
+        bench.script.give(body, origin=lambda at, body=body: f"{body!r}#{at}")
     await bench.run()
     bench.engine.gate.set()
     await bench.run()
-    assert bench.engine.appends == [b"first", b"ok1", b"ok2"]
-    assert bench.script.acknowledged == [b"first", b"ok1", b"bad", b"ok2"]
+    assert bench.engine.appends == [b"first", b"ok1\nok2"]
+    assert bench.script.acknowledged == [b"first", b"ok1", b"bad", b"ok2", b"bad\xff"]
+    assert bench.engine.letters == [
+        DeadLetter("bad", "row 1: bad", "b'bad'#0"),
+        DeadLetter("YmFk/w==", NO_TEXT, "b'bad\\xff'#0", "base64"),
+    ]
     stats = bench.runner.stats(600_000, 600_000)
-    assert (stats.sent, stats.dropped, stats.buffered) == (3, 1, 0)
+    assert (stats.sent, stats.dropped, stats.buffered) == (3, 2, 0)
     assert bench.runner.status().status == "running"
-    assert bench.runner.status().message == "row 1: bad"  # what is lost is not forgotten
+    assert bench.runner.status().message == NO_TEXT  # what is lost is not forgotten
 
 
 async def test_the_status_says_why_every_event_is_refused(bench: Bench) -> None:
-    bench.engine.refuse = lambda _body: IngestError("row 1, column 'v': cannot read it")
+    bench.engine.unfit = lambda _message: "row 1, column 'v': cannot read it"
     bench.runner.start()
     await bench.run()
     assert bench.runner.status().message == ""
@@ -205,6 +217,62 @@ async def test_the_status_says_why_every_event_is_refused(bench: Bench) -> None:
     await bench.run()
     status = bench.runner.status()
     assert (status.status, status.message) == ("running", "row 1, column 'v': cannot read it")
+    assert bench.engine.letters == [
+        DeadLetter("a", "row 1, column 'v': cannot read it", "append 1, message 0")
+    ]
+
+
+async def test_positions_are_stored_with_the_rows_and_given_to_the_next_life(bench: Bench) -> None:
+    bench.engine.gate = asyncio.Event()
+    bench.runner.start()
+    bench.script.give(b"a", saved={"p": b"1", "q": b"1"})
+    await bench.run()
+    assert bench.engine.records == {}
+    bench.script.give(b"b", saved={"p": b"2"})
+    bench.script.give(b"c", saved={"p": b"3", "q": b""})
+    bench.engine.gate.set()
+    await bench.run()
+    assert bench.engine.records == {"p": b"3"}
+    bench.script.queue.put_nowait(ConnectionResetError("reset"))
+    await bench.run(60_000)
+    assert bench.script.saved == {"p": b"3"}
+
+
+async def test_batches_without_messages_are_acknowledged_behind_those_before(bench: Bench) -> None:
+    bench.engine.gate = asyncio.Event()
+    bench.runner.start()
+    bench.script.give(b"a")
+    bench.script.give(b"", messages=(), token="again")
+    await bench.run()
+    assert bench.script.acknowledged == []
+    bench.engine.gate.set()
+    await bench.run()
+    assert bench.engine.appends == [b"a"]
+    assert bench.script.acknowledged == [b"a", "again"]
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+async def test_an_append_of_unknown_fate_is_stored_once(bench: Bench, arrived: bool) -> None:
+    store = bench.engine.append_source
+    lost = [True]
+
+    async def break_off(request: SourceAppend, body: bytes) -> SourceAck:
+        if lost.pop() if lost else False:
+            if arrived:
+                await store(request, body)
+            raise EngineUnavailable("The engine restarted.")
+        return await store(request, body)
+
+    bench.engine.append_source = break_off  # type: ignore[method-assign]
+    bench.runner.start()
+    bench.script.give(b"a")
+    await bench.run(10_000)
+    bench.script.give(b"b")
+    await bench.run(10_000)
+    assert bench.engine.appends == [b"a", b"b"]
+    assert bench.script.acknowledged == [b"a", b"b"]
+    assert bench.runner.stats(600_000, 600_000).sent == 2
+    assert bench.script.lives == 1
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -233,17 +301,6 @@ async def test_rows_for_a_stream_that_comes_back_are_stored(bench: Bench) -> Non
     await bench.run(3_000)
     assert bench.engine.appends == [b"a"]
     assert (bench.runner.status().status, bench.runner.status().message) == ("running", "")
-
-
-async def test_idempotency_ids_reach_the_engine_one_by_one(bench: Bench) -> None:
-    bench.engine.gate = asyncio.Event()
-    bench.runner.start()
-    for number in range(3):
-        bench.script.give(b"x", idempotency_id=f"p{number}")
-    await bench.run()
-    bench.engine.gate.set()
-    await bench.run()
-    assert [request.idempotency_id for request in bench.engine.requests] == ["p0", "p1", "p2"]
 
 
 async def test_failing_connections_back_off_with_full_jitter(bench: Bench) -> None:
@@ -359,7 +416,7 @@ async def test_old_errors_leave_the_stats(bench: Bench) -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["lines", "compact", "streaming"]), st.integers(1, 9)),
+        st.tuples(st.sampled_from(["lines", "compact", "streaming"]), st.integers(0, 9)),
         max_size=40,
     )
 )
@@ -367,19 +424,24 @@ def test_joining_never_changes_order_or_content(batches: list[tuple[Any, int]]) 
     async def run() -> None:
         limits = BufferLimits(append_rows_max=12, waiting_batches_max=100)
         buffer = Buffer(limits)
-        for number, (format_, events) in enumerate(batches):
-            await buffer.put(SourceBatch(format_, b"%d" % number, events, 0.0, number))
+        for number, (format_, count) in enumerate(batches):
+            messages = [b"%d.%d" % (number, at) for at in range(count)]
+            origin = "{}.{}".format
+            await buffer.put(
+                SourceBatch(messages, 0.0, format_, number, origin=partial(origin, number))
+            )
         buffer.close()
         tokens: list[object] = []
-        bodies: list[bytes] = []
+        found: list[bytes] = []
         while (append := await buffer.take()) is not None:
             assert len({part.format for part in append.parts}) == 1
-            assert len(append.parts) == 1 or append.events <= 12
-            assert append.events == sum(part.events for part in append.parts)
+            assert len(append.parts) == 1 or len(append.messages) <= 12
             tokens += [part.token for part in append.parts]
-            bodies += append.body.split(b"\n")
+            found += append.messages
+            named = [append.origin(at).encode() for at in range(len(append.messages))]
+            assert named == append.messages
         assert tokens == list(range(len(batches)))
-        assert bodies == [b"%d" % number for number in range(len(batches))]
+        assert found == [b"%d.%d" % (n, at) for n, (_, c) in enumerate(batches) for at in range(c)]
 
     asyncio.run(run())
 

@@ -1,0 +1,63 @@
+"""Which messages of a JetStream consumer are stored and may come again, kept with their rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from connectors.contract import SourceBatch
+from connectors.sequences import Sequences
+from engine.source_appends import SourceFormat
+
+_SCOPE_DIGITS: Final = 12
+
+
+class JetStreamPositions:
+    """The stream sequences that were handed over, as ranges above the consumer's ack floor.
+
+    A mark on the highest one would not do: messages come again and by others in any order. Records
+    of another stream or consumer are not taken for those of this one, and go with the next batch.
+    """
+
+    def __init__(self, saved: Mapping[str, bytes], *of: str) -> None:
+        """`of`: what the sequences belong to: stream, its creation, consumer."""
+        digest = hashlib.sha256(msgspec.json.encode(of)).hexdigest()
+        self._key = digest[:_SCOPE_DIGITS]
+        self._stream = of[0]
+        self._sequences = Sequences.decoded(saved.get(self._key, b""))
+        self._others = {key: b"" for key in saved if key != self._key}
+
+    def __len__(self) -> int:
+        """How many ranges there are."""
+        return len(self._sequences)
+
+    def acknowledged(self, up_to: int) -> None:
+        """The consumer has all messages up to this sequence as acknowledged: they are taken for
+        stored, also when a consumer that was made anew gives them again."""
+        self._sequences.fill(up_to)
+
+    def batch(self, fetched: Sequence[Any], format_: SourceFormat, created: float) -> SourceBatch:
+        """The messages that were not handed over before; all are acknowledged with them."""
+        new: list[bytes] = []
+        places: list[int] = []
+        for message in fetched:
+            sequence = message.metadata.sequence.stream
+            if sequence not in self._sequences:
+                self._sequences.add(sequence)
+                new.append(message.data)
+                places.append(sequence)
+        saved = {**self._others, self._key: self._sequences.encoded()} if new else {}
+        if new:
+            self._others = {}
+        stream = self._stream
+        return SourceBatch(
+            new,
+            created,
+            format_,
+            token=fetched,
+            saved=saved,
+            origin=lambda at: f"{stream}@{places[at]}",
+        )
