@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
+from connectors.guarantees import Guarantee
 from engine.clock import Clock
 from engine.protocol import ResultColumn
 from engine.source_appends import SourceFormat
-
-Guarantee = Literal["at most once", "at least once", "exactly once"]
 
 # A secret property: stored sealed, shown as ******, drawn as a password field.
 Secret = Annotated[str, msgspec.Meta(extra_json_schema={"format": "password", "writeOnly": True})]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Final
 
 import click
@@ -50,7 +49,7 @@ class LazyGroup(click.Group):
 
 
 @click.command(cls=LazyGroup)
-@click.version_option(version("tailrace"), prog_name="tailrace")
+@click.version_option(package_name="tailrace", prog_name="tailrace")  # read when asked for
 def main() -> None:
     """Tailrace: events in by REST, streaming SQL out live, durable.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from connectors.contract import SourceSpec
+from connectors.guarantees import SOURCES
 from connectors.sources.kafka import Config, KafkaSource
 
 spec = SourceSpec(
     name="confluent_cloud",
     title="Confluent Cloud",
     summary="Records of a Confluent Cloud topic.",
-    guarantee="exactly once",
+    guarantee=SOURCES["confluent_cloud"],
     icon="confluent_cloud",
     config=Config,
     create=KafkaSource,

@@ -10,6 +10,7 @@ import msgspec
 
 from connectors import kafka_cluster, messages
 from connectors.contract import SourceBatch, SourceContext, SourceSpec
+from connectors.guarantees import SOURCES
 from connectors.kafka_positions import KafkaPositions
 from engine.errors import UserError
 
@@ -169,7 +170,7 @@ spec = SourceSpec(
     name="kafka",
     title="Kafka",
     summary="Records of a Kafka topic.",
-    guarantee="exactly once",
+    guarantee=SOURCES["kafka"],
     icon="kafka",
     config=Config,
     create=KafkaSource,

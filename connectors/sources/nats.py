@@ -11,6 +11,7 @@ import msgspec
 
 from connectors import duration, messages, nats_connection
 from connectors.contract import SourceBatch, SourceContext, SourceSpec
+from connectors.guarantees import SOURCES
 from engine.errors import UserError
 
 # Bytes that wait in the client beside `prefetch_count` messages.
@@ -114,7 +115,7 @@ spec = SourceSpec(
     name="nats",
     title="NATS",
     summary="Messages of a NATS subject.",
-    guarantee="at most once",
+    guarantee=SOURCES["nats"],
     icon="nats",
     config=Config,
     create=NatsSource,

@@ -11,6 +11,7 @@ import msgspec
 
 from connectors import duration, messages, nats_connection
 from connectors.contract import SourceBatch, SourceContext, SourceSpec
+from connectors.guarantees import SOURCES
 from connectors.jetstream_positions import JetStreamPositions
 from engine.errors import UserError
 
@@ -139,7 +140,6 @@ class JetStreamSource:
     async def batches(self) -> AsyncIterator[SourceBatch]:
         """What was fetched together, when the runner has room."""
         from nats.errors import Error
-        from nats.errors import TimeoutError as NoMessage
 
         format_ = messages.FORMATS[self._config.data_type]
         while not self._lost.is_set():
@@ -147,9 +147,9 @@ class JetStreamSource:
                 fetched = await self._subscription.fetch(FETCH_MESSAGES, FETCH_SECONDS)
                 if len(self._positions) > RANGES_MAX:
                     await self._prune()
-            except NoMessage:
+            except TimeoutError:  # the library's own is one too: no message in that time
                 continue
-            except (Error, TimeoutError) as error:
+            except Error as error:
                 reason = str(error) or type(error).__name__
                 raise UserError(f"JetStream: {reason}.", 400, "orbit") from None
             now = self._context.clock.monotonic()
@@ -180,7 +180,7 @@ spec = SourceSpec(
     name="nats_jetstream",
     title="NATS JetStream",
     summary="Messages of a JetStream stream.",
-    guarantee="exactly once",
+    guarantee=SOURCES["nats_jetstream"],
     icon="nats",
     config=Config,
     create=JetStreamSource,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from connectors.contract import SourceSpec
+from connectors.guarantees import SOURCES
 from connectors.sources.kafka import Config, KafkaSource
 
 spec = SourceSpec(
     name="redpanda",
     title="Redpanda",
     summary="Records of a Redpanda topic.",
-    guarantee="exactly once",
+    guarantee=SOURCES["redpanda"],
     icon="redpanda",
     config=Config,
     create=KafkaSource,

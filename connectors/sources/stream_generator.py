@@ -10,6 +10,7 @@ import msgspec
 from connectors import duration
 from connectors.contract import SourceBatch, SourceContext, SourceSpec
 from connectors.event_templates import TEMPLATES
+from connectors.guarantees import SOURCES
 from engine.errors import UserError
 
 # Above this rate one core is busy with making the events.
@@ -147,7 +148,7 @@ spec = SourceSpec(
     name="stream_generator",
     title="Stream generator",
     summary="Made-up events of sensors, sign-ins or servers at a steady rate.",
-    guarantee="at least once",
+    guarantee=SOURCES["stream_generator"],
     icon="generator",
     config=Config,
     create=StreamGenerator,

@@ -10,6 +10,7 @@ import msgspec
 
 from connectors import messages, outbound
 from connectors.contract import SourceBatch, SourceContext, SourceSpec
+from connectors.guarantees import SOURCES
 from engine.errors import UserError
 
 OPEN_SECONDS: Final = 10.0
@@ -118,7 +119,7 @@ spec = SourceSpec(
     name="websocket",
     title="WebSocket",
     summary="Each message of a WebSocket server.",
-    guarantee="at most once",
+    guarantee=SOURCES["websocket"],
     icon="websocket",
     config=Config,
     create=WebSocketSource,

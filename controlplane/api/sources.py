@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from litestar import Controller, delete, get, patch, post, put
 from litestar.di import NamedDependency as Given
 from litestar.params import FromPath, JSONBody
 
+from connectors.guarantees import SOURCES
 from connectors.metrics import SourceStats
 from connectors.status import SourceStatus
 from controlplane.api.common import Owner
@@ -57,11 +59,17 @@ class PatchSourceRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """A source as shown."""
+    """A source as shown.
+
+    Extensions: `guarantee`, what its type promises (`at most once`, `exactly once`, ...), and
+    `dead_letter_stream`, where the messages are that do not fit its stream, once there is one.
+    """
 
     created_at: str
     created_by: Owner
+    dead_letter_stream: str | msgspec.UnsetType = msgspec.UNSET
     description: str
+    guarantee: str | msgspec.UnsetType = msgspec.UNSET
     id: str
     last_updated_at: str
     last_updated_by: Owner
@@ -95,7 +103,8 @@ class SourceController(Controller):
         self, sources: Given[SourceService], principal: Given[Principal]
     ) -> list[Source]:
         """All sources by name."""
-        return [_shown(row, status) for row, status in await sources.list(principal)]
+        letters = await sources.letters(principal)
+        return [_shown(*each, letters) for each in await sources.list(principal)]
 
     @post(operation_id="createSource", summary="Create a source")
     async def create_source(
@@ -106,7 +115,8 @@ class SourceController(Controller):
     ) -> Source:
         """Create and start a source."""
         new = NewSource(data.name, data.type, data.stream, data.description, data.properties)
-        return _shown(*await sources.create(principal, new))
+        found = await sources.create(principal, new)
+        return _shown(*found, await sources.letters(principal))
 
     @get("/{source_id:str}", operation_id="getSource", summary="Get a source")
     async def get_source(
@@ -116,7 +126,8 @@ class SourceController(Controller):
         principal: Given[Principal],
     ) -> Source:
         """One source."""
-        return _shown(*await sources.get(principal, source_id))
+        found = await sources.get(principal, source_id)
+        return _shown(*found, await sources.letters(principal))
 
     @put("/{source_id:str}", operation_id="updateSource", summary="Update a stopped source")
     async def update_source(
@@ -128,7 +139,10 @@ class SourceController(Controller):
     ) -> Source:
         """Change a stopped source; properties are replaced whole."""
         new = NewSource(data.name, None, data.stream, data.description, data.properties)
-        return _shown(*await sources.update(principal, source_id, new, merge=False))
+        return _shown(
+            *await sources.update(principal, source_id, new, merge=False),
+            await sources.letters(principal),
+        )
 
     @patch("/{source_id:str}", operation_id="patchSource", summary="Patch a stopped source")
     async def patch_source(
@@ -140,7 +154,10 @@ class SourceController(Controller):
     ) -> Source:
         """Change a stopped source; properties are merged."""
         new = NewSource(data.name, None, data.stream, data.description, data.properties)
-        return _shown(*await sources.update(principal, source_id, new, merge=True))
+        return _shown(
+            *await sources.update(principal, source_id, new, merge=True),
+            await sources.letters(principal),
+        )
 
     @delete("/{source_id:str}", operation_id="deleteSource", summary="Delete a source")
     async def delete_source(
@@ -208,11 +225,13 @@ class SourceController(Controller):
         return await sources.log(principal, source_id, lines)
 
 
-def _shown(row: SourceRow, status: SourceStatus) -> Source:
+def _shown(row: SourceRow, status: SourceStatus, letters: Mapping[str, str]) -> Source:
     return Source(
         created_at=utc_text(row.created_at_ms),
         created_by=Owner(id=row.created_by_id, name=row.created_by_name),
+        dead_letter_stream=letters.get(row.id) or msgspec.UNSET,
         description=row.description,
+        guarantee=SOURCES.get(row.type) or msgspec.UNSET,
         id=row.id,
         last_updated_at=utc_text(row.updated_at_ms),
         last_updated_by=Owner(id=row.updated_by_id, name=row.updated_by_name),

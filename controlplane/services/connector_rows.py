@@ -258,5 +258,7 @@ async def let_go(engine: Engine, owner: str) -> None:
     """An engine that is away hears of it when it is back: uses are compared then."""
     try:
         await engine.release(owner)
+        if owner.startswith("source:"):
+            await engine.forget_source(owner)
     except EngineUnavailable:
         log.info("the use of %s is dropped when the engine is back", owner)

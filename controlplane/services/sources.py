@@ -69,6 +69,21 @@ class SourceService:
         states = await self._rows.states()
         return [(row, _state(row, states)) for row in rows]
 
+    async def letters(self, principal: Principal) -> dict[str, str]:
+        """The names of the dead-letter streams by source, of those that have one."""
+        workspace = await self._engines.of(principal.workspace)
+        found = {
+            str(each.options["dead_letters_of"]): each.name
+            for each in workspace.snapshot.definitions
+            if "dead_letters_of" in each.options
+        }
+        begin = self._rows.owner("")
+        return {
+            owner.removeprefix(begin): name
+            for owner, name in found.items()
+            if owner.startswith(begin)
+        }
+
     async def get(self, principal: Principal, source_id: str) -> tuple[Source, SourceStatus]:
         """One source; 404."""
         row = await self._rows.get(principal, source_id)

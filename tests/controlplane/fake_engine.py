@@ -114,6 +114,7 @@ class FakeEngine(FakeBackground):
         self.lost = asyncio.Event()
         self.writable = True
         self.states: dict[str, ViewState] = {}
+        self.forgotten: list[str] = []
 
     def _check(self) -> None:
         if self.lost.is_set():
@@ -279,6 +280,10 @@ class FakeEngine(FakeBackground):
             if name not in self.by_name:
                 raise NotFound(f"Stream '{name}' does not exist.")
         self.owners[owner] = names
+
+    async def forget_source(self, owner: str) -> None:
+        """Nothing is kept of sources here."""
+        self.forgotten.append(owner)
 
     async def release(self, owner: str) -> None:
         self.owners.pop(owner, None)

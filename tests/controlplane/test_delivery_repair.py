@@ -83,6 +83,7 @@ async def act(plane: Plane, kind: str, what: str, identity: str) -> Any:
     return await plane.client.post(f"{path}/{what}")
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(("kind", "what", "step"), STEPS)
 async def test_a_death_at_any_step_is_repaired(
     kind: str,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from engine.checkpoint import decode, encode
 from engine.multisets import Ranked
+from tests.examples import examples
 
 Change = tuple[int, float, int]
 CHANGES = st.lists(
@@ -65,7 +66,7 @@ def best(held: Ranked, group: int) -> float | None:
 
 
 @pytest.mark.parametrize("order", ["up", "down"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(changes=CHANGES, cuts=CUTS, look=st.booleans())
 def test_the_best_of_what_is_left(
     order: str, changes: list[Change], cuts: list[int], look: bool
@@ -88,7 +89,7 @@ def test_the_best_of_what_is_left(
         assert values == sorted(left, reverse=order == "down")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(changes=CHANGES, cuts=CUTS, most=st.integers(1, 4))
 def test_the_first_few(changes: list[Change], cuts: list[int], most: int) -> None:
     held = Ranked([pa.float64()], "up")
@@ -106,7 +107,7 @@ def test_the_first_few(changes: list[Change], cuts: list[int], most: int) -> Non
         assert best(held, group) == (left[0] if left else None)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(changes=CHANGES, cut=st.integers(0, 60), cleared=st.booleans())
 def test_saved_and_restored(changes: list[Change], cut: int, cleared: bool) -> None:
     held = Ranked([pa.float64()], "down")

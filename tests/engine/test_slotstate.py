@@ -23,6 +23,7 @@ from engine.stateparts import Arrays, Fields, Parts, Small
 from engine.type_parser import parse_type
 from engine.types import arrow_type
 from tests.engine.test_slots import KINDS, canonical
+from tests.examples import examples
 
 
 class Counts:
@@ -70,7 +71,7 @@ def through_bytes(delta: StateDelta) -> StateDelta:
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "time"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(data=st.data())
 def test_a_table_comes_back_with_the_same_slots(name: str, data: st.DataObject) -> None:
     kind, values = KINDS[name]
@@ -246,7 +247,7 @@ class Owner:
         return self.count, self.due, self.marks.tolist(), rows
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(data=st.data())
 def test_parts_come_back(data: st.DataObject) -> None:
     held, saved = Owner(), list[StateDelta]()

@@ -84,6 +84,7 @@ def test_any_query_with_state_on_disk(sql: str, tmp_path: Path) -> None:
         assert found == plain, f"seed {seed}"
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("sql", MORE)
 def test_state_that_goes_to_disk(sql: str, tmp_path: Path) -> None:
     for seed in SEEDS:

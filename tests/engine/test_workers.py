@@ -15,6 +15,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import pytest_asyncio
 
 from engine.batch import StreamSlice
 from engine.clock import SystemClock
@@ -36,9 +37,21 @@ SEEN = JobColumn("seen", "datetime64(3)")
 SN = JobColumn("_tp_sn", "int64")
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def calm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WorkerPool]:
+    """One pool for all jobs after which its workers are as before: to start one takes long.
+
+    Its history is what lies below the folders of all tests.
+    """
+    workers = WorkerPool(SETTINGS, SystemClock(), tmp_path_factory.getbasetemp())
+    await workers.start()
+    yield workers
+    await workers.close()
+
+
 @pytest.fixture
 async def pool(tmp_path: Path) -> AsyncIterator[WorkerPool]:
-    """A pool over an empty history folder."""
+    """A pool over an empty history folder, whose workers may be killed, hang or be counted."""
     workers = WorkerPool(SETTINGS, SystemClock(), tmp_path)
     await workers.start()
     yield workers
@@ -99,47 +112,52 @@ def hot_of(first: int, count: int) -> pa.RecordBatch:
     )
 
 
-async def test_history_and_hot_rows_are_one_table(pool: WorkerPool, tmp_path: Path) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_history_and_hot_rows_are_one_table(calm: WorkerPool, tmp_path: Path) -> None:
     files = (write_history(tmp_path, 0, 3_000), write_history(tmp_path, 3_000, 2_000))
     table = JobTable("t one", (K, TEXT, SEEN, SN), files, (hot_of(5_000, 10), hot_of(5_010, 5)))
     sql = 'SELECT count(*) AS n, max(k) AS top, max(s) AS s, max(seen) AS seen FROM "t one"'
     schema = (JobColumn("n", "int64"), JobColumn("top", "int64"), TEXT, SEEN)
-    result = await table_of(pool, BoundedJob(sql, schema, (table,), "arrow"))
+    result = await table_of(calm, BoundedJob(sql, schema, (table,), "arrow"))
     row = result.to_pylist()[0]
     assert (row["n"], row["top"], row["s"]) == (5_015, 5_014, "999")
     assert result.schema.field("seen").type == pa.timestamp("ms")
 
 
-async def test_order_is_history_then_hot_rows(pool: WorkerPool, tmp_path: Path) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_order_is_history_then_hot_rows(calm: WorkerPool, tmp_path: Path) -> None:
     files = (write_history(tmp_path, 0, 30_000), write_history(tmp_path, 30_000, 30_000))
     table = JobTable("t", (K,), files, (hot_of(60_000, 500),))
-    result = await table_of(pool, BoundedJob("SELECT k FROM t", (K,), (table,), "arrow"))
+    result = await table_of(calm, BoundedJob("SELECT k FROM t", (K,), (table,), "arrow"))
     assert result["k"].to_pylist() == list(range(60_500))
 
 
-async def test_where_of_a_table_hides_rows_of_both_parts(pool: WorkerPool, tmp_path: Path) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_where_of_a_table_hides_rows_of_both_parts(calm: WorkerPool, tmp_path: Path) -> None:
     files = (write_history(tmp_path, 0, 100),)
     table = JobTable("t", (K, SN), files, (hot_of(100, 100),), where="_tp_sn >= 50 AND k < 120")
     job = BoundedJob("SELECT count(*) AS n FROM t", (JobColumn("n", "int64"),), (table,), "arrow")
-    assert (await table_of(pool, job))["n"].to_pylist() == [70]
+    assert (await table_of(calm, job))["n"].to_pylist() == [70]
 
 
-async def test_a_stream_without_rows_is_an_empty_table(pool: WorkerPool) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_stream_without_rows_is_an_empty_table(calm: WorkerPool) -> None:
     table = JobTable("t", (K, TEXT, SEEN))
     job = BoundedJob("SELECT k, s, seen FROM t", (K, TEXT, SEEN), (table,), "arrow")
-    empty, done = await items_of(pool, job)
+    empty, done = await items_of(calm, job)
     assert isinstance(empty, pa.RecordBatch)
     assert (empty.num_rows, empty.schema.names) == (0, ["k", "s", "seen"])
     assert isinstance(done, JobDone)
     assert done.rows == 0
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_json_rows_arrive_in_chunks_with_the_newest_event_time(
-    pool: WorkerPool, tmp_path: Path
+    calm: WorkerPool, tmp_path: Path
 ) -> None:
     table = JobTable("t", (K, TEXT, SEEN), (write_history(tmp_path, 0, 10_000),))
     job = BoundedJob("SELECT k, s, seen FROM t", (K, TEXT, SEEN), (table,), event_time_column=2)
-    *chunks, done = await items_of(pool, job)
+    *chunks, done = await items_of(calm, job)
     assert isinstance(done, JobDone)
     assert done.rows == 10_000
     rows: list[list[object]] = []
@@ -153,13 +171,14 @@ async def test_json_rows_arrive_in_chunks_with_the_newest_event_time(
     assert len(chunks) > 1
 
 
-async def test_slices_of_the_log_get_their_numbers(pool: WorkerPool) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_slices_of_the_log_get_their_numbers(calm: WorkerPool) -> None:
     rows = pa.record_batch({"k": pa.array([1, 2, 3])})
     piece = StreamSlice("s", rows, np.array([0, 2, 3]), np.array([7, 9]), np.array([50, 60]))
     appended = JobColumn("_tp_append_time", "int64")
     table = JobTable("t", (K, SN, appended), hot=(piece,))
     job = BoundedJob("SELECT _tp_sn, _tp_append_time FROM t", (SN, appended), (table,), "arrow")
-    result = await table_of(pool, job)
+    result = await table_of(calm, job)
     assert result["_tp_sn"].to_pylist() == [7, 7, 9]
     assert result["_tp_append_time"].to_pylist() == [50, 50, 60]
 
@@ -181,10 +200,11 @@ async def test_slices_of_the_log_get_their_numbers(pool: WorkerPool) -> None:
         ("SELECT 1; SELECT 2", Code.ACCESS_DENIED),
     ],
 )
+@pytest.mark.asyncio(loop_scope="module")
 async def test_errors_have_the_dialects_code_and_one_clean_sentence(
-    pool: WorkerPool, sql: str, code: int
+    calm: WorkerPool, sql: str, code: int
 ) -> None:
-    error = await failure_of_job(pool, one(sql))
+    error = await failure_of_job(calm, one(sql))
     assert error.code == code
     assert "\n" not in error.message
     assert "LINE 1" not in error.message

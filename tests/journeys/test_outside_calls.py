@@ -8,7 +8,6 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -210,12 +209,7 @@ def test_a_python_aggregate_over_rest_goes_on_after_a_kill(place: Server) -> Non
     assert place.select(stored) == [["abcd", 2], ["abcd", 3], ["abcd", 4]]
 
 
-def test_python_functions_need_the_setting(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data")
-    server.start()
-    try:
-        refused = server.call("POST", "/udfs", PYTHON)
-        assert refused.status_code in (400, 403), refused.text
-        assert "TAILRACE_ALLOW_PYTHON_FUNCTIONS" in refused.json()["message"]
-    finally:
-        server.stop()
+def test_python_functions_need_the_setting(server: Server) -> None:
+    refused = server.call("POST", "/udfs", PYTHON)
+    assert refused.status_code in (400, 403), refused.text
+    assert "TAILRACE_ALLOW_PYTHON_FUNCTIONS" in refused.json()["message"]

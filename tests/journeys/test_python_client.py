@@ -404,6 +404,7 @@ def the_server_itself(client: Face) -> None:
     nodes = {node.name for node in client.server.topology().nodes}
     assert "orders" in nodes
     assert client.server.metrics().storage >= 0
+    assert "# TYPE" in client.server.workspace_scrape()
     assert client.server.subscription().subscription_plan
     assert client.server.databases()[0].count["streams"] == 1
     client.workspaces.configure(enabled_user_tracking=True)

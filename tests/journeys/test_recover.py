@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +15,19 @@ from tests.journeys.test_kill_server import answers
 from tests.journeys.waiting import wait_until
 from tests.sse_parser import Violation
 
+OWN_SERVER = "it is stopped and killed"
 SECONDS = 30
 SUBSCRIBE = "subscribe to select n from numbered settings checkpoint_interval=1"
 
 
 @pytest.fixture
-def numbered(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "data").start()
+def numbered(server: Server) -> Iterator[Server]:
     server.create("numbered", n="int64")
     yield server
-    server.kill()
+    for query in server.running():
+        server.call("POST", f"/queries/{query['id']}/cancel")
+    dropped = server.call("DELETE", "/streams/numbered?force=true")
+    assert dropped.status_code == 204, dropped.text
 
 
 def send(server: Server, *numbers: int) -> None:

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from engine.duck import Session
 from tests.engine.functions.evaluator import Parser, bind
+from tests.examples import examples
 
 LETTERS = "0123456789bcdefghjkmnpqrstuvwxyz"
 QUICK = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 Box = tuple[float, float, float, float]
 

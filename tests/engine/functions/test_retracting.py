@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +50,7 @@ def session() -> Iterator[Session]:
     opened.close()
 
 
+@lru_cache
 def changes(seed: int, *, latest: bool) -> tuple[list[Row], list[Row]]:
     """Rows with weights in order of arrival, and those that are left.
 
@@ -146,8 +148,8 @@ def test_what_is_left(session: Session, call: str, where: str) -> None:
     latest = not bound.mergeable or call.startswith("arg_")
     given, left = changes(11, latest=latest)
     made = operator(session, bound, where)
-    for at in range(0, len(given), 37):
-        push(made, given[at : at + 37])
+    for at in range(0, len(given), 80):
+        push(made, given[at : at + 80])
     found = results(session, made, bound)
     wanted = expected(session, bound, together(call, left), where)
     made.close()

@@ -17,6 +17,7 @@ from engine.protocol import IngestFormat
 from engine.schema import StoredColumn, StoredSchema
 from engine.type_parser import parse_type
 from engine.types import DATETIME64_3_UTC
+from tests.examples import examples
 
 NOW = 1_767_225_600_123
 COLUMNS = {"id": "int32", "name": "string", "v": "float64", "at": "datetime64(3)"}
@@ -331,7 +332,7 @@ _PIECES: list[tuple[IngestFormat, str]] = [
 ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.sampled_from(_PIECES), st.integers(0, 9)), max_size=12))
 def test_together_is_the_same_as_one_by_one(
     picked: list[tuple[tuple[IngestFormat, str], int]],
@@ -357,7 +358,7 @@ def test_together_is_the_same_as_one_by_one(
     assert {i: (e.code, e.message) for i, e in together.errors.items()} == errors
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda s: s.encode(errors="replace")))
 def test_any_bytes_are_stored_or_refused(body: bytes) -> None:
     d = decoder({"raw": "string", "id": "int32"})

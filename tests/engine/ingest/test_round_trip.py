@@ -18,9 +18,12 @@ from engine.protocol import IngestFormat
 from engine.schema import StoredColumn, StoredSchema
 from engine.type_parser import parse_type
 from engine.types import DATETIME64_3_UTC, DataType, array, nullable
+from tests.examples import examples
 
 NOW = 1_767_225_600_123
-relaxed = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+relaxed = settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 
 def decoder(*columns: tuple[str, DataType]) -> Decoder:
@@ -72,7 +75,7 @@ def test_any_type_through_compact_and_streaming(data: st.DataObject, t: DataType
 
 
 @pytest.mark.parametrize("name", SCALARS)
-@settings(relaxed, max_examples=25)
+@settings(relaxed, max_examples=examples(25))
 @given(data=st.data())
 def test_each_scalar_alone_nullable_and_in_an_array(data: st.DataObject, name: str) -> None:
     t = parse_type(name)
@@ -155,7 +158,7 @@ _raw_json = st.recursive(
 )
 
 
-@settings(relaxed, max_examples=400)
+@settings(relaxed, max_examples=examples(400))
 @given(types, st.lists(_raw_json, min_size=1, max_size=3))
 def test_any_json_is_stored_or_refused_and_what_is_stored_reads_back(
     t: DataType, raws: list[str]

@@ -18,6 +18,7 @@ from engine.errors import NotFound, Overloaded, TooLarge, UserError
 from engine.log.records import Append, Note, Receipt
 from engine.log.sequence import drop_note
 from engine.log.settings import LogSettings
+from tests.examples import examples
 
 
 def test_numbers_count_appends_per_stream_from_zero(tmp_path: Path) -> None:
@@ -255,7 +256,7 @@ def appends(draw: st.DrawFn) -> Append:
     return Append(draw(st.sampled_from("abc")), batch, borders)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.lists(appends(), min_size=1, max_size=4), min_size=1, max_size=5), st.booleans())
 def test_any_rows_come_back_as_they_were(submissions: list[list[Append]], together: bool) -> None:
     with tempfile.TemporaryDirectory() as name:

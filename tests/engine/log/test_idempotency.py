@@ -13,6 +13,7 @@ from log_support import FaultyFiles
 from engine.log.files import FileSystem
 from engine.log.idempotency import IdTable, id_key
 from engine.log.settings import LogSettings
+from tests.examples import examples
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -154,7 +155,7 @@ Steps = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=list(HealthCheck))
 @given(Steps)
 def test_whatever_must_be_kept_is_found(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int, bool]]

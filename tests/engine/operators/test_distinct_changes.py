@@ -18,6 +18,7 @@ from engine.duck import Session
 from engine.operators.distinct_changes import DistinctChanges
 from engine.operators.operator import Context, Start
 from tests.engine.pipeline import Pipelines
+from tests.examples import examples
 
 Row = tuple[str, int]
 SCHEMA = pa.schema([("text", pa.string()), (TP_DELTA, pa.int8())])
@@ -64,7 +65,7 @@ def expected(appends: list[list[Row]]) -> list[list[Row]]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(appends=APPENDS, cut=st.integers(0, 8))
 def test_equal_to_a_counter_also_after_a_restore(
     session: Session, appends: list[list[Row]], cut: int

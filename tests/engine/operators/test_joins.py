@@ -21,6 +21,7 @@ from engine.operators.operator import Context, Operator, Start
 from engine.sql.logical import Join, Scan
 from engine.sql.plan_parts import AsofRule, Column, LagRule, RangeRule, Side
 from engine.types import INT8, INT64, STRING, DataType, arrow_field
+from tests.examples import examples
 
 DATETIME = DataType("datetime")
 Row = tuple[Any, ...]
@@ -301,14 +302,14 @@ def session() -> Iterator[Session]:
 
 @pytest.mark.parametrize("kind", ["inner", "left"])
 @given(actions=ACTIONS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_append_with_append(session: Session, kind: str, actions: list[Any]) -> None:
     compare(session, node(kind), Reference(kind == "left"), actions, (False, False))
 
 
 @pytest.mark.parametrize("kind", ["inner", "left"])
 @given(actions=ACTIONS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_changelog_with_changelog(session: Session, kind: str, actions: list[Any]) -> None:
     plan = node(kind, weighted=(True, True))
     compare(session, plan, Reference(kind == "left", weighted=True), actions, (True, True))
@@ -316,7 +317,7 @@ def test_changelog_with_changelog(session: Session, kind: str, actions: list[Any
 
 @pytest.mark.parametrize("kind", ["inner", "left"])
 @given(actions=ACTIONS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_enrichment(session: Session, kind: str, actions: list[Any]) -> None:
     plan = node(kind, weighted=(False, True), bidirectional=False)
     reference = Reference(kind == "left", bidirectional=False)
@@ -326,7 +327,7 @@ def test_enrichment(session: Session, kind: str, actions: list[Any]) -> None:
 @pytest.mark.parametrize("kind", ["inner", "left"])
 @pytest.mark.parametrize("op", ["<", "<=", ">", ">="])
 @given(actions=ACTIONS, keep=st.integers(1, 3))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_asof(session: Session, kind: str, op: Any, actions: list[Any], keep: int) -> None:
     rule = AsofRule("lt", op, "rt", keep)
     plan = node(kind, strictness="asof", asof=rule, bidirectional=False)
@@ -335,7 +336,7 @@ def test_asof(session: Session, kind: str, op: Any, actions: list[Any], keep: in
 
 @pytest.mark.parametrize("kind", ["inner", "left"])
 @given(actions=ACTIONS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_latest(session: Session, kind: str, actions: list[Any]) -> None:
     plan = node(kind, strictness="latest", bidirectional=False)
     compare(session, plan, Versions(kind == "left", "", 1), actions, (False, False))
@@ -344,7 +345,7 @@ def test_latest(session: Session, kind: str, actions: list[Any]) -> None:
 @pytest.mark.parametrize("kind", ["inner", "left"])
 @pytest.mark.parametrize("bounds", [(-5, 5), (0, 7), (-6, 0)])
 @given(actions=ACTIONS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_range(session: Session, kind: str, bounds: tuple[int, int], actions: list[Any]) -> None:
     rule = RangeRule("lt", "rt", bounds[0] * 1000, bounds[1] * 1000)
     plan = node(kind, range=rule)
@@ -405,7 +406,7 @@ class Aligned:
 
 @pytest.mark.parametrize("kind", ["inner", "left"])
 @given(actions=ACTIONS, lag=st.integers(0, 5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_lag_behind(session: Session, kind: str, actions: list[Any], lag: int) -> None:
     rule = LagRule("lt", "rt", lag * 1000, 1_000_000)
     plan = node(kind, strictness="latest", bidirectional=False, lag=rule)

@@ -19,6 +19,7 @@ from engine.sql.logical import Merge as Node
 from engine.sql.logical import Scan
 from engine.sql.plan_parts import Column
 from engine.types import INT32, STRING, arrow_type
+from tests.examples import examples
 
 Row = tuple[int, int | None, str | None]
 COLUMNS = (Column("key", INT32), Column("number", INT32), Column("text", STRING))
@@ -63,7 +64,7 @@ def expected(rows: list[Row]) -> list[Row]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(rows=st.lists(ROW, max_size=40), cut=st.integers(0, 40), middle=st.integers(0, 40))
 def test_equal_to_a_dictionary_also_after_a_restore(
     session: Session, rows: list[Row], cut: int, middle: int

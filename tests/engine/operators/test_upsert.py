@@ -20,6 +20,7 @@ from engine.sql.logical import Scan
 from engine.sql.logical import Upsert as Node
 from engine.sql.plan_parts import Column
 from engine.types import INT8, INT32, STRING, arrow_type, nullable
+from tests.examples import examples
 
 Row = tuple[int, int | None, str]
 COLUMNS = (Column("key", INT32), Column("version", nullable(INT32)), Column("text", STRING))
@@ -76,7 +77,7 @@ def expected(rows: list[Row], *, drop_late: bool) -> list[tuple[object, ...]]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(rows=ROWS, cuts=st.lists(st.integers(0, 40), max_size=4), drop_late=st.booleans())
 def test_equal_to_a_dictionary(
     session: Session, rows: list[Row], cuts: list[int], drop_late: bool
@@ -98,7 +99,7 @@ def test_borders_are_kept(session: Session) -> None:
     made.close()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(rows=ROWS, cut=st.integers(0, 40), middle=st.integers(0, 40))
 def test_saved_and_restored(session: Session, rows: list[Row], cut: int, middle: int) -> None:
     cut = min(cut, len(rows))

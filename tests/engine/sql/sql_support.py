@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cached_property
 from typing import Any, TypeVar
 
 import msgspec
@@ -60,7 +61,11 @@ class World:
         self.definitions: dict[str, Definition] = {}
         self.rows: dict[str, pa.Table] = {}
         self.planner = Planner(self.definitions.get, lambda: self.definitions.values())
-        self.session = Session()
+
+    @cached_property
+    def session(self) -> Session:
+        """Made when something is to be run: most tests plan only."""
+        return Session()
 
     def create(self, sql: str, rows: list[dict[str, Any]] | None = None) -> Definition:
         """Run a CREATE; a stream may get rows."""

@@ -11,6 +11,7 @@ from engine.failures import failure_of
 from engine.functions import registry
 from tests.engine.functions.test_safety import FORBIDDEN, called
 from tests.engine.sql.sql_support import World, check_fragments, readings, tokens_bound
+from tests.examples import examples
 
 COLUMNS = [
     "id",
@@ -156,7 +157,10 @@ def bound(sql: str) -> None:
 
 
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=examples(300),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
 )
 @given(STATEMENTS)
 def test_every_statement_is_bound_or_refused(sql: str) -> None:

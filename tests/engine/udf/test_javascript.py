@@ -18,6 +18,7 @@ from engine.types import arrow_type
 from engine.udf import javascript
 from engine.udf.definition import Function
 from engine.udf.javascript import JavaScript, inspect
+from tests.examples import examples
 
 
 def function(source: str, *types: str, returns: str = "") -> JavaScript:
@@ -63,7 +64,7 @@ def test_values_come_back_as_they_went(t: str, values: list[Any]) -> None:
     assert called(function("const f = v => v", t), values) == values
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(
         st.fixed_dictionaries(
