@@ -18,6 +18,7 @@ OWN: dict[str, tuple[int, str]] = {
     "tests/journeys/test_alert_journeys.py": (1, "kill -9"),
     "tests/journeys/test_disk_full.py": (1, "settings that change"),
     "tests/journeys/test_kept_objects.py": (1, "kill -9"),
+    "tests/journeys/test_exactly_once.py": (2, "kill -9"),
     "tests/journeys/test_kill_graph.py": (1, "kill -9"),
     "tests/journeys/test_kill_server.py": (1, "kill -9"),
     "tests/journeys/test_kill_sinks.py": (1, "kill -9"),
