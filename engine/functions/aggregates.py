@@ -22,7 +22,7 @@ from engine.functions.build import Doc, doc, given, wrapped
 from engine.functions.math import wrap64
 from engine.functions.ordering import is_keyed, key_type, order_key
 from engine.functions.sums import PARTS, float_sum, float_total, integer_sum
-from engine.functions.table import Aggregate, Arg, BoundAggregate
+from engine.functions.table import ROW, Aggregate, Arg, BoundAggregate
 from engine.functions.wide import folded
 from engine.types import (
     BOOL,
@@ -195,13 +195,15 @@ def _extreme(function: str, args: tuple[Arg, ...]) -> BoundAggregate:
     arg = args[0]
     t = arg.type
     if is_keyed(t):
-        return _arg_extreme(function, (arg, arg))
+        return _arg_extreme(function, (arg, arg), equal=True)
     return one(Partial(f"{function}({arg.sql}){FILTER}", t, function, each=arg.sql))
 
 
 def _first(args: tuple[Arg, ...]) -> BoundAggregate:
     arg = args[0]
-    partial = Partial(f"any_value({arg.sql}){FILTER}", arg.type, "first", each=arg.sql)
+    native = f"arg_min({arg.sql}, {ROW}){FILTER}"
+    sql = f"any_value({arg.sql}){FILTER}"
+    partial = Partial(sql, arg.type, "first", each=arg.sql, native=native)
     return one(partial, mergeable=False)
 
 
@@ -210,11 +212,15 @@ def _last(args: tuple[Arg, ...]) -> BoundAggregate:
     sql = f"last({arg.sql}){FILTER}"
     if arg.type.is_nullable:
         sql = f"list_extract({gathered(arg)}, -1)"
-    return one(Partial(sql, arg.type, "last", each=arg.sql), mergeable=False)
+    native = f"arg_max({arg.sql}, {ROW}){FILTER}"
+    return one(Partial(sql, arg.type, "last", each=arg.sql, native=native), mergeable=False)
 
 
-def _arg_extreme(word: str, args: tuple[Arg, ...]) -> BoundAggregate:
-    """The first argument where the second is smallest or largest; the first arrived of equals."""
+def _arg_extreme(word: str, args: tuple[Arg, ...], *, equal: bool = False) -> BoundAggregate:
+    """The first argument where the second is smallest or largest; the first arrived of equals.
+
+    `equal`: the first arguments of equal second ones are equal too, so it does not matter which.
+    """
     x, y = args
     t = x.type
     number = order_key(y.sql, y.type)
@@ -227,7 +233,18 @@ def _arg_extreme(word: str, args: tuple[Arg, ...]) -> BoundAggregate:
         Partial(f"{word}({seen}){FILTER}", key, word, each=seen),
         Partial(best, not_nullable(t), f"with_{word}", 0, each=x.sql),
     )
-    return composed(parts, lambda p: or_zero(p[1], t), t, native=or_zero(parts[1].sql, t))
+    native = best if equal else f"arg_{word}({x.sql}, {_with_arrival(word, y, number)}){FILTER}"
+    native = or_zero(f"CAST({native} AS {duckdb_type(t)})", t)
+    return composed(parts, lambda p: or_zero(p[1], t), t, native=native)
+
+
+def _with_arrival(word: str, by: Arg, number: str) -> str:
+    """What an extreme of a bounded statement goes by: the number, and of equals the first row."""
+    place = ROW if word == "min" else f"-{ROW}"
+    pair = f"struct_pack(k := {number}, n := {place})"
+    if not by.type.is_nullable:
+        return pair
+    return f"CASE WHEN {wrapped(by.sql)} IS NOT NULL THEN {pair} END"
 
 
 def _bits(function: str, args: tuple[Arg, ...]) -> BoundAggregate:

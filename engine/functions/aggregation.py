@@ -14,10 +14,13 @@ from engine.functions.build import (
     parse_params,
     prepare,
 )
-from engine.functions.table import Aggregate, Arg, BoundAggregate, PartialTemplate
+from engine.functions.table import ROW, Aggregate, Arg, BoundAggregate, PartialTemplate
 from engine.types import DataType, array, duckdb_type, nullable, zero_sql
 
 FILTER = "{filter}"
+# A step sees its rows in order of arrival; a bounded statement must ask for it, as it computes with
+# several threads.
+ARRIVAL = f" ORDER BY {ROW}"
 K_MAX = 65_536  # of top_k, min_k and max_k
 Final = Callable[[tuple[str, ...]], str]
 Bind = Callable[[tuple[Arg, ...]], BoundAggregate]
@@ -34,13 +37,21 @@ class Partial:
     keep: int = 0
     each: str = ""  # what a single row gives; all but sums have it
     items: DataType | None = None  # of "distinct": the type of its lists
+    native: str = ""  # the form in a bounded statement of one for which the order of rows counts
 
     def template(self) -> PartialTemplate:
         """The partial, cast to exactly its type."""
-        sql = f"CAST({self.sql} AS {duckdb_type(self.items or self.type)})"
         return PartialTemplate(
-            sql, self.type, self.merge, self.by, self.keep, self.each, self.items
+            self._cast(self.sql), self.type, self.merge, self.by, self.keep, self.each, self.items
         )
+
+    @property
+    def bounded(self) -> str:
+        """SQL of the partial in a bounded statement, cast to exactly its type."""
+        return self._cast(self.native or self.sql)
+
+    def _cast(self, sql: str) -> str:
+        return f"CAST({sql} AS {duckdb_type(self.items or self.type)})"
 
 
 def composed(
@@ -53,7 +64,7 @@ def composed(
 ) -> BoundAggregate:
     """An aggregate of its partials; without `native` the final over the partials' SQL is it."""
     templates = tuple(p.template() for p in partials)
-    whole = native or final(tuple(p.sql for p in templates))
+    whole = native or final(tuple(p.bounded for p in partials))
     cast = duckdb_type(t)
 
     def shaped(names: tuple[str, ...]) -> str:
@@ -83,12 +94,22 @@ def like(t: DataType, args: tuple[Arg, ...]) -> DataType:
     return nullable(t) if any(a.type.is_nullable for a in args) else t
 
 
-def gathered(arg: Arg, sql: str = "") -> str:
-    """SQL of the list of a batch's values in order of arrival, without NULLs."""
-    found = f"list({sql or arg.sql}){FILTER}"
+def gathered(arg: Arg, sql: str = "", order: str = "") -> str:
+    """SQL of the list of a batch's values in order of arrival, without NULLs.
+
+    In a bounded statement the order is any one unless `order` is ARRIVAL.
+    """
+    found = f"list({sql or arg.sql}{order}){FILTER}"
     if not arg.type.is_nullable:
         return found
     return f"list_filter({found}, lambda __v: __v IS NOT NULL)"
+
+
+def arrived(arg: Arg, t: DataType, sql: str = "") -> Partial:
+    """The partial of all values in order of arrival, without NULLs; `t`: the type of one."""
+    each = sql or arg.sql
+    native = gathered(arg, sql, ARRIVAL)
+    return Partial(gathered(arg, sql), array(t), "concat", each=each, native=native)
 
 
 def distinct_values(arg: Arg) -> Partial:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.errors import Code, SqlError
 from engine.functions.aggregation import (
     FILTER,
@@ -9,6 +11,7 @@ from engine.functions.aggregation import (
     Names,
     Partial,
     agg,
+    arrived,
     composed,
     distinct_values,
     empty,
@@ -129,11 +132,18 @@ def _first(values: str, size: int, t: DataType) -> str:
     return f"coalesce({up_to(f'len({values})', ARRAY_MAX, words, values)}, {empty(t)})"
 
 
+def _some(partial: Partial, word: str, size: int) -> Partial:
+    """The partial, which keeps the first (`min`) or last values alone in a bounded statement."""
+    if not 1 <= size <= K_MAX:
+        return partial
+    found = f"arg_{word}({partial.each}, {ROW}, {size}){FILTER}"
+    return replace(partial, native=found if word == "min" else f"list_reverse({found})")
+
+
 def _group_array(args: tuple[Arg, ...]) -> BoundAggregate:
     t, size = args[0].type.inner, _size("group_array", args)
-    partial = Partial(gathered(args[0]), array(t), "concat", each=args[0].sql)
     return composed(
-        (partial,),
+        (_some(arrived(args[0], t), "min", size),),
         lambda p: _first(p[0], size, t),
         array(t),
         mergeable=False,
@@ -142,9 +152,8 @@ def _group_array(args: tuple[Arg, ...]) -> BoundAggregate:
 
 def _group_array_last(args: tuple[Arg, ...]) -> BoundAggregate:
     t, size = args[0].type.inner, _size("group_array_last", args)
-    partial = Partial(gathered(args[0]), array(t), "concat", each=args[0].sql)
     return composed(
-        (partial,),
+        (_some(arrived(args[0], t), "max", size),),
         lambda p: (
             f"coalesce(list_slice({p[0]}, -{size}, -1), {empty(t)})" if size else _first(p[0], 0, t)
         ),
@@ -176,9 +185,8 @@ def _group_uniq_array(args: tuple[Arg, ...]) -> BoundAggregate:
 def _group_concat(args: tuple[Arg, ...]) -> BoundAggregate:
     separator = constant_text("group_concat", 1, args[1]) if given(args, 1) else ","
     text = text_sql(args[0].sql, args[0].type)
-    partial = Partial(gathered(args[0], text), array(STRING), "concat", each=text)
     return composed(
-        (partial,),
+        (arrived(args[0], STRING, text),),
         lambda p: f"coalesce(array_to_string({p[0]}, {literal(separator)}), '')",
         STRING,
         mergeable=False,
@@ -190,7 +198,7 @@ def _running_sum(args: tuple[Arg, ...]) -> BoundAggregate:
     _, t = list_sum("[]", args[0].type.inner)
     storage = duckdb_type(t)
     value = f"CAST({args[0].sql} AS {storage})"
-    partial = Partial(gathered(args[0], value), array(t), "concat", each=value)
+    partial = arrived(args[0], t, value)
 
     def final(p: tuple[str, ...]) -> str:
         items = f"list_transform({p[0]}, lambda __x: [__x])"
@@ -285,7 +293,7 @@ def _top_k(args: tuple[Arg, ...]) -> BoundAggregate:
     k = k_of("top_k", 1, args, 10)
     counts = not given(args, 2) or bool(args[2].constant)
     t = args[0].type.inner
-    partial = Partial(gathered(args[0]), array(t), "concat", each=args[0].sql)
+    partial = arrived(args[0], t)
     result = array(tuple_of((t, UINT64)) if counts else t)
     if not given(args, 3):
         return composed((partial,), lambda p: frequent(p[0], k, counts, t), result, mergeable=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from engine.errors import Code, SqlError
-from engine.functions.aggregation import FILTER, Partial, composed
+from engine.functions.aggregation import ARRIVAL, FILTER, Partial, composed
 from engine.functions.build import (
     KINDS,
     bad_type,
@@ -129,11 +129,11 @@ def _bound(rule: Rule, values: list[str], args: Sequence[Arg], *, model: bool) -
     header = f"[{', '.join(map(_double, rule.header))}]"
     there = " AND ".join(f"{wrapped(a.sql)} IS NOT NULL" for a in args if a.type.is_nullable)
 
-    def listed(row: str) -> str:
+    def listed(row: str, order: str = "") -> str:
         if not there:
-            return f"list({row}){FILTER}"
+            return f"list({row}{order}){FILTER}"
         kept = f"CASE WHEN {there} THEN {row} END"
-        return f"list_filter(list({kept}){FILTER}, lambda __v: __v IS NOT NULL)"
+        return f"list_filter(list({kept}{order}){FILTER}, lambda __v: __v IS NOT NULL)"
 
     def with_rows(rows: str) -> str:
         return f"list_concat({header}, coalesce(flatten({rows}), []::DOUBLE[]))"
@@ -144,8 +144,8 @@ def _bound(rule: Rule, values: list[str], args: Sequence[Arg], *, model: bool) -
         shown = f"list_concat({kind}, list_append(list_slice(__w, 2, len(__w)), __w[1]))"
         return let("__w", f"coalesce({fitted}, {none})", shown)
 
-    flat = with_rows(listed(f"[{', '.join(values)}]"))
-    fit = Partial(flat, _NUMBERS, "fit")
+    flat = f"[{', '.join(values)}]"
+    fit = Partial(with_rows(listed(flat)), _NUMBERS, "fit")
     fields = [f'"{at}" := {value}' for at, value in enumerate(values, 1)]
     row = f"struct_pack({', '.join(fields)})"
     kept = f"CASE WHEN {there} THEN {row} END" if there else row
@@ -162,7 +162,7 @@ def _bound(rule: Rule, values: list[str], args: Sequence[Arg], *, model: bool) -
         lambda p: final(p[0]),
         _NUMBERS,
         mergeable=False,
-        native=final(f"__fit({flat})"),
+        native=final(f"__fit({with_rows(listed(flat, ARRIVAL))})"),
     )
     return BoundAggregate(
         whole.native, whole.type, whole.partials, whole.final, mergeable=False, weighted=weighted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.errors import Code, SqlError
+from engine.sql.arrival import in_order, joined
 from engine.sql.context import Item
 from engine.sql.dedup import dedup_sql
 from engine.sql.keyed import compacted
@@ -121,11 +122,29 @@ def source(relation: Relation | None) -> str:
 
 
 def _numbered(relation: Relation | None, *fragments: str) -> str:
-    """`source`, with the row number beside its columns when a random function wants it."""
-    found = source(relation)
-    if not any(_ROW in _PIECES.findall(sql) for sql in fragments):
-        return found
+    """`source`, with the place of each row in order of arrival beside its columns when something
+    in the fragments wants it: what depends on that order, and random functions."""
+    if not _wants_row(*fragments):
+        return source(relation)
+    found = source(in_order(relation))
     return f"(SELECT *, row_number() OVER () AS {_ROW} FROM {found}) AS __n"
+
+
+def _wants_row(*fragments: str) -> bool:
+    return any(_ROW in _PIECES.findall(sql) for sql in fragments)
+
+
+def _filtered(relation: Relation | None, where: str, *fragments: str) -> str:
+    """What may stand after FROM: `_numbered` and the WHERE clause over it.
+
+    Rows are numbered behind the filter where that is possible: a filter above would see all rows of
+    all history files, one below skips those that it can tell from their statistics.
+    """
+    if not where:
+        return _numbered(relation, *fragments)
+    if relation is not None and _wants_row(*fragments) and not _wants_row(where):
+        return _numbered(Filtered(relation, where), *fragments)
+    return f"{_numbered(relation, *fragments, where)} WHERE {where}"
 
 
 def render(relation: Relation) -> str:
@@ -157,9 +176,9 @@ def render(relation: Relation) -> str:
             fragments = [arg.sql for call in relation.calls for arg in call.args]
             return called_sql(_numbered(relation.input, *fragments), relation.calls)
         case Stated():
-            return stated_sql(source(relation.input), relation.rule)
+            return stated_sql(source(in_order(relation.input)), relation.rule)
         case Deduped():
-            return dedup_sql(source(relation.input), relation)
+            return dedup_sql(source(in_order(relation.input)), relation)
         case Rowified():
             return render(relation.input)
         case Marked() | Upserted() | StreamJoin():
@@ -182,8 +201,8 @@ def _window(relation: Windowed) -> str:
 
 
 def _join(relation: JoinOn) -> str:
-    right = render(relation.right)
     keys = relation.latest_by or relation.any_by
+    right = render(in_order(relation.right) if keys else relation.right)
     if keys:
         order = "DESC" if relation.latest_by else "ASC"
         numbered = f"SELECT *, row_number() OVER () AS __rn FROM ({right}) AS __r"
@@ -191,6 +210,8 @@ def _join(relation: JoinOn) -> str:
         right = f"SELECT * EXCLUDE (__rn) FROM ({numbered}) AS __n QUALIFY {pick}"
     left = render(relation.left)
     on = f" ON {relation.on}" if relation.on else ""
+    if relation.ordered:
+        return joined(left, right, relation.kind, on)
     return f"SELECT * FROM ({left}) AS __l {relation.kind} ({right}) AS __r{on}"
 
 
@@ -199,10 +220,11 @@ def _select(relation: Selected) -> str:
         body = _grouped(relation, relation.grouping)
     else:
         columns = (*relation.columns, *relation.hidden)
-        where = f" WHERE {relation.where}" if relation.where else ""
         distinct = "DISTINCT " if relation.distinct else ""
         heads = _heads(columns)
-        body = f"SELECT {distinct}{heads} FROM {_numbered(relation.input, heads, where)}{where}"
+        # LIMIT BY keeps the rows that came first.
+        below = relation.input if relation.limit_by is None else in_order(relation.input)
+        body = f"SELECT {distinct}{heads} FROM {_filtered(below, relation.where, heads)}"
     if relation.limit_by is not None:
         body = _limited_by(relation, body)
     tail = ""
@@ -237,11 +259,10 @@ def _grouped(relation: Selected, grouping: Grouping) -> str:
     # What looks from group to group wants them in the order in which their keys first came.
     first = [] if relation.after is None else [f"min({_ROW}) AS __first"]
     heads = ", ".join([*keys, *uses, *first]) or "1 AS __one"
-    where = f" WHERE {relation.where}" if relation.where else ""
     group = ""
     if grouping.keys:
         group = " GROUP BY " + ", ".join(str(at + 1) for at in range(len(grouping.keys)))
-    inner = f"SELECT {heads} FROM {_numbered(relation.input, heads, where)}{where}{group}"
+    inner = f"SELECT {heads} FROM {_filtered(relation.input, relation.where, heads)}{group}"
     having = f" WHERE {relation.having}" if relation.having else ""
     distinct = "DISTINCT " if relation.distinct else ""
     columns = (*relation.columns, *relation.hidden)

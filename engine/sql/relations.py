@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.errors import Code, SqlError
-from engine.functions.table import BoundAggregate
+from engine.functions.table import ROW, BoundAggregate
 from engine.protocol import Definition
 from engine.sql.logical import Lookup
 from engine.sql.plan_parts import (
@@ -42,14 +42,15 @@ def quoted(name: str) -> str:
 
 
 def internal_name(name: str, taken: set[str]) -> str:
-    """A column name that is none of `taken` and spells no token; it is added to them.
+    """A column name that is none of `taken` and spells no token of ours; it is added to them.
 
     Plans use these; what readers see are the names of the fields.
     """
     if "{" in name:
         for token in TOKENS:
             name = name.replace(token, "(" + token[1:])
-    while name.lower() in taken:  # DuckDB does not tell upper from lower case
+    # DuckDB does not tell upper from lower case.
+    while name.lower() in taken or name.lower() == ROW:
         name += "_"
     taken.add(name.lower())
     return name
@@ -206,6 +207,7 @@ class JoinOn:
     outputs: tuple[Named, ...]
     latest_by: tuple[str, ...] = ()  # right columns: keep the last row of each
     any_by: tuple[str, ...] = ()  # right columns: keep the first row of each
+    ordered: bool = False  # its rows come in the order of the left side
 
 
 @dataclass(frozen=True, eq=False, slots=True)

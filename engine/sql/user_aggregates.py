@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.errors import Code, SqlError
+from engine.functions.aggregation import ARRIVAL
 from engine.functions.table import NOW_MS, SEED, BoundAggregate
 from engine.sql.plan_parts import EmitSpec, Named
 from engine.sql.relations import PartialUse
@@ -38,7 +39,7 @@ def user_aggregate(
     argument more, else it is given retracted rows like any others.
     """
     clause = f" FILTER (WHERE {condition})" if condition else ""
-    lists = ", ".join(f"list({arg.sql}){clause}" for arg in args)
+    lists = ", ".join(f"list({arg.sql}{ARRIVAL}){clause}" for arg in args)
     native = f"CAST(__udf{number}({lists}) AS {duckdb_type(function.returns)})"
     fields = [f"a{at} := {arg.sql}" for at, arg in enumerate(args)]
     if weighted and function.takes_delta:

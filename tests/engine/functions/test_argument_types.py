@@ -105,7 +105,7 @@ def forms(entry: Aggregate, name: str) -> Iterator[str]:
     args = (Arg('"x"', t),) * max(1, entry.args_min)
     bound = entry.bind(args, False)
     values = ", ".join(f"(CAST({value} AS {duckdb_type(t)}))" for value in VALUES[name])
-    rows = f"(VALUES {values}) AS v(x)"
+    rows = f"(SELECT x, row_number() OVER () AS __row FROM (VALUES {values}) AS v(x)) AS n"
     native = bound.native.replace("{filter}", "")
     yield f"SELECT {native} AS r FROM {rows}"
     yield f"SELECT {native} AS r FROM {rows} WHERE false"
