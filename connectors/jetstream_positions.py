@@ -29,6 +29,9 @@ class JetStreamPositions:
         self._stream = of[0]
         self._sequences = Sequences.decoded(saved.get(self._key, b""))
         self._others = {key: b"" for key in saved if key != self._key}
+        self.since_ms = 0  # when the stream was looked at
+        # A message of later, given for the first time, has a number that is known.
+        self.made_anew = False
 
     def __len__(self) -> int:
         """How many ranges there are."""
@@ -44,11 +47,17 @@ class JetStreamPositions:
         new: list[bytes] = []
         places: list[int] = []
         for message in fetched:
-            sequence = message.metadata.sequence.stream
+            metadata = message.metadata
+            sequence = metadata.sequence.stream
             if sequence not in self._sequences:
                 self._sequences.add(sequence)
                 new.append(message.data)
                 places.append(sequence)
+                continue
+            message.data = b""  # it waits for its acknowledgement only
+            if metadata.num_delivered == 1:
+                came_ms = int(metadata.timestamp.timestamp() * 1000)
+                self.made_anew = self.made_anew or came_ms > self.since_ms
         saved = {**self._others, self._key: self._sequences.encoded()} if new else {}
         if new:
             self._others = {}

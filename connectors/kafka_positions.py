@@ -12,6 +12,8 @@ from connectors.contract import SourceBatch
 from engine.source_appends import SourceFormat
 
 _SCOPE_DIGITS: Final = 12
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict[int, int]).decode
 
 
 class KafkaPositions:
@@ -21,18 +23,18 @@ class KafkaPositions:
     def __init__(self, saved: Mapping[str, bytes], *of: object) -> None:
         """`of`: what the offsets belong to: brokers, topic, group."""
         digest = hashlib.sha256(msgspec.json.encode(of)).hexdigest()
-        self._scope = f"{digest[:_SCOPE_DIGITS]}/"
-        self._next: dict[int, int] = {}
-        self._others: dict[str, bytes] = {}
-        for key, value in saved.items():
-            if key.startswith(self._scope):
-                self._next[int(key.removeprefix(self._scope))] = int(value)
-            else:
-                self._others[key] = b""
+        self._key = digest[:_SCOPE_DIGITS]
+        self._next: dict[int, int] = _decode(saved[self._key]) if self._key in saved else {}
+        self._others = {key: b"" for key in saved if key != self._key}
 
     def next(self, partition: int) -> int | None:
         """The offset after the last record that was handed over; None before the first one."""
         return self._next.get(partition)
+
+    def is_behind(self, partition: int, records: Sequence[Any]) -> bool:
+        """Whether records begin before the place at which the partition was told to begin: it is
+        that of another topic with the name, made while this one was read."""
+        return records[0].offset < self._next.get(partition, 0)
 
     def forget(self, partition: int) -> None:
         """The partition begins anew, as that of another topic with the name."""
@@ -53,7 +55,8 @@ class KafkaPositions:
         if format_ == "streaming":
             new = [record for record in new if record.value is not None]
         offsets = [record.offset for record in new]
-        saved = {**self._others, f"{self._scope}{partition.partition}": str(after).encode()}
+        # One record of all: a topic may have thousands of partitions, some bytes each.
+        saved = {**self._others, self._key: _encode(self._next)}
         self._others = {}
         return SourceBatch(
             [record.value or b"" for record in new],

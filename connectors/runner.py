@@ -11,7 +11,7 @@ from connectors.connector_log import ConnectorLog
 from connectors.contract import Source, SourceContext, SourceDefinition
 from connectors.metrics import SourceCounters
 from connectors.sink_contract import Writer
-from connectors.source_writer import SourceWriter, Stored
+from connectors.source_writer import Displaced, SourceWriter, Stored
 from connectors.supervised import Supervised
 from connectors.surroundings import Surroundings
 from engine.errors import NotFound, Overloaded, TailraceError, UserError
@@ -37,7 +37,7 @@ class SourceRunner(Supervised):
         self.definition = definition
         self._spec = registry.source(definition.type)
         self._config = properties.parse(self._spec.config, definition.properties)
-        self._writer = SourceWriter(definition)
+        self._writer = SourceWriter(definition, self._clock)
 
     def _begun(self) -> str:
         return f"started into stream {self.definition.stream}"
@@ -46,14 +46,14 @@ class SourceRunner(Supervised):
         """One life of the source, from connect to close."""
         engine = await self._around.engine(self.definition.workspace)
         columns = await self._columns(engine)
-        opened = await self._writer.open(engine)
+        saved = await self._writer.open(engine)
         context = SourceContext(
             self.definition.id,
             self._clock,
             self._around.sleep,
             columns,
             self._around.private,
-            opened.saved,
+            saved,
         )
         source = self._spec.create(self._config, context)
         try:
@@ -107,6 +107,8 @@ class SourceRunner(Supervised):
             except Overloaded as error:  # back-pressure is no failure of the source
                 self._metrics.failed(error.message)
                 await self._around.sleep(self._retry.next())
+            except Displaced:
+                raise  # the source reads again what is not stored
             except NotFound as error:
                 if self._stopping.is_set():  # nobody will create it: these rows cannot be stored
                     raise

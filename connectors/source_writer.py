@@ -9,12 +9,19 @@ from typing import Final, Protocol
 
 from connectors.buffer import Append
 from connectors.contract import SourceDefinition
+from engine.clock import Clock
 from engine.dead_letter import DeadLetter
-from engine.errors import EngineUnavailable
+from engine.errors import EngineUnavailable, UserError
 from engine.source_appends import SourceAck, SourceAppend, SourceOpened
 
 # Bytes of a message that a dead letter keeps; the engine cuts the text that they become.
 RAW_BYTES_MAX: Final = 768 << 10
+# The record that says which append was the last: an own one is told from that of another writer.
+APPEND_KEY: Final = "_append"
+
+
+class Displaced(UserError):
+    """Somebody else stored for the source, or forgot it."""
 
 
 class SourceEngine(Protocol):
@@ -47,21 +54,24 @@ class SourceWriter:
     then. So the source need not read anew because the engine restarts.
     """
 
-    def __init__(self, definition: SourceDefinition) -> None:
+    def __init__(self, definition: SourceDefinition, clock: Clock) -> None:
         self._definition = definition
+        self._clock = clock
+        self._token = b""  # of the append under way, once it was tried
         self._owner = f"source:{definition.id}"
         self._epoch = 0
         self._number = 0
         self._letters: dict[int, str] = {}  # of the append under way, by index of the message
 
-    async def open(self, engine: SourceEngine) -> SourceOpened:
-        """Begin anew, with the records that are stored."""
+    async def open(self, engine: SourceEngine) -> dict[str, bytes]:
+        """Begin anew; the records of the source that are stored."""
         opened = await engine.open_source(self._owner)
         self._epoch, self._number, self._letters = opened.epoch, opened.number, {}
-        return opened
+        return {key: value for key, value in opened.saved.items() if key != APPEND_KEY}
 
     async def store(self, engine: SourceEngine, append: Append) -> Stored:
-        """Make it durable; EngineUnavailable, StorageFull, NotFound, Overloaded, UserError."""
+        """Make it durable; EngineUnavailable, StorageFull, NotFound, Overloaded, UserError. After
+        Displaced it is to be opened anew."""
         messages = append.messages
         if not messages and not append.saved:
             return Stored(0, 0, 0, "")
@@ -75,6 +85,7 @@ class SourceWriter:
             places = [at for at in range(len(messages)) if at not in self._letters]
             self._letters |= {places[at]: why for at, why in ack.refused}
         letters, self._letters = self._letters, {}
+        self._token = b""
         self._number += 1
         nbytes = sum(len(message) for at, message in enumerate(messages) if at not in letters)
         return Stored(ack.rows, nbytes, len(letters), next(reversed(letters.values()), ""))
@@ -82,13 +93,19 @@ class SourceWriter:
     async def _is_stored(self, engine: SourceEngine) -> bool:
         """Open anew after a failure; whether the append under way had arrived."""
         opened = await engine.open_source(self._owner)
+        stored = opened.saved.get(APPEND_KEY) == self._token and bool(self._token)
+        if opened.number != self._number + stored:
+            raise Displaced(
+                "What is stored of the source is not what it stored last; it begins anew.", 503
+            )
         self._epoch = opened.epoch
-        return opened.number > self._number
+        return stored
 
     async def _try(self, engine: SourceEngine, append: Append, messages: list[bytes]) -> SourceAck:
         kept = messages
         if self._letters:
             kept = [each for at, each in enumerate(messages) if at not in self._letters]
+        self._token = self._token or self._clock.uuid4().encode()
         request = SourceAppend(
             owner=self._owner,
             name=self._definition.name,
@@ -97,7 +114,7 @@ class SourceWriter:
             stream=self._definition.stream,
             format=append.parts[0].format,
             sizes=struct.pack(f"<{len(kept)}I", *map(len, kept)),
-            saved=append.saved,
+            saved={**append.saved, APPEND_KEY: self._token},
             letters=tuple(
                 self._letter(append, at, messages[at], why) for at, why in self._letters.items()
             ),

@@ -107,7 +107,8 @@ class CursorBook:
 
     def check(self, background_id: str, more: Mapping[str, bytes]) -> None:
         """Raise TooLarge when there would be too many records with these, or too large ones."""
-        together = {**self.saved(background_id), **more}
+        both = {**self.saved(background_id), **more}
+        together = {key: value for key, value in both.items() if value}  # an empty one goes
         size = sum(len(key.encode()) + len(value) for key, value in together.items())
         if len(together) > SAVED_KEYS_MAX or size > SAVED_BYTES_MAX:
             raise TooLarge(

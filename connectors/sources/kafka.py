@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Annotated, Any, Final, Literal
 
@@ -13,6 +14,8 @@ from connectors.contract import SourceBatch, SourceContext, SourceSpec
 from connectors.guarantees import SOURCES
 from connectors.kafka_positions import KafkaPositions
 from engine.errors import UserError
+
+log = logging.getLogger("tailrace.connectors")
 
 POLL_MS: Final = 1_000
 POLL_RECORDS: Final = 5_000
@@ -117,9 +120,13 @@ class KafkaSource:
             if self._failure is not None:
                 raise self._failure
             now = self._context.clock.monotonic()
-            for partition, records in polled.items():
-                if partition not in self._placed and not self._is_preview:
-                    continue  # from where the library begins; it is told another place soon
+            # Others are from where the library begins; it is told another place soon.
+            placed = set(polled) if self._is_preview else self._placed & set(polled)
+            for partition in placed:
+                records = polled[partition]
+                if self._positions.is_behind(partition.partition, records):
+                    log.warning("topic %s was made anew: read from its beginning", partition.topic)
+                    self._positions.forget(partition.partition)
                 batch = self._positions.batch(partition, records, format_, now)
                 if batch is not None:
                     yield batch

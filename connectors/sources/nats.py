@@ -92,8 +92,9 @@ class NatsSource:
             while not self._queue.empty():
                 waiting.append(self._queue.get_nowait())
             payloads = [payload for payload in waiting if payload is not None]
-            if payloads:
-                yield SourceBatch(payloads, self._context.clock.monotonic(), format_)
+            now = self._context.clock.monotonic()
+            for piece in messages.pieces(payloads, len):
+                yield SourceBatch(piece, now, format_)
             if len(payloads) < len(waiting):
                 raise UserError("The connection to NATS was lost.", 400, "orbit")
 

