@@ -7,6 +7,7 @@ from typing import Final
 
 from engine.batch import StreamSlice
 from engine.feeds import Feed, split_appends
+from engine.graph import Leaf
 from engine.log.records import Commit, merge_slices
 from engine.sql import logical
 from engine.sql.repeats import units
@@ -36,6 +37,22 @@ class Entering:
         self._repeated = frozenset(s for s in scanned if scanned.count(s) > 1)
         self.together = isinstance(root, logical.Tagged)
         self.reads = root.reads if isinstance(root, logical.Tagged) else "append"
+        # How far any scan has read of each stream since the query began or was restored.
+        self._read: dict[str, tuple[int, int]] = {}
+
+    def advanced(self, feed: Feed) -> None:
+        """A feed has read on."""
+        place = feed.next_sn, feed.row
+        self._read[feed.stream_id] = max(self._read.get(feed.stream_id, place), place)
+
+    def uneven(self, leaves: Sequence[Leaf]) -> bool:
+        """Whether a feed has still to read rows that another feed of the stream has read. One that
+        began further on has nothing to wait for."""
+        return any(
+            (feed.next_sn, feed.row) < self._read.get(feed.stream_id, (-1, 0))
+            for feed in self.feeds
+            if not leaves[feed.source].ended
+        )
 
     def bounds(self, rows_max: int, bytes_max: int) -> tuple[int, int]:
         """Rows and bytes of a step at most, where others have these bounds."""

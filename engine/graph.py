@@ -55,6 +55,10 @@ class Leaf:
     bytes: int = 0
 
 
+def _never() -> bool:
+    return False
+
+
 class StateUnfit(Exception):
     """A state that was made by another graph, such as that of another version of the program."""
 
@@ -67,16 +71,15 @@ class Graph:
         nodes: Sequence[Node],
         leaves: Sequence[Leaf],
         timer: Callable[[], float],
-        entering: Sequence[int] = (),
     ) -> None:
-        """`entering`: the leaves in the order in which the rows of a stream enter them."""
         self.nodes = list(nodes)
         self.leaves = list(leaves)
         self._timer = timer
         self.ended = False
-        # Of two queries in one graph: what puts their rows in order, and the leaves as they enter.
+        # Of two queries in one graph: what puts their rows in order, and whether a scan has still
+        # to read rows of its stream that another has read.
         self._tagged = next((n.operator for n in nodes if isinstance(n.operator, Tagged)), None)
-        self._entering = tuple(entering)
+        self.uneven: Callable[[], bool] = _never
         self._flags = Fields(self, "flags")
 
     def begin(self, instant_ms: int) -> list[Batch]:
@@ -91,23 +94,16 @@ class Graph:
         """Rows of a leaf; returns what the query gives out, in order."""
         self.leaves[leaf].rows += batch.num_rows
         out = self._rise(self.leaves[leaf].parent, [batch], batch.instant_ms)
-        return out if self._others_follow(leaf) else out + self._settled()
+        return out + self._settled()
 
     def _settled(self) -> list[Batch]:
-        """Of two queries: what they gave so far, in order."""
-        return [] if self._tagged is None else self._tagged.settle()
+        """Of two queries: what they gave so far, in order, once both have read alike."""
+        return [] if self._tagged is None or self.uneven() else self._tagged.settle()
 
-    def _others_follow(self, leaf: int) -> bool:
-        """Whether the same rows have still to enter other leaves."""
-        if self._tagged is None or leaf not in self._entering:
-            return False
-        last = len(self._entering) - 1 - self._entering[::-1].index(leaf)
-        stream = _stream_of(self.leaves[leaf])
-        return any(
-            not self.leaves[at].ended and _stream_of(self.leaves[at]) == stream
-            for at in self._entering[last + 1 :]
-            if at != leaf
-        )
+    @property
+    def holds(self) -> bool:
+        """Whether rows of one of two queries wait for the other."""
+        return self._tagged is not None and self._tagged.held().rows > 0
 
     def _rise(
         self, to: tuple[int, int] | None, batches: list[Batch], instant_ms: int
@@ -320,10 +316,6 @@ class Graph:
         """Give back what operators hold."""
         for node in self.nodes:
             node.operator.close()
-
-
-def _stream_of(leaf: Leaf) -> str:
-    return leaf.source.stream_id if not isinstance(leaf.source, BoundedScan) else ""
 
 
 def _status(ended: bool) -> str:

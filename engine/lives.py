@@ -113,6 +113,8 @@ class Lives:
         query.emit_in_past = not starting.rewinds
         query.tables = starting.tables
         query.entering = entering(feeds, starting.plan.root)
+        if query.entering is not None and query.entering.together:
+            query.graph.uneven = partial(query.entering.uneven, query.graph.leaves)
         if starting.keep is not None:
             query.recorder, query.leaving = starting.keep.recorder, starting.keep.leaving
         if _calls_outside(starting.plan.root):

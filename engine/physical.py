@@ -146,8 +146,7 @@ class _Builder:
         for leaf, place in self._leaves:
             leaf.parent = None if place is None else (place.number, place.port)
             leaves.append(leaf)
-        order = [unit.leaf for unit in units(self._root)]
-        return Built(Graph(self.made, leaves, timer, order), tuple(self._chains))
+        return Built(Graph(self.made, leaves, timer), tuple(self._chains))
 
 
 def _inputs(node: logical.Node) -> tuple[logical.Node, ...]:

@@ -70,6 +70,8 @@ class Resume:
             source = self.state.sources[feed.source]
             feed.go_on(source.next_sn)
             feed.chain.positions = list(source.drawn)
+            if query.entering is not None and query.graph.holds:
+                query.entering.advanced(feed)
         for at, generator in list(query.generators.items()):
             source = self.state.sources[at]
             generator.skip(source.row, list(source.drawn))

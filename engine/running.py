@@ -223,6 +223,8 @@ class Running:
             feed.inside = chunk.continues
             self._count(feed, chunk)
             feed.advance(chunk)  # before a step that may stop in the middle
+            if self.entering is not None:
+                self.entering.advanced(feed)
             if self.graph.nodes or self.recorder is not None:
                 self.journal.now(record if not left_out else with_left_out(record, left_out))
                 self._send(self.graph.push(feed.source, batch))
