@@ -138,7 +138,7 @@ def without(chunk: Chunk, rows: Sequence[int]) -> Chunk:
     mask = np.ones(part.rows.num_rows, bool)
     mask[list(rows)] = False
     before = np.concatenate(([0], np.cumsum(mask)))
-    return _made(chunk, part.rows.filter(pa.array(mask)), before[part.borders])
+    return _made(chunk, part.rows.filter(pa.array(mask)), before[part.borders], mask)
 
 
 def bad_rows(
@@ -158,7 +158,8 @@ def bad_rows(
         left -= 1
         rows = chunk.part.rows.slice(begin, end - begin)
         try:
-            run(_made(chunk, rows, np.clip(borders - begin, 0, end - begin)))
+            within = np.clip(borders - begin, 0, end - begin)
+            run(_made(chunk, rows, within, slice(begin, end)))
         except (Error, pa.ArrowException) as error:
             if end - begin > 1 and (left > 0 or timer is not None):
                 half = (begin + end) // 2
@@ -179,10 +180,12 @@ def first_rows(chunk: Chunk, rows: int) -> Chunk:
         return chunk
     part = head_of(chunk.part, rows)
     continues = int(chunk.part.borders[part.appends]) > rows
-    return Chunk(part, chunk.instant_ms, backfill=chunk.backfill, continues=continues)
+    return chunk.some(part, chunk.places()[:rows], continues=continues)
 
 
-def _made(chunk: Chunk, rows: pa.RecordBatch, borders: np.ndarray) -> Chunk:
+def _made(
+    chunk: Chunk, rows: pa.RecordBatch, borders: np.ndarray, which: np.ndarray | slice
+) -> Chunk:
     part = chunk.part
     made = StreamSlice(part.stream_id, rows, borders, part.sn, part.append_time_ms)
-    return Chunk(made, chunk.instant_ms, backfill=chunk.backfill, continues=chunk.continues)
+    return chunk.some(made, chunk.places()[which], continues=chunk.continues)

@@ -217,6 +217,7 @@ class Running:
         it that the step did not take when it ran first."""
         began = self.clock.monotonic()
         record, feed.short = _read(feed.source, chunk), False
+        chunk.first_row = feed.row if chunk.first_sn == feed.next_sn else 0
         try:
             batch, chunk, left_out = self._made(feed, chunk, left_out)
             record = _read(feed.source, chunk)

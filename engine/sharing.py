@@ -48,6 +48,10 @@ FAMILY_MIN = 4
 # Rows times members of one join: bounds its result whatever the filters let through.
 FAMILY_PAIRS_MAX = 2_000_000
 _MEMBER = "__member"
+# A row's place in its stream: the number of its append, then its own in the append. Rows beyond 4M
+# of one append share a place; appends have 2^38 numbers below `ordered.WINDOWS_FROM`.
+_PLACE_BITS = 22
+_PLACES = 1 << _PLACE_BITS
 # Constants of these types compare with any column as their literal does; others stay as they are.
 _PARAMETER_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64()}
 
@@ -62,6 +66,9 @@ class Chunk:
         self.instant_ms = instant_ms
         self.backfill = backfill
         self.continues = continues
+        # Rows of the first append that came before it; set before the rows are used.
+        self.first_row = 0
+        self._places: Int64s | None = None
         self._sources: dict[SourceShape, Batch] = {}
         self.made: dict[SharedChain, Batch | Exception] = {}
         self._newest_ms: int | None = None
@@ -85,6 +92,25 @@ class Chunk:
             size = int(self.part.rows.nbytes)
             self._bytes = size
         return size
+
+    def places(self) -> Int64s:
+        """Where each row stands in its stream, however the stream is cut into chunks."""
+        places = self._places
+        if places is None:
+            counts = np.diff(self.part.borders)
+            within = np.arange(self.part.rows.num_rows) - np.repeat(self.part.borders[:-1], counts)
+            within[: int(counts[0])] += self.first_row
+            np.minimum(within, _PLACES - 1, out=within)
+            places = (np.repeat(self.part.sn, counts) << _PLACE_BITS) + within
+            self._places = places
+        return places
+
+    def some(self, part: StreamSlice, places: Int64s, *, continues: bool) -> Chunk:
+        """Some rows of it, which keep their places."""
+        made = Chunk(part, self.instant_ms, backfill=self.backfill, continues=continues)
+        made.first_row = self.first_row
+        made._places = places
+        return made
 
     def newest_ms(self) -> int:
         """The latest event time in it, ms since the epoch; 0 if there is none."""
@@ -116,7 +142,7 @@ class Chunk:
             return found if found.type.equals(kind) else found.cast(kind)
         counts = np.diff(part.borders)
         if name == ROW_ORDER:
-            return pa.array(np.arange(part.rows.num_rows))
+            return pa.array(self.places())
         if name == TP_SN:
             return pa.array(np.repeat(part.sn, counts))
         if name == TP_APPEND_TIME:

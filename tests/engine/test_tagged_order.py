@@ -6,13 +6,19 @@ from itertools import cycle
 from typing import Any
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from engine.batch import StreamSlice
+from engine.feeds import after_rows, pieces
 from engine.flow_settings import FlowSettings
+from engine.leaving import without
 from engine.protocol import BackgroundQuery
 from engine.running import Running
+from engine.sharing import Chunk
 from engine.sql.background import definition_of
 from engine.testing import Collected
 from tests.engine.pipeline import Pipelines
@@ -159,3 +165,40 @@ class Scripted(Collected):
     def ready(self) -> bool:
         """The next answer."""
         return self.answers.pop(0) if self.answers else True
+
+
+@given(
+    counts=st.lists(st.integers(1, 5), min_size=1, max_size=6),
+    cuts=st.lists(st.integers(1, 4), min_size=1, max_size=30),
+    left_out=st.sets(st.integers(0, 29)),
+)
+def test_a_row_has_one_place_however_its_stream_is_cut(
+    counts: list[int], cuts: list[int], left_out: set[int]
+) -> None:
+    rows = sum(counts)
+    part = StreamSlice(
+        "s",
+        pa.record_batch({"n": list(range(rows))}),
+        np.concatenate(([0], np.cumsum(counts))),
+        np.arange(7, 7 + len(counts)),
+        np.zeros(len(counts), np.int64),
+    )
+    whole = Chunk(part, 0).places()
+    assert list(whole) == sorted(set(whole))
+    found: list[int] = []
+    at, bounds = 0, cycle(cuts)
+    feed_sn, feed_row = 7, 0
+    while at < rows:
+        rest = after_rows(part, at) if at else part
+        assert rest is not None
+        piece, continues = next(pieces(rest, next(bounds), 1 << 30))
+        chunk = Chunk(piece, 0, continues=continues)
+        chunk.first_row = feed_row if chunk.first_sn == feed_sn else 0
+        more = continues and chunk.next_sn == feed_sn
+        last = int(piece.borders[-1] - piece.borders[-2])
+        feed_row = (feed_row if more else 0) + last if continues else 0
+        feed_sn = chunk.next_sn
+        out = [row - at for row in left_out if at <= row < at + piece.rows.num_rows]
+        found += list(without(chunk, out).places())
+        at += piece.rows.num_rows
+    assert found == [place for row, place in enumerate(whole) if row not in left_out]
