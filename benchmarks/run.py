@@ -24,6 +24,9 @@ CLAIMS = {
     "bounded": "Bounded queries over history",
     "control_plane": "Definitions over REST",
     "idle": "At rest",
+    "connectors_throughput": "Sources, and Kafka to Kafka",
+    "connectors_latency": "From publish to frame",
+    "idle_connectors": "200 connectors at rest",
     "peers": "Against Flink SQL and Pathway on the same CSV file",
 }
 BEGIN, END = "<!-- figures: made by make bench -->", "<!-- end of figures -->"

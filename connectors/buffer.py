@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 from connectors.contract import SourceBatch
 
@@ -26,6 +28,12 @@ class Append:
     """Batches of one format that are stored together; they are acknowledged together, in order."""
 
     parts: tuple[SourceBatch, ...]
+    _ends: tuple[int, ...] = field(init=False, repr=False, compare=False)  # of each part's messages
+
+    def __post_init__(self) -> None:
+        """Know where each part ends: thousands of messages may be asked for."""
+        ends = tuple(accumulate(len(part.messages) for part in self.parts))
+        object.__setattr__(self, "_ends", ends)
 
     @property
     def messages(self) -> list[bytes]:
@@ -41,17 +49,27 @@ class Append:
         return together
 
     @property
+    def refused(self) -> dict[int, str]:
+        """The messages that their source gives up, and why."""
+        together: dict[int, str] = {}
+        begin = 0
+        for part in self.parts:
+            together |= {begin + at: why for at, why in part.refused.items()}
+            begin += len(part.messages)
+        return together
+
+    @property
     def count(self) -> int:
         """Rows as far as they are known, else messages."""
         return sum(part.count for part in self.parts)
 
     def origin(self, index: int) -> str:
         """Where a message came from, '' if its source does not say."""
-        for part in self.parts:
-            if index < len(part.messages):
-                return part.origin(index) if part.origin is not None else ""
-            index -= len(part.messages)
-        raise IndexError(index)
+        at = bisect_right(self._ends, index)
+        part = self.parts[at]
+        if part.origin is None:
+            return ""
+        return part.origin(index - self._ends[at] + len(part.messages))
 
 
 class Buffer:
@@ -59,7 +77,7 @@ class Buffer:
 
     def __init__(self, limits: BufferLimits) -> None:
         self._limits = limits
-        self._waiting: deque[SourceBatch] = deque()
+        self._waiting: deque[tuple[SourceBatch, int]] = deque()  # and its bytes, counted once
         self._bytes = 0
         self._closed = False
         self._changed = asyncio.Event()
@@ -72,7 +90,7 @@ class Buffer:
             or self._bytes + size > self._limits.waiting_bytes_max
         ):
             await self._change()
-        self._waiting.append(batch)
+        self._waiting.append((batch, size))
         self._bytes += size
         self._changed.set()
 
@@ -82,20 +100,21 @@ class Buffer:
             if self._closed:
                 return None
             await self._change()
-        parts = [self._pop()]
-        rows, size = len(parts[0].messages), parts[0].size
+        first, size = self._pop()
+        parts = [first]
+        rows = len(first.messages)
         while self._waiting:
-            candidate = self._waiting[0]
+            candidate, more = self._waiting[0]
             rows += len(candidate.messages)
-            size += candidate.size
+            size += more
             if (
-                candidate.format != parts[0].format
+                candidate.format != first.format
                 or candidate.format == "compact"
                 or rows > self._limits.append_rows_max
                 or size > self._limits.append_bytes_max
             ):
                 break
-            parts.append(self._pop())
+            parts.append(self._pop()[0])
         self._changed.set()
         return Append(tuple(parts))
 
@@ -104,10 +123,10 @@ class Buffer:
         self._closed = True
         self._changed.set()
 
-    def _pop(self) -> SourceBatch:
-        batch = self._waiting.popleft()
-        self._bytes -= batch.size
-        return batch
+    def _pop(self) -> tuple[SourceBatch, int]:
+        batch, size = self._waiting.popleft()
+        self._bytes -= size
+        return batch, size
 
     async def _change(self) -> None:
         self._changed.clear()

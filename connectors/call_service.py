@@ -25,9 +25,13 @@ Perform = Callable[[Request], Awaitable[Answer]]
 class CallService:
     """Attaches to every engine whose socket lies in a folder. For one loop."""
 
-    def __init__(self, run_dir: Path, perform: Perform) -> None:
+    def __init__(self, run_dir: Path, functions: Perform, tables: Perform) -> None:
         self._run_dir = run_dir
-        self._perform = perform
+        self._functions = functions
+        self._tables = tables
+        # Told of each connection that was made.
+        self.on_attached: Callable[[RemoteEngine], None] = _nobody
+        self.streams: Perform
         self._engines: dict[str, RemoteEngine] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: asyncio.Task[None] | None = None
@@ -55,13 +59,17 @@ class CallService:
             task.add_done_callback(self._tasks.discard)
 
         await engine.serve_calls(begin)
+        self.on_attached(engine)
 
     async def _answer(self, engine: RemoteEngine, number: int, request: Request) -> None:
         try:
-            answer = await self._perform(request)
+            perform = self._tables if request.kind == "table" else self._functions
+            if request.kind == "stream":
+                perform = self.streams
+            answer = await perform(request)
         except Exception as error:  # noqa: BLE001 - the step that waits must have an answer
             # Its text could name a secret.
-            log.error("a call of function %s failed: %s", request.function, type(error).__name__)
+            log.error("a call of %s failed: %s", request.function, type(error).__name__)
             answer = refused(request, "an internal error of the connector process")
         engine.answered(number, answer)
 
@@ -75,3 +83,7 @@ class CallService:
         await asyncio.gather(*tasks, return_exceptions=True)
         for engine in self._engines.values():
             await engine.close()
+
+
+def _nobody(engine: RemoteEngine) -> None:
+    """Nobody wants to know."""

@@ -23,7 +23,9 @@ def events(batch: SourceBatch) -> Iterator[dict[str, Any]]:
 
     Raises msgspec.DecodeError for a compact message that is none.
     """
-    for message in batch.messages:
+    for at, message in enumerate(batch.messages):
+        if at in batch.refused:
+            continue
         if batch.format == "compact":
             body = _compact.decode(message)
             for row in body.data:

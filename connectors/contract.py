@@ -10,7 +10,7 @@ import msgspec
 
 from connectors.guarantees import Guarantee
 from engine.clock import Clock
-from engine.protocol import ResultColumn
+from engine.protocol import Definition, ResultColumn
 from engine.source_appends import SourceFormat
 
 # A secret property: stored sealed, shown as ******, drawn as a password field.
@@ -50,9 +50,16 @@ class SinkDefinition(msgspec.Struct, frozen=True):
         return f"sink:{self.id}"
 
 
+class AlertAction(msgspec.Struct, frozen=True):
+    """What an alert does: `action` is a sink type, `properties` are those of the sink."""
+
+    action: str
+    properties: dict[str, Any] = {}
+
+
 class AlertDefinition(msgspec.Struct, frozen=True):
     """An alert as the control plane stores it. `action` is a sink type and `properties` are those
-    of the sink.
+    of the sink; `actions` come after it.
 
     Its rows are those of the background query with owner `alert:<id>`: query 0 triggers, query 1,
     if there is one, resolves.
@@ -67,6 +74,14 @@ class AlertDefinition(msgspec.Struct, frozen=True):
     trigger_header: tuple[ResultColumn, ...] = ()
     resolve_header: tuple[ResultColumn, ...] = ()
     queries: tuple[str, ...] = ()
+    actions: tuple[AlertAction, ...] = ()
+    # How long after the message of one trigger that of the next comes at the earliest.
+    cooldown_ms: int = 0
+
+    @property
+    def all_actions(self) -> tuple[AlertAction, ...]:
+        """Its actions, its own first."""
+        return (AlertAction(self.action, self.properties), *self.actions)
 
     @property
     def owner(self) -> str:
@@ -85,13 +100,17 @@ class ConnectorType(msgspec.Struct, frozen=True):
     schema: dict[str, Any]
 
 
+def _nothing(_count: int, _reason: str) -> None:
+    """Nobody counts them."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceContext:
     """What a source is given beside its configuration.
 
     `columns` are the names of the target's columns, None in a preview (then send all that is
-    there). `saved`: the records that batches stored, of all lives. Time, randomness and waiting
-    come from here only.
+    there). `saved`: the records that batches stored, of all lives. `definitions`: what the
+    workspace has, such as its format schemas. Time, randomness and waiting come from here only.
     """
 
     source_id: str
@@ -101,6 +120,9 @@ class SourceContext:
     # Whether addresses that are not public may be connected to (setting allow_private_networks).
     private: bool = False
     saved: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    definitions: tuple[Definition, ...] = ()
+    # Is told how many messages came and could not be taken, and why, where nobody sends them again.
+    lost: Callable[[int, str], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +135,8 @@ class SourceBatch:
     once the batch is durable. `created` is the clock's monotonic second at which its oldest message
     was received. `saved`: records to store in the same commit, such as how far the source has
     read; an empty one is removed. They are given to the next life, which drops by them what comes
-    again. `origin` names the message at an index for ever, without it the runner does. `events`
+    again. `refused`: messages that the source gives up itself, by index and why; they become dead
+    letters. `origin` names the message at an index for ever, without it the runner does. `events`
     counts the rows, when the source knows it.
     """
 
@@ -124,6 +147,7 @@ class SourceBatch:
     saved: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     origin: Callable[[int], str] | None = None
     events: int = -1
+    refused: Mapping[int, str] = field(default_factory=dict[int, str])
 
     @property
     def size(self) -> int:
@@ -197,6 +221,7 @@ class SourceSpec:
     `name` is the `type` of the REST contract. `config` is a msgspec struct whose fields carry
     descriptions, defaults and `Secret` marks: validation, OpenAPI, the console's form and the
     reference page are drawn from its JSON Schema. `create` makes the source and does no I/O.
+    `client` names the modules of its client library: they are loaded when the first one starts.
     """
 
     name: str
@@ -206,3 +231,4 @@ class SourceSpec:
     icon: str
     config: type[msgspec.Struct]
     create: Callable[[Any, SourceContext], Source]
+    client: tuple[str, ...] = ()

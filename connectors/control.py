@@ -22,6 +22,7 @@ from connectors.contract import (
     SourceDefinition,
 )
 from connectors.metrics import SourceCounters, SourceSample, SourceStats
+from connectors.replay_contract import REPLAY_SECONDS, Replayed, ReplayWanted
 from connectors.status import SourceStatus
 from engine.errors import BY_NAME, EngineUnavailable, TailraceError, UserError
 from engine.protocol import ResultColumn
@@ -100,6 +101,21 @@ class ResolveAlert(msgspec.Struct, frozen=True, tag_field="command", tag="resolv
     id: str
 
 
+class ReplaySource(msgspec.Struct, frozen=True, tag_field="command", tag="replay_source"):
+    """Store dead letters of a source, running or not -> Replayed, within `REPLAY_SECONDS`. SqlError
+    for a predicate that does not fit, NotFound without the stream."""
+
+    source: SourceDefinition
+    wanted: ReplayWanted
+
+
+class ReplaySink(msgspec.Struct, frozen=True, tag_field="command", tag="replay_sink"):
+    """Deliver dead letters of a sink again, running or not -> Replayed; as `ReplaySource`."""
+
+    sink: SinkDefinition
+    wanted: ReplayWanted
+
+
 class Stop(msgspec.Struct, frozen=True, tag_field="command", tag="stop"):
     """Stop a source, sink or alert after its last batch is written -> SourceStatus; unknown ids
     are stopped."""
@@ -155,18 +171,22 @@ class Keys(msgspec.Struct, frozen=True, tag_field="command", tag="keys"):
 
 
 class Preview(msgspec.Struct, frozen=True, tag_field="command", tag="preview"):
-    """Connect, take up to `size` events within `timeout_ms` -> list of objects; UserError 400."""
+    """Connect, take up to `size` events within `timeout_ms` -> list of objects; UserError 400.
+
+    `workspace`: whose format schemas can be named."""
 
     type: str
     properties: dict[str, Any]
     size: int
     timeout_ms: int
+    workspace: str = ""
 
 
 Command = (
     ListTypes | Validate | Start | Stop | Delete | Status | Stats | Preview
     | Samples | Log | Topics | Keys
     | ListSinkTypes | ValidateSink | StartSink | StartAlert | ResolveAlert
+    | ReplaySource | ReplaySink
 )  # fmt: skip
 
 
@@ -282,6 +302,16 @@ class ConnectorClient:
         """Resolve an alert by hand, running or not; durable on return."""
         await self._call(ResolveAlert(workspace, alert_id), None)
 
+    async def replay_source(self, source: SourceDefinition, wanted: ReplayWanted) -> Replayed:
+        """Store dead letters of a source. See `ReplaySource`."""
+        seconds = REPLAY_SECONDS + CALL_SECONDS
+        return await self._call(ReplaySource(source, wanted), Replayed, seconds)
+
+    async def replay_sink(self, sink: SinkDefinition, wanted: ReplayWanted) -> Replayed:
+        """Deliver dead letters of a sink again. See `ReplaySink`."""
+        seconds = REPLAY_SECONDS + CALL_SECONDS
+        return await self._call(ReplaySink(sink, wanted), Replayed, seconds)
+
     async def stop(self, connector_id: str) -> SourceStatus:
         """Stop a source, sink or alert; returns after its last batch is written."""
         return await self._call(Stop(connector_id), SourceStatus, STOP_SECONDS)
@@ -313,10 +343,15 @@ class ConnectorClient:
         return await self._call(Topics(properties), list[str], TOPICS_SECONDS)
 
     async def preview(
-        self, type_: str, properties: dict[str, Any], size: int, timeout_ms: int
+        self,
+        type_: str,
+        properties: dict[str, Any],
+        size: int,
+        timeout_ms: int,
+        workspace: str = "",
     ) -> list[dict[str, Any]]:
         """Up to `size` events; what there is when the time is over. UserError (400) on failure."""
-        command = Preview(type_, properties, size, timeout_ms)
+        command = Preview(type_, properties, size, timeout_ms, workspace)
         return await self._call(command, list[dict[str, Any]], timeout_ms / 1000 + CALL_SECONDS)
 
     async def ready(self) -> bool:

@@ -93,6 +93,8 @@ class Deliverer:
                     raise
                 if len(rows) == 1:
                     return (Refusal(0, _why(error)),)
+                if not isinstance(error, Unfit):
+                    log.exception("a batch cannot be delivered; each row is tried alone")
                 break
             else:
                 self._watch.delivered()

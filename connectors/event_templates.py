@@ -111,9 +111,9 @@ class EntityTemplate:
         circle = Circle(self.random.choices(values, weights=weights, k=DRAWN))
         return lambda span: circle.take(len(span.times))
 
-    def noise(self, deviation: float) -> Circle[float]:
-        """Normal deviates around 0."""
-        return Circle([self.random.gauss(0.0, deviation) for _ in range(DRAWN)])
+    def _hundredths(self, deviation: float) -> list[int]:
+        """Normal deviates around 0, in hundredths."""
+        return [round(self.random.gauss(0.0, deviation) * 100) for _ in range(DRAWN)]
 
     def walk(
         self, homes: Sequence[float], deviation: float, low: float, high: float
@@ -124,7 +124,7 @@ class EntityTemplate:
         """
         goals = [round(home * 100) for home in homes]
         state = list(goals)
-        pushes = Circle([round(push * 100) for push in self.noise(deviation).take(DRAWN)])
+        pushes = Circle(self._hundredths(deviation))
         least, most = round(low * 100), round(high * 100)
 
         def make(span: RowSpan) -> list[float]:
@@ -165,12 +165,13 @@ class Iot(EntityTemplate):
 
     def _temperature(self, homes: Sequence[float]) -> ColumnMaker:
         """Warmest in the afternoon (UTC), coldest in the early morning."""
-        noise = self.noise(0.15)
+        noise = Circle(self._hundredths(0.15))
 
         def make(span: RowSpan) -> list[float]:
             swing = 4.0 * math.sin((span.times[0] % DAY_MS) / DAY_MS * 2 * math.pi - 2.2)
+            usual = [round((home + swing) * 100) for home in homes]
             return [
-                round(homes[entity] + swing + push, 2)
+                (usual[entity] + push) / 100
                 for entity, push in zip(span.entities, noise.take(len(span.times)), strict=True)
             ]
 
@@ -181,10 +182,9 @@ class Iot(EntityTemplate):
         week = 7 * DAY_MS
 
         def make(span: RowSpan) -> list[float]:
-            return [
-                round(100.0 * (1.0 - (time / week + phases[entity]) % 1.0), 1)
-                for entity, time in zip(span.entities, span.times, strict=True)
-            ]
+            passed = span.times[0] / week
+            left = [round(100.0 * (1.0 - (passed + phase) % 1.0), 1) for phase in phases]
+            return [left[entity] for entity in span.entities]
 
         return make
 

@@ -12,6 +12,7 @@ SOURCES: Final[dict[str, Guarantee]] = {
     "kafka": "exactly once",
     "nats": "at most once",
     "nats_jetstream": "exactly once",
+    "pulsar": "exactly once",
     "redpanda": "exactly once",
     "stream_generator": "at least once",
     "websocket": "at most once",

@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Final
-
-import httpx
+from typing import TYPE_CHECKING, Final
 
 from connectors.outbound import Resolve, address_of, resolve
 from connectors.sink_contract import NotDelivered
 from engine.clock import Clock
 from engine.errors import UserError
+
+if TYPE_CHECKING:
+    import httpx  # loaded by the first request only
 
 REDIRECTS_MAX: Final = 5
 ANSWER_BYTES_MAX: Final = 64 << 10
@@ -59,6 +60,8 @@ class Answer:
 
 @cache
 def _trusted() -> ssl.SSLContext:
+    import httpx
+
     return httpx.create_ssl_context(trust_env=False)
 
 
@@ -66,9 +69,20 @@ class HttpClient:
     """Carries calls out; connections are kept. For one loop; any number of calls at a time."""
 
     def __init__(
-        self, clock: Clock, *, private: bool, connections: int, resolver: Resolve = resolve
+        self,
+        clock: Clock,
+        *,
+        private: bool,
+        connections: int,
+        resolver: Resolve = resolve,
+        trusted: ssl.SSLContext | None = None,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
     ) -> None:
+        """`trusted`: who is trusted instead of the usual authorities. Of the body of an answer
+        `answer_bytes_max` are read."""
         self._clock = clock
+        self._trusted = trusted
+        self._answer_bytes_max = answer_bytes_max
         self._private = private
         self._connections = connections
         self._resolve = resolver
@@ -78,6 +92,8 @@ class HttpClient:
     async def send(self, call: Call) -> Answer:
         """The answer, of whatever status but redirects that are followed. NotDelivered when there
         is none in time, Refused when there never will be one."""
+        import httpx
+
         url = httpx.URL(call.url)
         try:
             async with asyncio.timeout(call.seconds):
@@ -104,6 +120,8 @@ class HttpClient:
     async def _once(
         self, call: Call, url: httpx.URL, headers: dict[str, str]
     ) -> tuple[Answer, str | None]:
+        import httpx
+
         port = url.port or (443 if url.scheme == "https" else 80)
         try:
             address = await address_of(
@@ -127,7 +145,7 @@ class HttpClient:
                 location = response.headers.get("location")
                 redirects = response.status_code in _REDIRECTS and location
                 after = self._after(response.headers.get("retry-after", ""))
-                body = await _body(response)
+                body = await _body(response, self._answer_bytes_max)
         except httpx.TransportError as error:
             raise NotDelivered(f"{url.host} cannot be reached: {_reason(error)}.") from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
@@ -135,9 +153,11 @@ class HttpClient:
         return Answer(url.host, response.status_code, body, after), location if redirects else None
 
     async def _client(self, origin: str) -> httpx.AsyncClient:
+        import httpx
+
         found = self._clients.get(origin)
         if found is None:
-            trusted = await asyncio.to_thread(_trusted)
+            trusted = self._trusted or await asyncio.to_thread(_trusted)
             found = self._clients.setdefault(
                 origin,
                 httpx.AsyncClient(
@@ -170,6 +190,8 @@ def _origin(url: httpx.URL) -> str:
 
 
 def _next(url: httpx.URL, location: str, answer: Answer) -> httpx.URL:
+    import httpx
+
     if answer.status not in _SAME_METHOD:
         raise Refused(
             f"{url.host} redirects with status {answer.status}, which would lose the row; give "
@@ -186,19 +208,21 @@ def _next(url: httpx.URL, location: str, answer: Answer) -> httpx.URL:
     return target
 
 
-async def _body(response: httpx.Response) -> bytes:
+async def _body(response: httpx.Response, bytes_max: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in response.aiter_raw():  # nothing is unpacked: a small answer stays so
         parts.append(part)
         size += len(part)
-        if size >= ANSWER_BYTES_MAX:  # the connection is not used again
+        if size >= bytes_max:  # the connection is not used again
             break
-    return b"".join(parts)[:ANSWER_BYTES_MAX]
+    return b"".join(parts)[:bytes_max]
 
 
 def _reason(error: httpx.TransportError) -> str:
     """What can be told: never a text with a URL, which may hold secrets."""
+    import httpx
+
     kinds = {
         httpx.ConnectError: "no connection",
         httpx.ReadError: "the connection was cut",

@@ -12,6 +12,8 @@ from connectors.contract import SourceBatch
 from engine.source_appends import SourceFormat
 
 _SCOPE_DIGITS: Final = 12
+# In the origin of a letter: a topic that is made anew gives the same offsets again.
+ORIGIN_DIGITS: Final = 8
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[int, int]).decode
 
@@ -21,7 +23,7 @@ class KafkaPositions:
     those of this one, and go with the next batch."""
 
     def __init__(self, saved: Mapping[str, bytes], *of: object) -> None:
-        """`of`: what the offsets belong to: brokers, topic, group."""
+        """`of`: what the offsets belong to: cluster, topic, group."""
         digest = hashlib.sha256(msgspec.json.encode(of)).hexdigest()
         self._key = digest[:_SCOPE_DIGITS]
         self._next: dict[int, int] = _decode(saved[self._key]) if self._key in saved else {}
@@ -54,15 +56,22 @@ class KafkaPositions:
         after = self._next[partition.partition] = new[-1].offset + 1
         if format_ == "streaming":
             new = [record for record in new if record.value is not None]
-        offsets = [record.offset for record in new]
+        places = [(record.offset, record.timestamp) for record in new]
         # One record of all: a topic may have thousands of partitions, some bytes each.
         saved = {**self._others, self._key: _encode(self._next)}
         self._others = {}
+
+        def origin(at: int) -> str:
+            # The time is the record's: nothing else tells the topic from another with its name.
+            offset, time = places[at]
+            scope = hashlib.sha256(f"{self._key} {time}".encode()).hexdigest()[:ORIGIN_DIGITS]
+            return f"{partition.topic}/{partition.partition}@{offset}:{scope}"
+
         return SourceBatch(
             [record.value or b"" for record in new],
             created,
             format_,
             token=(partition, after),
             saved=saved,
-            origin=lambda at: f"{partition.topic}/{partition.partition}@{offsets[at]}",
+            origin=origin,
         )

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from connectors.gaps import Gap, Gaps, GapsKept
 from engine.clock import Clock
 
 MINUTE_MS: Final = 60_000
@@ -37,7 +38,8 @@ class SourceStats(msgspec.Struct, frozen=True):
     (dead letters); of an alert the same of its notifications. `errors` counts failed attempts of
     any kind; `lag_ms` is how long the newest durable or delivered batch was on its way;
     `throughput` covers the asked range, oldest first, and ends with the minute that still runs,
-    averaged over the part of it that has passed.
+    averaged over the part of it that has passed. `gaps`: of the range of the error, for sources
+    that promise at most once.
     """
 
     received: int = 0
@@ -50,6 +52,7 @@ class SourceStats(msgspec.Struct, frozen=True):
     uptime_ms: int = 0
     last_error: ErrorRecord | None = None
     throughput: tuple[ThroughputPoint, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 class SourceCounters(msgspec.Struct, frozen=True):
@@ -67,6 +70,7 @@ class SourceCounters(msgspec.Struct, frozen=True):
     minute: int = 0
     minute_bytes: int = 0
     last_error: ErrorRecord | None = None
+    gaps: GapsKept = GapsKept()
 
 
 class SourceSample(msgspec.Struct, frozen=True):
@@ -93,6 +97,7 @@ class SourceMetrics:
         self.errors = begin.errors
         self.lag_ms = 0
         self.last_error = begin.last_error
+        self.gaps: Gaps | None = None  # of sources that may lose what is sent
         self._minutes: deque[list[int]] = deque(maxlen=MINUTES_MAX)
         now = clock.now_ms() // MINUTE_MS
         self._first_minute = now
@@ -154,6 +159,7 @@ class SourceMetrics:
             minute,
             size,
             self.last_error,
+            GapsKept() if self.gaps is None else self.gaps.kept(),
         )
         minutes: list[tuple[int, int]] = []
         for minute, size in reversed(self._minutes):
@@ -179,6 +185,7 @@ class SourceMetrics:
             uptime_ms=self.uptime_ms,
             last_error=error,
             throughput=self._points(now, range_ms),
+            gaps=() if self.gaps is None else self.gaps.since(now - error_range_ms),
         )
 
     def _points(self, now_ms: int, range_ms: int) -> tuple[ThroughputPoint, ...]:

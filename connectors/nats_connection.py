@@ -22,10 +22,19 @@ class Tls(msgspec.Struct, frozen=True):
     """How TLS is used when the server asks for it, or the URL begins with tls://."""
 
     disable: Annotated[
-        bool, msgspec.Meta(title="Disable", description="Never use TLS.")
-    ] = False  # fmt: skip
+        bool,
+        msgspec.Meta(
+            title="Disable",
+            description="Never use TLS; else it is used when the server asks for it, and demanded "
+            "by tls://.",
+        ),
+    ] = False
     skip_verify_server: Annotated[
-        bool, msgspec.Meta(title="Skip verification", description="Take any certificate.")
+        bool,
+        msgspec.Meta(
+            title="Skip verification",
+            description="Take any certificate; else a known authority must vouch for the host.",
+        ),
     ] = False
 
 
@@ -66,6 +75,13 @@ class Common(Server, frozen=True, kw_only=True):
     data_type: messages.DataType
 
 
+def check_filter(subject: str) -> None:
+    """ValueError for what no subject with wildcards is."""
+    tokens = subject.split(".")
+    if "" in tokens or ">" in tokens[:-1] or any(c <= " " for c in subject):
+        raise ValueError("Property 'subject' must be a subject such as a.*.b or a.>")
+
+
 def _checked(text: str) -> str:
     parts = urlsplit(text)
     try:
@@ -83,10 +99,17 @@ def _checked(text: str) -> str:
 
 
 async def connect(
-    config: Server, name: str, on_closed: Callable[[], Awaitable[None]], *, private: bool
+    config: Server,
+    name: str,
+    on_closed: Callable[[], Awaitable[None]],
+    *,
+    private: bool,
+    on_error: Callable[[Exception], Awaitable[None]] | None = None,
 ) -> Any:
-    """A connection that never reconnects by itself: the runner makes a new one. UserError."""
-    import nats
+    """A connection that never reconnects by itself: the runner makes a new one. UserError.
+
+    `on_error` is told of what the library does not raise, such as messages that it drops.
+    """
     from nats.errors import Error
 
     urls = config.urls()
@@ -95,27 +118,44 @@ async def connect(
         await outbound.address_of(parts.hostname or "", parts.port or PORT, private=private)
     options: dict[str, Any] = {}
     if not config.tls.disable and (config.tls.skip_verify_server or _wants_tls(urls)):
-        options["tls"] = tls.context(verify=not config.tls.skip_verify_server)
+        options["tls"] = await tls.in_thread(verify=not config.tls.skip_verify_server)
     if config.username:
         options |= {"user": config.username, "password": config.password}
     if config.token:
         options["token"] = config.token
     try:
-        return await nats.connect(
+        connection = _client(encrypted=not config.tls.disable and _wants_tls(urls))
+        await connection.connect(
             urls,
             name=name,
             allow_reconnect=False,
             connect_timeout=CONNECT_SECONDS,
             max_reconnect_attempts=1,
-            error_cb=_quiet,
+            error_cb=on_error or _quiet,
             closed_cb=on_closed,
             **options,
         )
+        return connection
     except (OSError, TimeoutError, ValueError, Error) as error:
         reason = str(error) or type(error).__name__
         raise UserError(
             f"NATS at {', '.join(urls)} cannot be reached: {reason}.", 400, "orbit"
         ) from None
+
+
+def _client(*, encrypted: bool) -> Any:
+    """The library's client. It uses TLS when the server says so in clear text; an `encrypted` one
+    sends no password to a server that does not."""
+    from nats.aio.client import Client
+    from nats.errors import Error
+
+    class Guarded(Client):
+        def _connect_command(self) -> Any:
+            if encrypted and not self._server_info.get("tls_required"):
+                raise Error("the server offers no TLS, which tls:// asks for")
+            return super()._connect_command()
+
+    return Guarded()
 
 
 def _wants_tls(urls: list[str]) -> bool:

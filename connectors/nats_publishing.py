@@ -36,6 +36,9 @@ class Publisher:
         self._context = context
         self._objects = ObjectWriter(context.columns)
         self._lost = asyncio.Event()
+        self._refusal = (
+            ""  # what the server said beside its answers, such as a right that is missing
+        )
         self.subject = config.subject
         self.connection: Any = None
 
@@ -46,6 +49,7 @@ class Publisher:
             f"tailrace sink {self._context.sink_id}",
             self._closed,
             private=self._context.private,
+            on_error=self._failed,
         )
 
     def messages(
@@ -75,6 +79,8 @@ class Publisher:
         try:
             async with asyncio.timeout(REPLY_SECONDS):
                 await asyncio.wait([task, lost], return_when=asyncio.FIRST_COMPLETED)
+            if self._refusal:  # though the server answers: it has read them and dropped them
+                raise not_taken(self._refusal)
             if not task.done():
                 raise not_taken("the connection was lost")
             task.result()
@@ -88,6 +94,13 @@ class Publisher:
             await asyncio.wait([task, lost])
             if not task.cancelled():
                 task.exception()  # it was told
+
+    async def _failed(self, error: Exception) -> None:
+        from nats.errors import Error
+
+        if type(error) is Error:  # the others end the connection, which is told
+            self._refusal = self._refusal or reason(error)
+            self._lost.set()
 
     async def _closed(self) -> None:
         self._lost.set()

@@ -36,6 +36,7 @@ class Client:
     secret: str
     url: str
     scopes: Sequence[str]
+    audience: str = ""
 
 
 class Tokens:
@@ -88,6 +89,8 @@ class Tokens:
         form = {"grant_type": "client_credentials"}
         if client.scopes:
             form["scope"] = " ".join(client.scopes)
+        if client.audience:
+            form["audience"] = client.audience
         own: dict[str, str] = {}
         if basic:
             pair = f"{quote(client.key, safe='')}:{quote(client.secret, safe='')}"

@@ -8,7 +8,8 @@ from typing import Any, Final
 from connectors import codec, control, kafka_cluster, properties, registry
 from connectors.contract import Source, SourceContext
 from connectors.surroundings import Surroundings
-from engine.errors import TailraceError, UserError
+from engine.errors import EngineUnavailable, TailraceError, UserError
+from engine.protocol import Definition
 
 EVENTS_MAX: Final = 1_000
 
@@ -20,7 +21,15 @@ async def preview(command: control.Preview, around: Surroundings) -> list[dict[s
     """
     spec = registry.source(command.type)
     config = properties.parse(spec.config, command.properties)
-    context = SourceContext("preview", around.clock, around.sleep, None, around.private)
+    context = SourceContext(
+        "preview",
+        around.clock,
+        around.sleep,
+        None,
+        around.private,
+        definitions=await _definitions(command.workspace, around),
+    )
+    await registry.load(spec)
     source = spec.create(config, context)
     taken: list[dict[str, Any]] = []
     try:
@@ -36,6 +45,17 @@ async def preview(command: control.Preview, around: Surroundings) -> list[dict[s
     finally:
         await source.close()
     return taken
+
+
+async def _definitions(workspace: str, around: Surroundings) -> tuple[Definition, ...]:
+    """What the workspace has; nothing while its engine is away."""
+    if not workspace:
+        return ()
+    try:
+        engine = await around.engine(workspace)
+        return (await engine.definitions()).definitions
+    except EngineUnavailable:
+        return ()
 
 
 async def _take(source: Source, taken: list[dict[str, Any]], size: int) -> None:

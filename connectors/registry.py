@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import pkgutil
+import sys
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -67,6 +69,28 @@ def sink(name: str) -> SinkSpec:
     if found is None:
         raise _unavailable("sink", name, list(sinks()))
     return found
+
+
+async def load(spec: SourceSpec | SinkSpec) -> None:
+    """Import the client library of a type, beside the loop: it takes up to half a second.
+
+    Raises UserError for one that is not installed.
+    """
+    wanted = [name for name in spec.client if name not in sys.modules]
+    if wanted:
+        await asyncio.to_thread(_import, spec.name, wanted)
+
+
+def _import(type_: str, wanted: list[str]) -> None:
+    for name in wanted:
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"The type {type_!r} needs the package {error.name}, which is not installed.",
+                400,
+                "orbit",
+            ) from None
 
 
 def _unavailable(kind: str, name: str, available: list[str]) -> UserError:

@@ -7,18 +7,19 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
-
-import httpx
 
 from connectors.backoff import Backoff
 from connectors.contract import Sleep
 from connectors.key_ring import FUNCTION_KEY_PLACE, KeyRing
-from connectors.outbound import Resolve, is_public, resolve
+from connectors.outbound import Resolve, obstacle, resolve
 from connectors.sealing import SealError
 from engine.calls import Answer, Request, refused
 from engine.clock import Clock
+
+if TYPE_CHECKING:
+    import httpx  # loaded by the first call only
 
 ANSWER_BYTES_MAX: Final = 32 << 20
 # Attempts of one call, all within its deadline.
@@ -105,6 +106,8 @@ class RemoteFunctions:
     @asynccontextmanager
     async def _client(self, url: httpx.URL) -> AsyncGenerator[httpx.AsyncClient]:
         """The connections to the URL's server."""
+        import httpx
+
         origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
         server = self._servers.pop(origin, None) or _Server(
             httpx.AsyncClient(
@@ -126,6 +129,8 @@ class RemoteFunctions:
                 await self._servers.pop(name).client.aclose()
 
     async def _attempt(self, request: Request) -> bytes:
+        import httpx
+
         where = request.where
         assert where is not None, "a call of a remote function"
         url = httpx.URL(where.url)
@@ -164,10 +169,9 @@ class RemoteFunctions:
             raise _Failure("has no address", again=True) from None
         if not found:
             raise _Failure("has no address", again=True)
-        if not self._private and not all(map(is_public, found)):
-            raise _Failure(
-                "is in a private network, which the setting allow_private_networks must allow"
-            )
+        why = obstacle(found, private=self._private)
+        if why:
+            raise _Failure(why)
         return found[0]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from itertools import chain
+from operator import sub
 
 import msgspec
 
@@ -38,11 +40,9 @@ class Sequences:
     def encoded(self) -> bytes:
         """Two small numbers a range: the distance to the last of the range before, and its length
         less one."""
-        steps: list[int] = []
-        at = 0
-        for first, last in zip(self._first, self._last, strict=True):
-            steps += (first - at, last - first)
-            at = last
+        steps = [0] * (2 * len(self._first))  # by slices: there may be 100,000, for each batch
+        steps[::2] = map(sub, self._first, chain((0,), self._last))
+        steps[1::2] = map(sub, self._last, self._first)
         return _encode(steps)
 
     def __contains__(self, number: int) -> bool:

@@ -48,6 +48,8 @@ class SinkContext:
     # Of an alert's message: what happened, as a title.
     title: str = ""
     extras: tuple[str, ...] = ()
+    # Whether dead letters are delivered again, beside the sink that may run meanwhile.
+    is_replay: bool = False
 
 
 class SinkRow(msgspec.Struct, frozen=True):
@@ -103,6 +105,7 @@ class Delivery:
     `rows`: of one batch at most. `parallel`: batches at a time; order is kept when it is 1.
     `retries`: attempts after the first until a batch's rows are given up, None = never.
     `interval`: seconds between two attempts, None = back-off with full jitter of 0.5 to 60 s.
+    `linger`: seconds that the first row of a batch waits for others, unless there are `rows`.
     `exact`: a batch that comes again has the same rows, over restarts too, so that the remote
     system can know it by the first and the last; with `parallel` 1.
     """
@@ -111,6 +114,7 @@ class Delivery:
     parallel: int = 1
     retries: int | None = None
     interval: float | None = None
+    linger: float = 0.0
     exact: bool = False
 
 
@@ -149,7 +153,8 @@ class SinkSpec:
     `name` is the `type` of the REST contract and the `action` of an alert. `config` as in
     `SourceSpec`. `create` makes the sink and does no I/O; UserError (400) for a template that does
     not fit the columns. `delivery` says how it is driven. `secrets` gives dotted names of values
-    that are secret beside those that `config` marks, such as those of some headers.
+    that are secret beside those that `config` marks, such as those of some headers. `client` as in
+    `SourceSpec`.
     """
 
     name: str
@@ -161,3 +166,4 @@ class SinkSpec:
     create: Callable[[Any, SinkContext], Sink]
     delivery: Callable[[Any, SinkContext], Delivery]
     secrets: Callable[[Any], frozenset[str]] = _none
+    client: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from connectors.contract import SinkDefinition
 from connectors.delivery import Deliverer, Stopped, Watch
 from connectors.metrics import SourceCounters
 from connectors.row_json import ObjectWriter, decode_rows
-from connectors.sink_contract import Refusal, Sink, SinkContext, SinkRow, Writer
+from connectors.sink_contract import Refusal, Sink, SinkContext, SinkRow, SinkSpec, Writer
 from connectors.sink_window import Batch, Progress, Window
 from connectors.supervised import Supervised
 from connectors.surroundings import Surroundings, WorkspaceEngine
@@ -48,10 +48,11 @@ class SinkRunner(Supervised):
         surroundings: Surroundings,
         begin: SourceCounters | None = None,
         log_: ConnectorLog | None = None,
+        spec: SinkSpec | None = None,
     ) -> None:
         super().__init__("sink", definition.id, surroundings, begin, log_)
         self.definition = definition
-        self._spec = registry.sink(definition.type)
+        self._spec = spec or registry.sink(definition.type)
         self._config = properties.parse(self._spec.config, definition.properties)
         self._context = SinkContext(
             definition.id,
@@ -84,8 +85,9 @@ class SinkRunner(Supervised):
         """One connection to the engine and what is read on it."""
         engine = await self._around.engine(self.definition.workspace)
         await self._resume(engine)
+        await registry.load(self._spec)
         self._metrics.begun_anew()
-        window = Window(self._delivery)
+        window = Window(self._delivery, self._clock, self._around.sleep)
         watch = Watch(self._trouble, self._recovered)
         deliverer = Deliverer(
             self._created, self._delivery, self._clock, self._around.sleep, self._stopping, watch

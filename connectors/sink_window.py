@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from connectors.contract import Sleep
 from connectors.sink_contract import Delivery, SinkRow
+from connectors.surroundings import pause
+from engine.clock import Clock
 from engine.dead_letter import DeadLetter
 from engine.protocol import Position
 
@@ -60,8 +63,11 @@ class Progress:
 class Window:
     """A queue for one reader, one advancer and some deliverers of the same loop."""
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self, delivery: Delivery, clock: Clock, sleep: Sleep) -> None:
         self._rows_max = delivery.rows
+        self._linger = delivery.linger
+        self._clock = clock
+        self._sleep = sleep
         self._waiting: deque[Batch] = deque()
         self._waiting_rows = 0
         self._waiting_bytes = 0
@@ -76,9 +82,11 @@ class Window:
     async def put(
         self, rows: Sequence[SinkRow], size: int, created: float, *, alone: bool = False
     ) -> None:
-        """Add rows of `size` bytes; waits while it is full. What is first always fits."""
-        for begin in range(0, len(rows), self._rows_max):
-            piece = rows[begin : begin + self._rows_max]
+        """Add rows of `size` bytes; waits while it is full. What is first always fits. Rows that
+        go `alone` stay together, also when a batch was larger as they were first sent."""
+        most = len(rows) if alone else self._rows_max
+        for begin in range(0, len(rows), most):
+            piece = rows[begin : begin + most]
             batch = Batch(piece, size * len(piece) // len(rows), created, alone)
             while self._waiting and (
                 self._waiting_rows + len(piece) > WAITING_ROWS_MAX
@@ -92,8 +100,13 @@ class Window:
 
     async def take(self) -> Batch | None:
         """The next rows to deliver, as many as one batch may have; None once it is closed."""
-        while not self._closed and (not self._waiting or self._full()):
-            await self._change()
+        while not self._closed:
+            if not self._waiting or self._full():
+                await self._change()
+            elif (seconds := self._lingers()) > 0:
+                await self._change(seconds)
+            else:
+                break
         if self._closed:
             return None
         batch = self._pop()
@@ -148,6 +161,13 @@ class Window:
         self._ended = True
         self._changed.set()
 
+    def _lingers(self) -> float:
+        """How long what is first still waits for others."""
+        first = self._waiting[0]
+        if first.alone or self._waiting_rows >= self._rows_max:
+            return 0.0
+        return first.created + self._linger - self._clock.monotonic() if self._linger else 0.0
+
     def _full(self) -> bool:
         return bool(self._open) and (
             self._open_rows >= OPEN_ROWS_MAX or self._open_bytes >= OPEN_BYTES_MAX
@@ -156,13 +176,23 @@ class Window:
     def _joined(self, batch: Batch) -> Batch:
         rows = list(batch.rows)
         size = batch.size
-        while self._waiting and len(rows) + len(self._waiting[0].rows) <= self._rows_max:
-            if self._waiting[0].alone:
-                break
-            more = self._pop()
+        while self._waiting and len(rows) < self._rows_max and not self._waiting[0].alone:
+            more = self._first(self._rows_max - len(rows))
             rows += more.rows
             size += more.size
         return Batch(rows, size, batch.created)
+
+    def _first(self, rows_max: int) -> Batch:
+        """What is first, or its first rows."""
+        batch = self._waiting[0]
+        if len(batch.rows) <= rows_max:
+            return self._pop()
+        size = batch.size * rows_max // len(batch.rows)
+        taken = Batch(batch.rows[:rows_max], size, batch.created)
+        self._waiting[0] = Batch(batch.rows[rows_max:], batch.size - size, batch.created)
+        self._waiting_rows -= rows_max
+        self._waiting_bytes -= size
+        return taken
 
     def _pop(self) -> Batch:
         batch = self._waiting.popleft()
@@ -170,6 +200,10 @@ class Window:
         self._waiting_bytes -= batch.size
         return batch
 
-    async def _change(self) -> None:
+    async def _change(self, seconds: float | None = None) -> None:
+        """Until something is another, or so many seconds have passed."""
         self._changed.clear()
-        await self._changed.wait()
+        if seconds is None:
+            await self._changed.wait()
+        else:
+            await pause(self._changed, self._sleep, seconds)

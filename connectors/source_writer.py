@@ -10,12 +10,10 @@ from typing import Final, Protocol
 from connectors.buffer import Append
 from connectors.contract import SourceDefinition
 from engine.clock import Clock
-from engine.dead_letter import DeadLetter
+from engine.dead_letter import RAW_BYTES_MAX, DeadLetter
 from engine.errors import EngineUnavailable, UserError
 from engine.source_appends import SourceAck, SourceAppend, SourceOpened
 
-# Bytes of a message that a dead letter keeps; the engine cuts the text that they become.
-RAW_BYTES_MAX: Final = 768 << 10
 # The record that says which append was the last: an own one is told from that of another writer.
 APPEND_KEY: Final = "_append"
 
@@ -54,11 +52,11 @@ class SourceWriter:
     then. So the source need not read anew because the engine restarts.
     """
 
-    def __init__(self, definition: SourceDefinition, clock: Clock) -> None:
+    def __init__(self, definition: SourceDefinition, clock: Clock, owner: str = "") -> None:
         self._definition = definition
         self._clock = clock
         self._token = b""  # of the append under way, once it was tried
-        self._owner = f"source:{definition.id}"
+        self._owner = owner or f"source:{definition.id}"
         self._epoch = 0
         self._number = 0
         self._letters: dict[int, str] = {}  # of the append under way, by index of the message
@@ -75,6 +73,7 @@ class SourceWriter:
         messages = append.messages
         if not messages and not append.saved:
             return Stored(0, 0, 0, "")
+        self._letters = append.refused | self._letters
         while True:
             if not self._epoch and await self._is_stored(engine):
                 ack = SourceAck(append.count - len(self._letters))

@@ -114,6 +114,12 @@ class Supervised(ABC):
             except EngineUnavailable as error:
                 self._failed(error)
                 waiting = self._retry
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # A client library let the cancellation of a task of its own out.
+                self._trouble("The client of the connection was cut off.")
             except Exception as error:  # noqa: BLE001 - a failure of one connector only
                 self._failed(error)
             if self._stopping.is_set():

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from connectors.buffer import BufferLimits
 from connectors.contract import Sleep
+from connectors.letters import LettersEngine
 from connectors.sink_contract import Writer
 from connectors.source_writer import SourceEngine
 from engine.clock import Clock
@@ -16,8 +17,16 @@ from engine.dead_letter import DeadLetter
 from engine.protocol import BackgroundRows, Position
 
 
-class WorkspaceEngine(Writer, SourceEngine, Protocol):
+class WorkspaceEngine(Writer, SourceEngine, LettersEngine, Protocol):
     """The methods of the Engine protocol that connectors need; see there."""
+
+    async def open_replay(self, owner: str) -> int:
+        """See SourceAppends.open_replay."""
+        ...
+
+    async def source_letters(self, owners: tuple[str, ...]) -> dict[str, str]:
+        """See SourceAppends.source_letters."""
+        ...
 
     def read_background(self, owner: str) -> AsyncIterator[BackgroundRows]:
         """See Background.read_background."""

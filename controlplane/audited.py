@@ -23,7 +23,7 @@ SQL_OPERATIONS: Final = frozenset({"createQuery", "executeDDL", "execute"})
 # They need a write permission and change nothing that lasts; rows are counted by metrics.
 UNAUDITED: Final = SQL_OPERATIONS | {
     "ingestStream", "cancelQuery", "deleteQuery", "previewSource", "previewExternalStream",
-    "listKafkaTopics",
+    "listKafkaTopics", "testAlert",
 }  # fmt: skip
 AUDITED: Final = {"login", "logout"} | {
     operation

@@ -15,7 +15,10 @@ import httpx
 
 from controlplane.clientlib.answers import (
     Alert,
+    AlertAction,
     AlertEvent,
+    AlertTest,
+    AlertTransition,
     Analysis,
     AnalyzedColumn,
     Column,
@@ -23,6 +26,7 @@ from controlplane.clientlib.answers import (
     ErrorAt,
     ExternalStream,
     ExternalTable,
+    GapAt,
     Incident,
     Inferred,
     Kept,
@@ -37,6 +41,7 @@ from controlplane.clientlib.answers import (
     QueryResult,
     Rates,
     RatesAt,
+    Replayed,
     SavedQuery,
     Schema,
     Sink,
@@ -56,6 +61,7 @@ from controlplane.clientlib.answers import (
 )
 from controlplane.clientlib.calls import Awaited, Blocking, M
 from controlplane.clientlib.definitions import (
+    AlertActionDef,
     AlertDef,
     BatchingPolicy,
     ColumnDef,
@@ -148,8 +154,12 @@ from engine.clock import Clock, SystemClock
 
 __all__ = [
     "Alert",
+    "AlertAction",
+    "AlertActionDef",
     "AlertDef",
     "AlertEvent",
+    "AlertTest",
+    "AlertTransition",
     "Analysis",
     "AnalyzedColumn",
     "ApiError",
@@ -176,6 +186,7 @@ __all__ = [
     "ExternalStreamPreview",
     "ExternalTable",
     "ExternalTableDef",
+    "GapAt",
     "GlobalMetrics",
     "Graph",
     "Incident",
@@ -206,6 +217,7 @@ __all__ = [
     "Rates",
     "RatesAt",
     "Readiness",
+    "Replayed",
     "Result",
     "Rows",
     "SavedQuery",

@@ -245,6 +245,9 @@ ENGINE_DESCRIPTIONS: Final[dict[str, str]] = {
     "hot_bytes_max": "Rows in memory beyond which writers are told to wait (429).",
     "background_bytes_max": "Rows that the query of a sink or alert gave out and that were not "
     "delivered yet; beyond it the query waits.",
+    "dead_letter_bytes_max": "Rows of one dead-letter stream; at it a source, sink or alert waits, "
+    "and a view fails, until there is room.",
+    "dead_letter_days": "Rows of a new dead-letter stream stay this long; its TTL can be altered.",
     "disk_free_stop_fraction": "Free part of the disk below which writes are refused (507); the "
     "larger of this and the next counts. They resume at twice that (a part above a third: "
     "halfway between it and 1).",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         BackgroundOpened,
         BackgroundQuery,
         BackgroundRows,
+        Backtested,
         Caller,
         Definition,
         Position,
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 # In the options of a definition: whose background query it is.
 BACKGROUND_OF: Final = "background_of"
 _KINDS: Final = ("sink", "alert")
+# In the options of a materialized view whose rows go into an external object: their columns. They
+# are kept as those of a background query, for a writer that reads them under `view:<id>`.
+HEADERS: Final = "headers"
+_VIEW: Final = "view"
 
 
 def owner_of(definition: Definition) -> str:
@@ -43,6 +48,22 @@ def queries_of(definition: Definition) -> tuple[str, ...]:
 def is_background(owner: str) -> bool:
     """Whether an owner is of a kind that has background queries: a sink or an alert."""
     return owner.partition(":")[0] in _KINDS
+
+
+def writes_outside(definition: Definition) -> bool:
+    """Whether a materialized view writes into an external object."""
+    return not owner_of(definition) and HEADERS in definition.options
+
+
+def owner_of_view(definition: Definition) -> str:
+    """Under what the writer of such a view reads its rows."""
+    return f"{_VIEW}:{definition.id}"
+
+
+def view_of(owner: str) -> str:
+    """The id of the view with this owner; '' if it is none."""
+    kind, _, id_ = owner.partition(":")
+    return id_ if kind == _VIEW else ""
 
 
 def hex_of(owner: str) -> str:
@@ -66,13 +87,20 @@ class Background(Protocol):
         two can run as one."""
         ...
 
+    async def backtest_background(self, queries: tuple[str, ...], minutes: int) -> Backtested:
+        """What they would have given if they had been started `minutes` ago, by the appends since
+        then, each at its time; nothing is kept. SqlError as `check_background`, UserError 159 when
+        it takes longer than 30 s."""
+        ...
+
     async def start_background(self, query: BackgroundQuery, caller: Caller) -> BackgroundOpened:
         """Run it until it is paused or dropped, over every restart; durable on return.
 
         A new one reads what is appended from now on, unless its SQL rewinds. One that was paused
         or has failed goes on where it was (of what was removed meanwhile with the first row that is
-        there); with other queries than before it begins anew, and its rows, position and saved
-        records are gone: whoever reads it stops before.
+        there); with other queries than before, or when that is asked for, it begins anew, and its
+        rows, position and saved records are gone: whoever reads it stops before. Its dead letters
+        stay.
         """
         ...
 

@@ -10,6 +10,7 @@ from engine.protocol import (
     BackgroundOpened,
     BackgroundQuery,
     BackgroundRows,
+    Backtested,
     Caller,
     Position,
     ViewState,
@@ -24,6 +25,10 @@ class BackgroundCalls:
     async def check_background(self, queries: tuple[str, ...]) -> BackgroundOpened:
         """See Background.check_background."""
         return await self.backgrounds.check(queries)
+
+    async def backtest_background(self, queries: tuple[str, ...], minutes: int) -> Backtested:
+        """See Background.backtest_background."""
+        return await self.backgrounds.backtests.run(queries, minutes)
 
     async def start_background(self, query: BackgroundQuery, caller: Caller) -> BackgroundOpened:
         """See Background.start_background."""

@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.background import is_background, queries_of
+from engine.background import is_background, owner_of, queries_of, view_of, writes_outside
 from engine.backlog import Backlog
+from engine.backtest import Backtests
 from engine.cursors import CursorBook, Moved, note_of
 from engine.dead_letter import DeadLetter
 from engine.errors import Code, EngineUnavailable, NotFound, UserError
 from engine.hiddenrows import HiddenRows, last_of
-from engine.letterbox import Letterbox, gone_notes
-from engine.log.records import Commit, Note, Record, rows_bytes
+from engine.kept_bytes import kept_bytes
+from engine.letterbox import Letterbox, gone_notes, whose
+from engine.log.records import Commit, Note, Record
 from engine.log.sequence import truncate_note
 from engine.protocol import (
     BackgroundOpened,
@@ -65,6 +67,7 @@ class Backgrounds:
         self._under_way: set[asyncio.Future[None]] = set()
         self._closing = False
         self._subscription = parts.storage.listen(self._committed)
+        self.backtests = Backtests(parts.storage, self._clock, ran.plans)
         ran.views.backlogs = self._backlog
 
     # -- life -----------------------------------------------------------------------------------
@@ -86,7 +89,7 @@ class Backgrounds:
     async def _start(self, query: BackgroundQuery, checked: Checked, caller: Caller) -> None:
         async with self._lock(query.owner):
             found = self._catalog.background(query.owner)
-            if found is not None and _is_same(found, checked):
+            if found is not None and not query.anew and _is_same(found, checked):
                 await self._go_on(found, query, caller)
             else:
                 if found is not None:
@@ -172,8 +175,15 @@ class Backgrounds:
     def _lock(self, owner: str) -> asyncio.Lock:
         return self._locks.setdefault(owner, asyncio.Lock())
 
+    def _found(self, owner: str) -> Definition | None:
+        """The background query of an owner, or the view that writes outside under it."""
+        view = self._catalog.by_id(view_of(owner))
+        if view is not None and writes_outside(view):
+            return view
+        return self._catalog.background(owner)
+
     def _require(self, owner: str) -> Definition:
-        found = self._catalog.background(owner)
+        found = self._found(owner)
         if found is None:
             raise NotFound(f"No background query of '{owner[:80]}' is there: start it first.")
         return found
@@ -271,7 +281,8 @@ class Backgrounds:
             if to.sn > before.sn:
                 records.append(truncate_note(definition.id, to.sn))
             if letters:
-                records.append(await self._letterbox.append_of(definition, letters))
+                of = whose(owner, definition.name) if writes_outside(definition) else definition
+                records.append(await self._letterbox.append_of(of, letters))
             await asyncio.wrap_future(self._storage.append(*records))
         backlog = self._backlogs.get(definition.id)
         if backlog is not None:
@@ -280,12 +291,12 @@ class Backgrounds:
 
     async def positions(self, owners: tuple[str, ...]) -> dict[str, Position]:
         """See Background.positions."""
-        known = {owner: self._catalog.background(owner) for owner in owners}
+        known = {owner: self._found(owner) for owner in owners}
         return {o: self._book.position(d.id) for o, d in known.items() if d is not None}
 
     async def saved(self, owners: tuple[str, ...]) -> dict[str, dict[str, bytes]]:
         """See Background.saved."""
-        known = {owner: self._catalog.background(owner) for owner in owners}
+        known = {owner: self._found(owner) for owner in owners}
         return {o: self._book.saved(d.id) for o, d in known.items() if d is not None}
 
     @property
@@ -298,7 +309,7 @@ class Backgrounds:
     def _backlog(self, view_id: str) -> Backlog | None:
         """What waits for the reader of a background query; None for other views."""
         definition = self._catalog.by_id(view_id)
-        if definition is None or "background_of" not in definition.options:
+        if definition is None or not (owner_of(definition) or writes_outside(definition)):
             return None
         found = self._backlogs.get(view_id)
         if found is None:
@@ -308,9 +319,7 @@ class Backgrounds:
 
     def _kept_bytes(self, stream_id: str) -> int:
         from_sn = max(self._book.position(stream_id).sn, 0)
-        with self._storage.view(stream_id, from_sn) as view:
-            hot = sum(rows_bytes(part.rows) for part in view.hot)
-            return hot + sum(path.stat().st_size for path in view.files)
+        return kept_bytes(self._storage, stream_id, from_sn)
 
     async def close(self) -> None:
         """End all readers, and wait for the changes under way."""
@@ -318,6 +327,7 @@ class Backgrounds:
         self._subscription.close()
         for background_id in list(self._readers):
             self._wake(background_id)
+        await self.backtests.close()
         if self._under_way:
             await asyncio.wait(self._under_way)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import pyarrow as pa
@@ -22,6 +23,8 @@ from engine.workers import WorkerPool
 
 log = logging.getLogger("tailrace.engine")
 
+# See `engine.outside_tables.OutsideTables.filled`.
+Filled = Callable[[BoundedJob], AbstractAsyncContextManager[BoundedJob]]
 # Chunks between the worker and the reader; the worker waits when they are all full.
 CHUNKS_WAITING_MAX: Final = 2
 # Rows that the engine process itself takes: they count in its own memory, beside all queries; and
@@ -32,7 +35,8 @@ FETCHED_BYTES_MAX: Final = 256 << 20
 class BoundedResult:
     """A bounded query and its reader's side (`protocol.RunningQuery`).
 
-    `release` gives back the files that the job reads; called once, when the job is over.
+    `release` gives back the files that the job reads; called once, when the job is over. `filled`
+    gives the job the rows of its external tables.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class BoundedResult:
         job: BoundedJob,
         settings: EngineSettings,
         release: Callable[[], None],
+        filled: Filled,
     ) -> None:
         self.opened = opened
         self._settings = settings
@@ -52,12 +57,12 @@ class BoundedResult:
         self.on_close: Callable[[], None] = lambda: None
         self.policy: tuple[int, int] = (0, 0)  # batching: rows and milliseconds, 0 = none
         self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._pump(pool, job))
+        self._task = self._loop.create_task(self._pump(pool, job, filled))
 
-    async def _pump(self, pool: WorkerPool, job: BoundedJob) -> None:
+    async def _pump(self, pool: WorkerPool, job: BoundedJob, filled: Filled) -> None:
         end = QueryEnd("finished")
         try:
-            async with contextlib.aclosing(pool.run(job)) as items:
+            async with filled(job) as whole, contextlib.aclosing(pool.run(whole)) as items:
                 async for item in items:
                     if isinstance(item, Rows):
                         await self._put(item)
@@ -132,14 +137,14 @@ class BoundedResult:
             self._loop.call_soon(self._task.cancel)
 
 
-async def fetch_arrow(pool: WorkerPool, job: BoundedJob) -> pa.Table:
+async def fetch_arrow(pool: WorkerPool, job: BoundedJob, filled: Filled) -> pa.Table:
     """Run a job with output "arrow" and take all of its rows (INSERT, a join's table side).
 
     QueryFailed 241 when they are more than `FETCHED_BYTES_MAX`.
     """
     batches: list[pa.RecordBatch] = []
     nbytes = 0
-    async with contextlib.aclosing(pool.run(job)) as items:
+    async with filled(job) as whole, contextlib.aclosing(pool.run(whole)) as items:
         async for item in items:
             if isinstance(item, pa.RecordBatch):
                 batches.append(item)

@@ -16,8 +16,9 @@ import greenlet
 import msgspec
 
 from engine.errors import Code, QueryFailed
+from engine.external_objects import External
 
-Kind = Literal["remote", "python"]
+Kind = Literal["remote", "python", "table", "stream"]
 # Arguments or results of one call as text; larger batches are cut before they are sent.
 CALL_BYTES_MAX: Final = 8 << 20
 # A call that names no deadline of its own; EXECUTION_TIMEOUT of a remote function sets another.
@@ -25,6 +26,8 @@ TIMEOUT_MS_DEFAULT: Final = 10_000
 TIMEOUT_MS_MAX: Final = 600_000
 # AGGREGATE_FUNCTION_THROW of the dialect; a stopping engine has the same number.
 AGGREGATE_FAILED: Final = 503
+# What lies in an external table could not be read or written.
+TABLE_FAILED: Final = Code.FUNCTION_FAILED
 
 
 class Remote(msgspec.Struct, frozen=True, array_like=True):
@@ -41,7 +44,8 @@ class Remote(msgspec.Struct, frozen=True, array_like=True):
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
     """One call. `method`: what of the function is called (`engine.udf.outside`). `body`: its
-    arguments as JSON. `where`: of a remote function; `source`: of a Python function."""
+    arguments as JSON. `where`: of a remote function; `source`: of a Python function. Of an external
+    table (`engine.table_calls`) `function` is the name, and `external` says where it is."""
 
     kind: Kind
     function: str
@@ -51,6 +55,7 @@ class Request(msgspec.Struct, frozen=True, array_like=True):
     where: Remote | None = None
     source: str = ""
     aggregate: bool = False
+    external: External | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -76,6 +81,11 @@ class Caller(Protocol):
 
 def refused(request: Request, why: str) -> Answer:
     """The answer of a call that failed. `why`: without a secret."""
+    if request.kind == "table":
+        return Answer(failure=f"External table {request.function}: {why}.", code=TABLE_FAILED)
+    if request.kind == "stream":
+        failure = f"External stream {request.function}: {why}."
+        return Answer(failure=failure, code=Code.NETWORK_ERROR)
     code = Code.FUNCTION_FAILED if not request.aggregate else AGGREGATE_FAILED
     return Answer(failure=f"Function {request.function} failed: {why}.", code=code)
 

@@ -19,6 +19,7 @@ import msgspec
 from engine.background import owner_of
 from engine.errors import AlreadyExists, Code, NotFound, UserError
 from engine.log.records import Commit, Note
+from engine.naming import a_kind, kind_words
 from engine.protocol import Definition, Snapshot
 from engine.udf.definition import key_of
 
@@ -225,6 +226,8 @@ class Catalog:
         use, option, text = (
             ("call", "functions", "text") if old.kind == "function" else ("read", "reads", "query")
         )
+        if old.kind == "external_stream":
+            text = "columns"
         kept = sorted(
             f"materialized view {d.name}"
             for d in self._by_name.values()
@@ -233,9 +236,9 @@ class Catalog:
         kept += sorted(self._background_users(option, old.name))
         if kept:
             raise UserError(
-                f"Cannot replace {old.kind} '{old.name}': {', '.join(kept)} began with its {text}. "
-                f"Create a {old.kind} of another name, and let the query {use} that (of a view: "
-                "ALTER VIEW ... MODIFY QUERY).",
+                f"Cannot replace {kind_words(old.kind)} '{old.name}': {', '.join(kept)} began with "
+                f"its {text}. Create {a_kind(old.kind)} of another name, "
+                f"and let the query {use} that (of a view: ALTER VIEW ... MODIFY QUERY).",
                 Code.HAVE_DEPENDENT_OBJECTS,
             )
 

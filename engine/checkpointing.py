@@ -172,6 +172,11 @@ class Checkpointer:
                 watched.full = True
                 watched.due = now + watched.interval_ms / 1000
 
+    def watched(self) -> set[str]:
+        """The queries of which checkpoints are taken."""
+        with self._lock:
+            return set(self._watched)
+
     def _readers(self, stream_id: str) -> dict[str, _Watched]:
         """The kept queries that read a stream."""
         reading = sorted(self._flow.columns_read(stream_id))

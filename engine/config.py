@@ -58,6 +58,11 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hot_bytes_max: Annotated[int, Meta(ge=MIB, le=64 * GIB)] = 768 * MIB
     # Rows that a background query gave out and its reader has not taken; beyond it the query waits.
     background_bytes_max: Annotated[int, Meta(ge=MIB >> 4, le=1024 * GIB)] = 4 * GIB
+    # Rows of one dead-letter stream; at it whatever gives up more of them waits, or fails (a view).
+    # Nothing of one is dropped to make room.
+    dead_letter_bytes_max: Annotated[int, Meta(ge=1024, le=1024 * GIB)] = GIB
+    # How long the rows of a new dead-letter stream stay: time to look at them and replay them.
+    dead_letter_days: Annotated[int, Meta(ge=1, le=36_500)] = 7
     # Free room below which writes are refused (the larger of the two); they resume at twice that,
     # the part at most halfway between its mark and an empty disk.
     disk_free_stop_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.05

@@ -21,6 +21,7 @@ from engine.log.sequence import drop_note, truncate_note
 from engine.naming import NAME_RULE, SQL_NAME_RULE, a_kind, is_servers, kind_words
 from engine.protocol import Alteration, Caller, Definition
 from engine.sql.altering import with_changes
+from engine.sql.definitions import bind_columns
 from engine.sql.deleting import delete_sql
 from engine.sql.external import EXTERNAL
 from engine.sql.format_schemas import unknown_schema
@@ -383,7 +384,13 @@ def _other_text(old: Definition, new: Definition) -> bool:
     if old.kind == "function":
         outside = {language_of(old), language_of(new)} <= _OUTSIDE
         return not outside and create_text(old) != create_text(new)
+    if old.kind == "external_stream":
+        return _columns(old) != _columns(new)
     return old.kind == "view" and old.query != new.query
+
+
+def _columns(definition: Definition) -> list[tuple[str, str]]:
+    return [(column.name, str(column.type)) for column in bind_columns(definition)]
 
 
 def check_not_servers(name: str, verb: str) -> None:

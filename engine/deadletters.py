@@ -34,8 +34,9 @@ _KEPT_SCHEMA: Final = pa.schema(
 )
 
 
-def stream_of(view: Definition) -> Definition:
-    """The dead-letter stream of a view, source, sink or alert, as it is to be created."""
+def stream_of(view: Definition, days: int) -> Definition:
+    """The dead-letter stream of a view, source, sink or alert, as it is to be created: rows stay
+    for so many days."""
     kept = bool(owner_of(view))
     where = "where it came from" if kept else "the stream, the append (_tp_sn), the row, from 0"
     comments = ("as it was", "why it was given up", where, "when")
@@ -59,7 +60,7 @@ def stream_of(view: Definition) -> Definition:
         tuple(columns),
         mode="versioned_kv" if kept else "append",
         primary_key="origin" if kept else "",
-        ttl_expression="to_datetime(_tp_time) + interval 7 day",
+        ttl_expression=f"to_datetime(_tp_time) + interval {days} day",
         options={OWNER: owned_by(view)},
         description=_description(view),
     )
@@ -101,7 +102,7 @@ def kept_rows(letters: Sequence[DeadLetter], instant_ms: int) -> pa.RecordBatch:
         pa.array([each.raw[:TEXT_MAX] for each in letters], pa.string()),
         pa.array([each.error[:TEXT_MAX] for each in letters], pa.string()),
         pa.array([each.origin[:TEXT_MAX] for each in letters], pa.string()),
-        _times([instant_ms] * len(letters)),
+        _times([each.time_ms or instant_ms for each in letters]),
         pa.array([each.encoding for each in letters], pa.string()),
         _times([instant_ms if each.replayed else None for each in letters]),
     ]

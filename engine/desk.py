@@ -17,6 +17,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from engine.calls import Answer, Done, GiveUp, Request, refused
+from engine.table_calls import INSERT
 
 # Calls and bytes of arguments under way; more wait for their turn.
 CALLS_MAX: Final = 64
@@ -156,7 +157,12 @@ class CallDesk:
             self._free(call)
         call.done(answer)
 
-    # -- remote functions: the connector process ---------------------------------------------
+    # -- remote functions and external tables: the connector process ------------------------
+
+    @property
+    def attached(self) -> bool:
+        """Whether a connector process is there."""
+        return self._connector is not None
 
     async def _remote(self, request: Request) -> Answer:
         self._next += 1
@@ -177,7 +183,19 @@ class CallDesk:
         """A connector process is there: it gets what waits, also what a lost one had begun."""
         self._connector = connector
         for number, (request, future) in list(self._under_way.items()):
-            if not future.done():
+            if future.done():
+                continue
+            wrote = request.kind == "table" and request.method == INSERT
+            if wrote or request.kind == "stream":
+                # It may be committed: a second time would write the rows twice.
+                future.set_result(
+                    refused(
+                        request,
+                        "the connector process ended while it wrote"
+                        " the rows, which may be there or not: look before they are inserted again",
+                    )
+                )
+            else:
                 connector(number, request)
 
     def detach(self, connector: Send) -> None:

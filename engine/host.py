@@ -98,6 +98,8 @@ class ClientConnection:
                 await self._run(request, arguments)
             elif method == "watch":
                 await self._watch(request)
+            elif method == "watch_external":
+                await self._watch_external(request)
             elif method == "read_background":
                 await self._read_background(request, arguments)
             elif method == "serve_calls":
@@ -137,6 +139,11 @@ class ClientConnection:
         self.wire.send(request, wire.REPLY, wire.encode_meta(None))
         async for snapshot in self._engine.watch():
             self.wire.send(request, wire.SNAPSHOT, wire.encode_meta(snapshot))
+
+    async def _watch_external(self, request: int) -> None:
+        self.wire.send(request, wire.REPLY, wire.encode_meta(None))
+        async for work in self._engine.watch_external():
+            self.wire.send(request, wire.EXTERNAL, wire.encode_meta(work))
 
     async def _read_background(self, request: int, owner: str) -> None:
         """The reply when it is known that there is something to read; errors later end it too."""
@@ -227,12 +234,15 @@ _METHODS: dict[str, Any] = {
     "release": lambda engine, owner: engine.release(owner),
     "reconcile": lambda engine, owners: engine.reconcile(owners),
     "check_background": lambda engine, queries: engine.check_background(queries),
+    "backtest_background": lambda engine, a: engine.backtest_background(*a),
     "start_background": lambda engine, a: engine.start_background(a[0], a[1]),
     "pause_background": lambda engine, owner: engine.pause_background(owner),
     "drop_background": lambda engine, owner: engine.drop_background(owner),
     "background_states": lambda engine, owners: engine.background_states(owners),
     "advance": lambda engine, a: engine.advance(*a),
     "open_source": lambda engine, owner: engine.open_source(owner),
+    "open_replay": lambda engine, owner: engine.open_replay(owner),
+    "report_external": lambda engine, state: engine.report_external(state),
     "forget_source": lambda engine, owner: engine.forget_source(owner),
     "source_letters": lambda engine, owners: engine.source_letters(owners),
     "positions": lambda engine, owners: engine.positions(owners),

@@ -76,6 +76,7 @@ class _Waiting:
     answer: Callable[[Any], None]
     table: pa.Table | None = None  # rows of an INSERT instead of a body
     messages: Messages | None = None  # of a source, to be decoded and not stored
+    definition: Definition | None = None  # of a stream that nothing names
 
     @property
     def size(self) -> int:
@@ -133,10 +134,18 @@ class Ingestor:
         waiting = _Waiting(stream, "compact", idempotency_id, b"", answer, table)
         self._queue(waiting, table.nbytes)
 
-    def submit_messages(self, stream: str, messages: Messages, answer: SourceAnswer) -> None:
-        """Queue messages of a source; `answer` is called on the loop when they are decoded."""
+    def submit_messages(
+        self,
+        stream: str,
+        messages: Messages,
+        answer: SourceAnswer,
+        definition: Definition | None = None,
+    ) -> None:
+        """Queue messages of a source; `answer` is called on the loop when they are decoded.
+        `definition`: of the stream, if it is one that nothing names."""
         body = messages.body
         waiting = _Waiting(stream, messages.format, "", body, answer, messages=messages)
+        waiting.definition = definition
         self._queue(waiting, len(body))
 
     def _queue(self, waiting: _Waiting, size: int) -> None:
@@ -216,6 +225,9 @@ class Ingestor:
     def _run(self, members: list[_Waiting]) -> _Run:
         """Whose bodies these are; raises NotFound or UserError."""
         name = members[0].stream
+        hidden = members[0].definition
+        if hidden is not None:
+            return _Run(hidden, self._decoders.of(hidden), members)
         definition = self._catalog.get(name)
         if definition is None:
             raise NotFound(f"A stream named '{name}' does not exist.")

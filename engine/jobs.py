@@ -10,6 +10,7 @@ import pyarrow as pa
 from engine.batch import StreamSlice
 from engine.parquet import with_positions
 from engine.protocol import Rows
+from engine.sql.logical import TableScan
 from engine.type_parser import parse_type
 from engine.types import arrow_type
 from engine.worker_wire import JobColumn, JobDone, JobFunction
@@ -22,7 +23,8 @@ class JobTable:
     `columns` are those the statement needs, reserved ones included (it names each; `*` would give
     more); history files and hot rows have them under these names. `hot`: rows not in `files` yet,
     later than those; slices of the log get their positions when the job is sent, off the loop.
-    `where`: DuckDB SQL over the columns that every row must pass, '' = all.
+    `where`: DuckDB SQL over the columns that every row must pass, '' = all. `outside`: an external
+    table, whose rows become `hot` before the job goes to a worker.
     """
 
     alias: str
@@ -30,6 +32,7 @@ class JobTable:
     files: tuple[str, ...] = ()
     hot: tuple[pa.RecordBatch | StreamSlice, ...] = ()
     where: str = ""
+    outside: TableScan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,11 @@ from engine.background import BACKGROUND_OF
 from engine.batch import Batch
 from engine.catalog import NOTE_KIND, Change, encode_change
 from engine.clock import Clock
+from engine.config import EngineSettings
 from engine.dead_letter import DeadLetter
 from engine.deadletters import KEPT_NAMES, kept_rows
 from engine.errors import StorageFull
+from engine.kept_bytes import kept_bytes
 from engine.log.records import Append, Note
 from engine.log.sequence import drop_note
 from engine.protocol import Definition
@@ -21,16 +23,22 @@ from engine.sql.definitions import stored_schema
 from engine.storage import Storage
 from engine.targets import Target
 from engine.view_statements import ViewStatements
-from engine.views import LETTERS_BYTES_MAX
 
 
 class Letterbox:
     """For the loop's thread."""
 
-    def __init__(self, storage: Storage, statements: ViewStatements, clock: Clock) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        statements: ViewStatements,
+        clock: Clock,
+        settings: EngineSettings,
+    ) -> None:
         self._storage = storage
         self._statements = statements
         self._clock = clock
+        self._bytes_max = settings.dead_letter_bytes_max
 
     def stream_of(self, owner: str) -> Definition | None:
         """The dead-letter stream of an owner, if it has one."""
@@ -47,12 +55,13 @@ class Letterbox:
         return await asyncio.to_thread(self._appended, stream, letters)
 
     async def _check_room(self, stream: Definition) -> None:
-        stats = await asyncio.to_thread(self._storage.stats, stream.id)
-        held = max(stats.historical_data_bytes, stats.streaming_data_bytes)
-        if held > LETTERS_BYTES_MAX:
+        held = await asyncio.to_thread(kept_bytes, self._storage, stream.id)
+        if held >= self._bytes_max:
             raise StorageFull(
-                f"The dead-letter stream {stream.name} holds {held >> 20} MiB, as much as it may: "
-                "look at its rows and DELETE them."
+                f"The dead-letter stream {stream.name} is full: it holds as many bytes as the "
+                f"setting dead_letter_bytes_max allows ({self._bytes_max}). Nothing is given up "
+                "until rows of it are deleted (DELETE, by origin), their TTL is over, or the "
+                "setting is larger."
             )
 
     def _appended(self, stream: Definition, letters: Sequence[DeadLetter]) -> Append:

@@ -25,7 +25,7 @@ from engine.replay import Replay
 from engine.running import Running
 from engine.sharing import Chains
 from engine.spillspace import Bounds, SpillSpace, SpillStore
-from engine.sql.logical import Aggregate, Apply, Node, Scan, inputs_of
+from engine.sql.logical import Aggregate, Apply, Enrich, Node, Scan, inputs_of
 from engine.sql.settings import number_setting
 from engine.starting import Gone, Leaves, Starting
 
@@ -185,7 +185,7 @@ class Lives:
 
 def _calls_outside(node: Node) -> bool:
     """Whether a plan calls functions that run in another process."""
-    if isinstance(node, Apply) and node.function.outside:
+    if isinstance(node, Enrich) or (isinstance(node, Apply) and node.function.outside):
         return True
     if isinstance(node, Aggregate) and any(
         p.function is not None and p.function.outside for p in node.partials

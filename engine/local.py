@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from engine import duck
+from engine.answered import answered
 from engine.background_calls import BackgroundCalls
 from engine.backgrounds import Backgrounds, Ran
 from engine.bounded import BoundedResult
@@ -22,6 +23,7 @@ from engine.config import EngineSettings
 from engine.cursors import NOTE_KIND as CURSORS_KIND
 from engine.cursors import CursorBook
 from engine.ddl import Ddl
+from engine.decoding import Decoding, defaults_session
 from engine.dependents import check_columns
 from engine.desk import CallDesk
 from engine.errors import (
@@ -29,18 +31,20 @@ from engine.errors import (
     EngineUnavailable,
     NotFound,
     Overloaded,
-    TailraceError,
     UserError,
 )
+from engine.external_book import NOTE_KIND as READERS_KIND
+from engine.external_book import ReaderBook
+from engine.external_calls import ExternalCalls
+from engine.externals import Externals
 from engine.flow import Flow
 from engine.ingest.book import DecoderBook
-from engine.ingest.decoder import Decoder, IngestLimits
 from engine.ingest.rules import check_defaults
 from engine.ingestor import Answer, Ingestor
 from engine.letterbox import Letterbox
-from engine.log.files import FileSystem
 from engine.log.folder import FolderLock, open_folder
-from engine.opening import checkpoint_store, flow_settings, storage_settings
+from engine.opening import answer_files, checkpoint_store, flow_settings, storage_settings
+from engine.outside_tables import OutsideTables
 from engine.planning import PLAN_SECONDS_MAX, Planning
 from engine.protocol import (
     Alteration,
@@ -63,18 +67,17 @@ from engine.protocol import (
 )
 from engine.query import SLOW_CONSUMER, Context, Notifier, Shared, StreamingResult, Waiting
 from engine.runner import Parts, Runner
-from engine.schema import StoredSchema
 from engine.source_calls import SourceCalls
 from engine.sources import Sources
 from engine.sql.definitions import check_definition, keep_sql, stored_schema
 from engine.sql.external import EXTERNAL
 from engine.sql.format import format_sql
 from engine.sql.planner import Planned, Planner
-from engine.start_answers import AnswerFiles
 from engine.stepbook import NOTE_KIND as STEPS_KIND
 from engine.stepbook import StepBook
 from engine.storage import Storage
-from engine.storage_types import StorageParts
+from engine.storage_types import Keeper, StorageParts
+from engine.stream_writes import StreamWrites
 from engine.subscriptions import Subscriptions
 from engine.udf.definition import language_of
 from engine.udf.python_host import REFUSED, PythonHost
@@ -86,14 +89,12 @@ from engine.workers import WorkerPool
 log = logging.getLogger("tailrace.engine")
 
 VERSION: Final = "0.1.0"
-# The default expressions of one decoded batch; all writers wait for them.
-DEFAULTS_SECONDS_MAX: Final = 5.0
 # How often readers are checked for having stopped to take.
 STALL_CHECK_SECONDS: Final = 1.0
 STOPPING: Final = QueryEnd("canceled", Code.ENGINE_RESTARTED, "server stopping")
 
 
-class LocalEngine(BackgroundCalls, SourceCalls):
+class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls):
     """See `protocol.Engine`. Open with `open`, for the loop that opened it."""
 
     def __init__(
@@ -103,9 +104,9 @@ class LocalEngine(BackgroundCalls, SourceCalls):
         storage: Storage,
         settings: EngineSettings,
         clock: Clock,
-        books: tuple[StepBook, CursorBook],
+        books: tuple[StepBook, CursorBook, ReaderBook],
     ) -> None:
-        book, cursors = books
+        book, cursors, readers = books
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._clock = clock
@@ -121,17 +122,14 @@ class LocalEngine(BackgroundCalls, SourceCalls):
         self._pool.call_with(self.calls.call)
         waiting = Waiting(settings.waiting_bytes_max)
         self._flow.pressed = waiting.full
-        self._ingestor = Ingestor(
-            catalog,
-            storage,
-            DecoderBook(self._decoder, stored_schema),
-            clock,
-            settings.ingest_pending_bytes_max,
-        )
+        self._decoding = Decoding(settings.rows_per_request_max, clock)
+        decoders = DecoderBook(self._decoding.decoder, stored_schema)
+        most = settings.ingest_pending_bytes_max
+        self._ingestor = Ingestor(catalog, storage, decoders, clock, most)
         self._ddl = Ddl(catalog, storage, clock, self._checked)
-        store = checkpoint_store(folder, clock, VERSION)
-        answers = AnswerFiles(folder / "answers", FileSystem())
+        store, answers = checkpoint_store(folder, clock, VERSION), answer_files(folder)
         self._checkpoints = Checkpointer(store, answers, self._flow, book, clock)
+        self.externals = Externals(catalog, storage, self._flow, self._checkpoints, readers, clock)
         self._views = Views(catalog, storage, self._flow, self._checkpoints, clock)
         parts = Parts(
             catalog=catalog,
@@ -142,7 +140,10 @@ class LocalEngine(BackgroundCalls, SourceCalls):
             ingestor=self._ingestor,
             context=Context(Shared(), self._flow, Notifier(loop), settings, clock, waiting),
             settings=settings,
+            tables=OutsideTables(self.calls, catalog, self._ddl),
         )
+        self._planning.learn = parts.tables.learn
+        self._tables = parts.tables
         self._runner = Runner(parts, self.cancel)
         plans = KeptPlans(self._planner, self._planning, self._runner, answers)
         self._views.plans = plans
@@ -158,14 +159,19 @@ class LocalEngine(BackgroundCalls, SourceCalls):
         self._views.dead_letters = statements.dead_letters
         ran = Ran(self._views, self._view_states, statements, plans)
         self.backgrounds, self.sources = _for_connectors(parts, ran, cursors)
+        self._hand_out_externals()
         self._queries: dict[str, StreamingResult | BoundedResult] = {}
         self._watchers: set[asyncio.Event] = set()
         self._closing = False
-        self._session: duck.Session | None = None
         self._lock: FolderLock | None = None
         self._stalls: asyncio.Task[None] | None = None
         self._ddl.on_change(self._changed)
         self._ddl.on_drop(self._ended)
+
+    def _hand_out_externals(self) -> None:
+        self.externals.writes = StreamWrites(self.calls, self._storage, self._clock)
+        for each in (self._views, self._runner, self._subscriptions, self.sources):
+            each.externals = self.externals
 
     @classmethod
     async def open(cls, folder: Path, settings: EngineSettings, clock: Clock) -> LocalEngine:
@@ -175,20 +181,27 @@ class LocalEngine(BackgroundCalls, SourceCalls):
         """
         lock = await asyncio.to_thread(open_folder, folder)
         catalog = Catalog(folder / "catalog.json")
-        book, cursors = StepBook(), CursorBook()
-        keepers = {NOTE_KIND: catalog, STEPS_KIND: book, CURSORS_KIND: cursors}
+        book, cursors, readers = StepBook(), CursorBook(), ReaderBook()
+        keepers: dict[str, Keeper] = {NOTE_KIND: catalog, STEPS_KIND: book}
+        keepers |= {CURSORS_KIND: cursors, READERS_KIND: readers}
         parts = StorageParts(keepers=keepers)
         storage = await asyncio.to_thread(
             Storage.open, folder, clock, storage_settings(settings), None, parts
         )
-        engine = cls(folder, catalog, storage, settings, clock, (book, cursors))
+        engine = cls(folder, catalog, storage, settings, clock, (book, cursors, readers))
         engine._lock = lock
         parts.readers.kept = engine._checkpoints
         await asyncio.to_thread(engine._begin)
         await engine._pool.start()
+        await engine.externals.sweep(engine._is_kept)
         await engine._views.open()
         engine._stalls = asyncio.create_task(engine._watch_stalls())
         return engine
+
+    def _is_kept(self, query_id: str) -> bool:
+        """Whether a query goes on after a restart: a view's, a sink's, a subscription."""
+        there = self._catalog.by_id(query_id) is not None
+        return there or self._checkpoints.book.get(query_id) is not None
 
     def _begin(self) -> None:
         self._catalog.save()
@@ -217,7 +230,7 @@ class LocalEngine(BackgroundCalls, SourceCalls):
             checked = check_definition(definition)
             old = self._catalog.by_id(definition.id)
             if old is None or old.columns != checked.columns:  # others were tried when made
-                check_defaults(stored_schema(checked), _defaults_session)
+                check_defaults(stored_schema(checked), defaults_session)
             if old is not None and old.columns != checked.columns:
                 users = (*self._all(), *self._catalog.backgrounds())
                 check_columns(old, checked, users, self._required, self._flow.columns_read)
@@ -252,28 +265,7 @@ class LocalEngine(BackgroundCalls, SourceCalls):
 
     async def ingest(self, request: IngestRequest, body: bytes) -> IngestAck:
         """See Engine.ingest."""
-        future: asyncio.Future[IngestAck] = asyncio.get_running_loop().create_future()
-
-        def answer(result: IngestAck | TailraceError) -> None:
-            if future.done():
-                return
-            if isinstance(result, TailraceError):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-
-        self.submit_ingest(request, body, answer)
-        return await future
-
-    def _decoder(self, schema: StoredSchema) -> Decoder:
-        limits = IngestLimits(self._settings.rows_per_request_max)
-        return Decoder(schema, self._decoding_session, limits, self._clock.seed())
-
-    def _decoding_session(self) -> duck.Session:
-        """The one session of the decoding thread: an instance per stream costs 5 MB each."""
-        if self._session is None:
-            self._session = _defaults_session()
-        return self._session
+        return await answered(lambda answer: self.submit_ingest(request, body, answer))
 
     # -- queries ----------------------------------------------------------------------------
 
@@ -303,6 +295,8 @@ class LocalEngine(BackgroundCalls, SourceCalls):
     def _forget(self, query_id: str) -> None:
         self._queries.pop(query_id, None)
         self._subscriptions.closed(query_id)
+        if not self._is_kept(query_id):
+            self.externals.ended(query_id)
 
     async def cancel(self, query_id: str) -> bool:
         """See Engine.cancel."""
@@ -321,7 +315,10 @@ class LocalEngine(BackgroundCalls, SourceCalls):
         query = self._queries.get(query_id)
         if isinstance(query, BoundedResult):
             return query.so_far
-        return self._flow.counters(query_id) if query is not None else QueryCounters()
+        if query is None:
+            return QueryCounters()
+        waits = self.externals.message(query_id)
+        return msgspec.structs.replace(self._flow.counters(query_id), waits=waits)
 
     async def pipeline(self, query_id: str) -> Pipeline:
         """See Engine.pipeline."""
@@ -355,7 +352,9 @@ class LocalEngine(BackgroundCalls, SourceCalls):
             return await self._statements.define(definition, caller)
         whole = definition.kind in ("function", "schema", *EXTERNAL)
         replace = whole and bool(definition.options.get("or_replace"))
-        return await self._ddl.create(definition, caller, replace=replace)
+        return await self._tables.created(
+            await self._ddl.create(definition, caller, replace=replace)
+        )
 
     async def alter(self, name: str, change: Alteration, caller: Caller) -> Definition:
         """See Engine.alter."""
@@ -373,7 +372,7 @@ class LocalEngine(BackgroundCalls, SourceCalls):
     async def stats(self, name: str, history_days: int = 0) -> StreamStats:
         """See Engine.stats."""
         definition = self._catalog.rows_of(name)
-        if definition.kind not in ("stream", "materialized_view"):
+        if definition.kind not in ("stream", "materialized_view", "external_stream"):
             return StreamStats(0, 0, 0)
         rows_in = str(definition.options.get("target_id") or definition.id)
         return await asyncio.to_thread(self._storage.stats, rows_in, history_days)
@@ -431,6 +430,7 @@ class LocalEngine(BackgroundCalls, SourceCalls):
         if definition is not None:
             self._tell_ttl(definition)
             self._views.changed(definition)
+        self.externals.changed(definition)
         self._tell_watchers()
 
     def _ended(self, gone: Definition) -> None:
@@ -465,6 +465,7 @@ class LocalEngine(BackgroundCalls, SourceCalls):
         for query in list(self._queries.values()):
             query.close(STOPPING)
         self._tell_watchers()
+        await self.externals.close()
         await self.sources.close()
         await self.backgrounds.close()
         self._flow.last_wait()
@@ -476,8 +477,7 @@ class LocalEngine(BackgroundCalls, SourceCalls):
         await self._pool.close()
         await self._ddl.settle()
         await asyncio.to_thread(self._ingestor.close)
-        if self._session is not None:
-            self._session.close()
+        self._decoding.close()
         await asyncio.to_thread(self._flow.close)
         await self.calls.close()
         await asyncio.to_thread(self._storage.close)
@@ -487,9 +487,8 @@ class LocalEngine(BackgroundCalls, SourceCalls):
 
 
 def _for_connectors(parts: Parts, ran: Ran, book: CursorBook) -> tuple[Backgrounds, Sources]:
-    letterbox = Letterbox(parts.storage, ran.statements, parts.context.clock)
+    settings = parts.settings
+    ran.statements.letters_days = settings.dead_letter_days
+    ran.views.letters_bytes_max = settings.dead_letter_bytes_max
+    letterbox = Letterbox(parts.storage, ran.statements, parts.context.clock, settings)
     return Backgrounds(parts, ran, book, letterbox), Sources(parts, letterbox, book)
-
-
-def _defaults_session() -> duck.Session:
-    return duck.Session(seconds_max=DEFAULTS_SECONDS_MAX)

@@ -23,6 +23,7 @@ from engine.operators.rowify import Rowify
 from engine.operators.session_aggregate import SessionAggregate
 from engine.operators.sort import Sort
 from engine.operators.stateful import Stateful
+from engine.operators.table_join import TableJoin
 from engine.operators.tagged import Tagged
 from engine.operators.union import Union
 from engine.operators.upsert import Upsert
@@ -87,6 +88,7 @@ MAKERS: Final[dict[type, Maker]] = {
     logical.Upsert: lambda c, n, s: Upsert(c, s[0], n),
     logical.Merge: lambda c, n, s: Merge(c, s[0], n),
     logical.Join: make_join,
+    logical.Enrich: lambda c, n, s: TableJoin(c, s[0], n),
     logical.Watched: lambda c, n, s: Watched(s[0], n),
     logical.Dedup: lambda c, n, s: Dedup(c, s[0], n),
     logical.Rowify: lambda c, n, s: Rowify(s[0]),

@@ -13,6 +13,7 @@ from engine.hashing import hashing
 from engine.log.files import FileSystem
 from engine.log.settings import LogSettings
 from engine.spillspace import SpillStore
+from engine.start_answers import AnswerFiles
 from engine.storage_types import StorageSettings
 
 
@@ -30,6 +31,11 @@ def checkpoint_store(folder: Path, clock: Clock, version: str) -> CheckpointStor
     store.spills = spills
     spills.begin(store.queries())
     return store
+
+
+def answer_files(folder: Path) -> AnswerFiles:
+    """What the kept queries of a workspace have read at their starts."""
+    return AnswerFiles(folder / "answers", FileSystem())
 
 
 def flow_settings(folder: Path, settings: EngineSettings) -> FlowSettings:

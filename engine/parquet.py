@@ -237,6 +237,24 @@ def first_sn_at(path: Path, time_ms: int) -> int | None:
     return None
 
 
+def first_sn_appended(path: Path, time_ms: int) -> int | None:
+    """Number of the first append that was stored at or after an instant; None if all were before.
+    Blocks; reads as good as one row group, since these times never go back."""
+    with pq.ParquetFile(path, **_READ) as file:
+        leaves = [file.schema.column(i).path for i in range(len(file.schema))]
+        leaf = leaves.index(TP_APPEND_TIME)
+        for number in range(file.metadata.num_row_groups):
+            statistics = file.metadata.row_group(number).column(leaf).statistics
+            if statistics is not None and statistics.has_min_max and statistics.max < time_ms:
+                continue
+            rows = file.read_row_group(number, [TP_APPEND_TIME, TP_SN], use_threads=False)
+            times = rows.column(TP_APPEND_TIME).to_numpy()
+            at = int(np.searchsorted(times, time_ms))
+            if at < len(times):
+                return int(rows.column(TP_SN)[at].as_py())
+    return None
+
+
 def first_sn_of(times: pa.Array, numbers: Int64s, time_ms: int) -> int | None:
     """The same over columns in memory; `numbers` per row. None when `times` are no times."""
     if not pa.types.is_timestamp(times.type):

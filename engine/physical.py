@@ -192,6 +192,8 @@ def _asks(node: logical.Node, *, borders: bool) -> bool:
             return node.window is not None or node.emit.when in ("append", "close")
         case logical.Sort() | logical.Dedup() | logical.Join() | logical.Watched():
             return True
+        case logical.Enrich():
+            return True
         case logical.Rowify() | logical.Collect():
             return False
         case logical.LimitBy():

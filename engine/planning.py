@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from engine.errors import Code, Overloaded, UserError
+from engine.table_calls import ColumnsUnknown
 
 # Text of all statements that wait to be planned; one more is refused with code 202.
 WAITING_BYTES_MAX: Final = 4 << 20
@@ -33,10 +34,24 @@ class Planning:
         self._waiting_bytes = 0
         self._number = 0
         self._busy = False
+        # Asks for the columns of an external table by name (`OutsideTables.learn`).
+        self.learn: Callable[[str], Awaitable[None]] | None = None
 
     async def run(self, work: Callable[[str], T], sql: str, seconds: float = PLAN_SECONDS_MAX) -> T:
         """The result of `work(sql)`. Raises what it raises, UserError 159 when `seconds` are over,
-        Overloaded when too much waits."""
+        Overloaded when too much waits. It is done again when columns of external tables were asked
+        for meanwhile."""
+        asked: set[str] = set()
+        while True:
+            try:
+                return await self._run(work, sql, seconds)
+            except ColumnsUnknown as error:
+                if self.learn is None or error.table in asked:
+                    raise
+                asked.add(error.table)  # a statement has few sources
+                await self.learn(error.table)
+
+    async def _run(self, work: Callable[[str], T], sql: str, seconds: float) -> T:
         try:
             async with asyncio.timeout(min(seconds, PLAN_SECONDS_MAX)):
                 await self._turn(len(sql))

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from engine.background import Background
+from engine.external_objects import ExternalObjects
 from engine.source_appends import SourceAppends
 
 StreamKind = Literal[
@@ -203,7 +204,8 @@ class Rows(msgspec.Struct, frozen=True):
 
 
 class QueryCounters(msgspec.Struct, frozen=True):
-    """What a query did so far; times in milliseconds."""
+    """What a query did so far; times in milliseconds. `waits`: why it gets no rows of an external
+    stream for now, '' = it does."""
 
     scanned_rows: int = 0
     scanned_bytes: int = 0
@@ -213,6 +215,7 @@ class QueryCounters(msgspec.Struct, frozen=True):
     late_rows: int = 0
     state_rows: int = 0
     state_bytes: int = 0
+    waits: str = ""
 
 
 class QueryEnd(msgspec.Struct, frozen=True):
@@ -300,12 +303,14 @@ class Position(msgspec.Struct, frozen=True, order=True):
 class BackgroundQuery(msgspec.Struct, frozen=True):
     """The query of a sink (one), or of an alert (trigger and resolve, which run as one graph).
 
-    `owner`: "sink:<uuid>" or "alert:<uuid>"; `name`: what its dead-letter stream is called after.
+    `owner`: "sink:<uuid>" or "alert:<uuid>"; `name`: what its dead-letter stream is called after;
+    `anew`: it begins anew also when its queries are those that it has.
     """
 
     owner: str
     queries: tuple[str, ...]
     name: str = ""
+    anew: bool = False
 
 
 class BackgroundOpened(msgspec.Struct, frozen=True):
@@ -334,6 +339,25 @@ class BackgroundRows(msgspec.Struct, frozen=True):
     count: int
     payload: bytes
     event_time_ms: int = 0
+
+
+class BacktestRow(msgspec.Struct, frozen=True):
+    """A row that a background query would have given at an instant; `row` is a JSON array."""
+
+    time_ms: int
+    query: int
+    row: bytes
+
+
+class Backtested(msgspec.Struct, frozen=True):
+    """What background queries would have given over the past: of rows of one query that follow each
+    other the first. At most `rows_max` of them and some MiB; `truncated`: it ended there."""
+
+    headers: tuple[tuple[ResultColumn, ...], ...]
+    rows: tuple[BacktestRow, ...]
+    scanned_rows: int
+    rows_max: int
+    truncated: bool = False
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
@@ -370,7 +394,7 @@ class RunningQuery(Protocol):
         ...
 
 
-class Engine(Background, SourceAppends, Protocol):
+class Engine(Background, SourceAppends, ExternalObjects, Protocol):
     """Everything that can be asked of one workspace's engine.
 
     All methods are coroutines that never block the loop. They raise the tree of `engine.errors`;

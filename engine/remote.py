@@ -12,12 +12,14 @@ from engine import wire
 from engine.calls import Answer, Request
 from engine.dead_letter import DeadLetter
 from engine.errors import EngineUnavailable, TailraceError
+from engine.external_objects import ExternalState, ExternalWork
 from engine.protocol import (
     Alteration,
     Analysis,
     BackgroundOpened,
     BackgroundQuery,
     BackgroundRows,
+    Backtested,
     Caller,
     Definition,
     EngineInfo,
@@ -177,10 +179,11 @@ class RemoteEngine:
                 self._reads[request].push(rows)
         elif kind == wire.CALL:
             self._on_call(*wire.decode_call(meta))
-        elif kind == wire.SNAPSHOT:
+        elif kind in (wire.SNAPSHOT, wire.EXTERNAL):
             watcher = self._watchers.get(request)
             if watcher is not None:
-                watcher.put(wire.decode_snapshot(meta))
+                decode = wire.decode_snapshot if kind == wire.SNAPSHOT else wire.decode_external
+                watcher.put(decode(meta))
 
     def _on_close(self, error: Exception | None) -> None:
         self._connection = None
@@ -316,6 +319,10 @@ class RemoteEngine:
         """See SourceAppends.append_source."""
         return await self._send("append_source", request, body)[1]
 
+    async def open_replay(self, owner: str) -> int:
+        """See SourceAppends.open_replay."""
+        return await self.call("open_replay", owner)
+
     async def forget_source(self, owner: str) -> None:
         """See SourceAppends.forget_source."""
         await self.call("forget_source", owner)
@@ -327,6 +334,10 @@ class RemoteEngine:
     async def check_background(self, queries: tuple[str, ...]) -> BackgroundOpened:
         """See Background.check_background."""
         return await self.call("check_background", queries)
+
+    async def backtest_background(self, queries: tuple[str, ...], minutes: int) -> Backtested:
+        """See Background.backtest_background."""
+        return await self.call("backtest_background", (queries, minutes))
 
     async def start_background(self, query: BackgroundQuery, caller: Caller) -> BackgroundOpened:
         """See Background.start_background."""
@@ -384,10 +395,21 @@ class RemoteEngine:
         """See Engine.definitions."""
         return await self.call("definitions")
 
-    async def watch(self) -> AsyncIterator[Snapshot]:
+    def watch(self) -> AsyncIterator[Snapshot]:
         """See Engine.watch; ends when the connection is lost."""
+        return self._watch("watch")
+
+    def watch_external(self) -> AsyncIterator[ExternalWork]:
+        """See ExternalObjects.watch_external; ends when the connection is lost."""
+        return self._watch("watch_external")
+
+    async def report_external(self, state: ExternalState) -> None:
+        """See ExternalObjects.report_external."""
+        await self.call("report_external", state)
+
+    async def _watch(self, method: str) -> AsyncGenerator[Any]:
         newest = _Newest()
-        request, future = self._send("watch", None, b"")
+        request, future = self._send(method, None, b"")
         self._watchers[request] = newest
         try:
             await future
@@ -428,11 +450,11 @@ class _Newest:
     """Keeps only the newest snapshot for a slow reader."""
 
     def __init__(self) -> None:
-        self._value: Snapshot | None = None
+        self._value: Any = None
         self._ended = False
         self._event = asyncio.Event()
 
-    def put(self, value: Snapshot) -> None:
+    def put(self, value: object) -> None:
         self._value = value
         self._event.set()
 
@@ -440,7 +462,7 @@ class _Newest:
         self._ended = True
         self._event.set()
 
-    async def take(self) -> Snapshot | None:
+    async def take(self) -> Any:
         while self._value is None:
             if self._ended:
                 return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Protocol
@@ -17,11 +18,13 @@ from engine.config import EngineSettings
 from engine.ddl import Ddl
 from engine.encode import JsonEncoder
 from engine.errors import Code, NotFound, QueryFailed, SqlError, TailraceError, UserError
+from engine.externals import Externals
 from engine.failures import INTERNAL
 from engine.flow import Flow
 from engine.history import Lease
 from engine.ingestor import Ingestor
 from engine.jobs import BoundedJob, JobTable
+from engine.outside_tables import OutsideTables
 from engine.protocol import (
     Alteration,
     QueryOpened,
@@ -34,6 +37,7 @@ from engine.sql import durable
 from engine.sql import statements as st
 from engine.sql.cells import blame
 from engine.sql.definitions import stored_columns
+from engine.sql.external_streams import is_external_stream
 from engine.sql.inserts import InsertPlan
 from engine.sql.logical import BoundedQuery, BoundedScan, Node, StreamingQuery, TableScan, inputs_of
 from engine.sql.places import of_statement, told
@@ -71,6 +75,7 @@ class Parts:
     ingestor: Ingestor
     context: Context
     settings: EngineSettings
+    tables: OutsideTables
 
 
 class Kept(Protocol):
@@ -96,6 +101,7 @@ class Runner:
         self._parts = parts
         self._cancel = cancel
         self.subscriptions: Kept
+        self.externals: Externals
         self.handlers: dict[type, Callable[[QueryRequest, Planned, Any], Awaitable[None]]] = {
             st.CreateStream: self._create,
             st.CreateView: self._create,
@@ -162,7 +168,7 @@ class Runner:
         job, leases = self.job(planned.bounded, request.timeout_ms)
         job = replace(job, event_time_column=times[0])
         parts, release = self._parts, partial(_close_all, leases)
-        result = BoundedResult(opened, parts.pool, job, parts.settings, release)
+        result = BoundedResult(opened, parts.pool, job, parts.settings, release, self._filled)
         result.policy = (request.batch_count, request.batch_ms)
         return result
 
@@ -184,16 +190,19 @@ class Runner:
         result = StreamingResult(opened, request, JsonEncoder(columns), self._parts.context)
         now = self._parts.context.clock.now_ms()
         answers = await self.answers(planned.streaming, request.timeout_ms)
+        plan = await self.externals.placed_plan(request.id, planned.streaming, fresh=True)
         starting = asyncio.ensure_future(
-            asyncio.to_thread(
-                self._parts.flow.start, request.id, planned.streaming, result, now, answers
-            )
+            asyncio.to_thread(self._parts.flow.start, request.id, plan, result, now, answers)
         )
         try:
             await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            # The thread goes on: what it is about to start has no reader any more.
-            starting.add_done_callback(partial(self._abandon, request.id))
+            self.externals.run(request.id)
+            await self.externals.begun(request.id)
+        except BaseException as error:
+            self.externals.ended(request.id)
+            if isinstance(error, asyncio.CancelledError):
+                # The thread goes on: what it is about to start has no reader any more.
+                starting.add_done_callback(partial(self._abandon, request.id))
             raise
         return result
 
@@ -234,13 +243,19 @@ class Runner:
         if where:
             job = replace(job, tables=tuple(replace(t, where=where) for t in job.tables))
         try:
-            return await fetch_arrow(self._parts.pool, job)
+            return await fetch_arrow(self._parts.pool, job, self._filled)
         except QueryFailed as error:
             if error.code in _NOT_THE_STATEMENT:
                 raise
             raise UserError(error.message, error.code) from None
         finally:
             _close_all(leases)
+
+    @contextlib.asynccontextmanager
+    async def _filled(self, job: BoundedJob) -> AsyncGenerator[BoundedJob]:
+        """The job with the rows of what it reads outside; see `OutsideTables.filled`."""
+        async with self.externals.read_whole(job) as read, self._parts.tables.filled(read) as whole:
+            yield whole
 
     def job(
         self, query: BoundedQuery, timeout_ms: int = 0, *, arrow: bool = False
@@ -250,6 +265,10 @@ class Runner:
         leases: list[Lease] = []
         try:
             for table in query.tables:
+                if table.external or is_external_stream(table.stream_id):
+                    columns = self._columns(table)
+                    tables.append(JobTable(table.alias, columns, outside=table))
+                    continue
                 view = self._parts.storage.view(table.stream_id)
                 leases.append(view.lease)
                 hot_bytes = sum(piece.rows.get_total_buffer_size() for piece in view.hot)
@@ -276,11 +295,16 @@ class Runner:
 
     def _columns(self, table: TableScan) -> tuple[JobColumn, ...]:
         definition = self._parts.catalog.by_id(table.stream_id)
+        if is_external_stream(table.stream_id):
+            definition = self.externals.columns_of(table.stream_id)
         if definition is None:
             raise SqlError(f"stream {table.stream_name} does not exist", Code.UNKNOWN_STREAM)
-        found = {
-            c.name: JobColumn(c.name, str(c.type), c.stored) for c in stored_columns(definition)
-        }
+        if table.external:
+            found = {c.name: JobColumn(c.name, c.type) for c in definition.columns}
+        else:
+            found = {
+                c.name: JobColumn(c.name, str(c.type), c.stored) for c in stored_columns(definition)
+            }
         found |= {name: JobColumn(name, "int64") for name in (TP_SN, TP_APPEND_TIME)}
         if any(name not in found for name in table.columns):  # altered since it was planned
             message = f"stream {table.stream_name} was altered meanwhile: run the query again"
@@ -299,9 +323,10 @@ class Runner:
         there = self._parts.catalog.namesake(planned.definition)
         if statement.if_not_exists and there is not None:
             return
-        await self._parts.ddl.create(
+        made = await self._parts.ddl.create(
             planned.definition, request.caller, replace=statement.or_replace
         )
+        await self._parts.tables.created(made)
 
     async def _drop(self, request: QueryRequest, planned: Planned, statement: st.Drop) -> None:
         if statement.kind == "function":
@@ -360,6 +385,12 @@ class Runner:
     async def _store(self, query: BoundedQuery, plan: InsertPlan, timeout_ms: int) -> None:
         """Compute the rows of an INSERT and append them."""
         rows = await self._fetch(query, timeout_ms)
+        target = self._parts.catalog.get(plan.stream)
+        if target is not None and target.kind == "external_stream":
+            await self.externals.insert(target, rows, plan.idempotency_id)
+            return
+        if target is not None and target.kind == "external_table":
+            return await self._parts.tables.insert(target, rows, plan.idempotency_id)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
 

@@ -20,6 +20,8 @@ SECRET_SETTINGS: Final = frozenset(
         "password",
         "sasl_password",
         "token",
+        "jwt",
+        "auth_params",
         "secret_access_key",
         "ssl_key_pem",
         "ssl_key_password",

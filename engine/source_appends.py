@@ -35,6 +35,9 @@ class SourceAppend(msgspec.Struct, frozen=True):
     object or an array of them (format streaming), a text (lines) or a compact body. `saved`:
     records to store, an empty one is removed. `letters`: messages that are given up, not in the
     body.
+
+    `replay`: the messages are those of the `letters` that are replayed. `epoch` is then of
+    `open_replay`; there is no number and nothing is saved: the marks say what was stored.
     """
 
     owner: str
@@ -46,6 +49,7 @@ class SourceAppend(msgspec.Struct, frozen=True):
     sizes: bytes = b""
     saved: dict[str, bytes] = {}
     letters: tuple[DeadLetter, ...] = ()
+    replay: bool = False
 
 
 class SourceAck(msgspec.Struct, frozen=True):
@@ -71,6 +75,15 @@ class SourceAppends(Protocol):
         An append whose number is stored already is answered and not stored again. EngineUnavailable
         when it is not of the last opening. StorageFull when its dead-letter stream is full.
         NotFound without the stream.
+        """
+        ...
+
+    async def open_replay(self, owner: str) -> int:
+        """Begin to replay dead letters of a source, running or not; the epoch of its appends.
+
+        As with `open_source` those of earlier replays are stored before it returns, or are refused:
+        so whoever asks then which letters are marked knows all that were replayed. NotFound when
+        the source has none.
         """
         ...
 

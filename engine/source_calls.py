@@ -19,6 +19,10 @@ class SourceCalls:
         """See SourceAppends.append_source."""
         return await self.sources.append(request, body)
 
+    async def open_replay(self, owner: str) -> int:
+        """See SourceAppends.open_replay."""
+        return await self.sources.open_replay(owner)
+
     async def forget_source(self, owner: str) -> None:
         """See SourceAppends.forget_source."""
         await self.sources.forget(owner)

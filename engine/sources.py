@@ -7,13 +7,16 @@ import itertools
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
+from engine.answered import answered
 from engine.cursors import CursorBook, Moved, note_of
-from engine.errors import EngineUnavailable, TailraceError, UserError
+from engine.errors import EngineUnavailable, NotFound, UserError
+from engine.external_objects import READER
+from engine.externals import Externals, letters_owner
 from engine.ingest.events import Messages
 from engine.ingestor import SourceRows
 from engine.letterbox import Letterbox, whose
 from engine.log.records import Append, Record
-from engine.protocol import Position
+from engine.protocol import Definition, Position
 from engine.runner import Parts
 from engine.source_appends import KIND, SourceAck, SourceAppend, SourceOpened
 
@@ -33,7 +36,9 @@ class Sources:
         self._ddl = parts.ddl
         self._letterbox = letterbox
         self._book = book
+        self.externals: Externals
         self._epochs: dict[str, int] = {}  # of sources that were opened; forgotten with them
+        self._replays: dict[str, int] = {}  # the same of their replays
         self._next_epoch = itertools.count(1)
         self._locks: dict[str, asyncio.Lock] = {}
         # Bounded by the requests under way: each holds one.
@@ -41,7 +46,9 @@ class Sources:
 
     async def open(self, owner: str) -> SourceOpened:
         """See SourceAppends.open_source."""
-        if not owner.startswith(f"{KIND}:"):
+        if _is_reader(owner):
+            self.externals.active(owner)
+        elif not owner.startswith(f"{KIND}:"):
             raise UserError(f"'{owner[:80]}' is no source: source:<id> is.")
         epoch = self._epochs[owner] = next(self._next_epoch)
         return await self._whole(self._open(owner, epoch))
@@ -51,24 +58,38 @@ class Sources:
             number = max(0, self._book.position(owner).sn)
             return SourceOpened(epoch, number, dict(self._book.saved(owner)))
 
+    async def open_replay(self, owner: str) -> int:
+        """See SourceAppends.open_replay."""
+        return await self._whole(self._open_replay(owner))
+
+    async def _open_replay(self, owner: str) -> int:
+        async with self._lock(owner):
+            if self._letterbox.stream_of(owner) is None:
+                raise NotFound(f"{owner[:80]} has no dead letters.")
+            epoch = self._replays[owner] = next(self._next_epoch)
+            return epoch
+
     async def append(self, request: SourceAppend, body: bytes) -> SourceAck:
         """See SourceAppends.append_source."""
+        if _is_reader(request.owner):
+            await self.externals.room(request.owner)
         return await self._whole(self._append(request, body))
 
     async def _append(self, request: SourceAppend, body: bytes) -> SourceAck:
         owner = request.owner
         async with self._lock(owner):
-            if self._epochs.get(owner) != request.epoch:
+            epochs = self._replays if request.replay else self._epochs
+            if epochs.get(owner) != request.epoch:
                 raise EngineUnavailable(f"{owner} was opened anew: open it to go on.")
-            stored = max(0, self._book.position(owner).sn)
-            if request.number <= stored:
-                return SourceAck()
-            if request.number != stored + 1:
-                raise UserError(f"Append {request.number} of {owner} follows {stored}.")
-            self._book.check(owner, request.saved)
-            records: list[Record] = [
-                note_of(Moved(owner, Position(request.number, 0), request.saved))
-            ]
+            records: list[Record] = []
+            if not request.replay:
+                stored = max(0, self._book.position(owner).sn)
+                if request.number <= stored:
+                    return SourceAck()
+                if request.number != stored + 1:
+                    raise UserError(f"Append {request.number} of {owner} follows {stored}.")
+                self._book.check(owner, request.saved)
+                records = [note_of(Moved(owner, Position(request.number, 0), request.saved))]
             rows = 0
             if request.sizes:
                 decoded = await self._decoded(request, body)
@@ -78,28 +99,34 @@ class Sources:
                 rows = decoded.found.rows.num_rows
                 if rows:
                     records.append(Append.single(decoded.stream_id, decoded.found.rows))
-            if request.letters:
+            if request.letters and self._keeps_letters(owner):
                 letters = await self._letterbox.append_of(
-                    whose(owner, request.name), request.letters
+                    self._whose(owner, request.name), request.letters
                 )
                 records.append(letters)
-            await asyncio.wrap_future(self._storage.append(*records))
+            if records:
+                await asyncio.wrap_future(self._storage.append(*records))
+            if _is_reader(owner) and rows:
+                self.externals.stored(owner, rows, len(body))
             return SourceAck(rows)
 
+    def _keeps_letters(self, owner: str) -> bool:
+        return not _is_reader(owner) or self.externals.active(owner).letters
+
+    def _whose(self, owner: str, name: str) -> Definition:
+        """Whose dead letters those of an owner are: a reader's are of its external stream."""
+        if not _is_reader(owner):
+            return whose(owner, name)
+        external = self.externals.active(owner).definition
+        return whose(letters_owner(external), external.name)
+
     async def _decoded(self, request: SourceAppend, body: bytes) -> SourceRows:
-        future: asyncio.Future[SourceRows] = asyncio.get_running_loop().create_future()
-
-        def answer(result: SourceRows | TailraceError) -> None:
-            if future.done():
-                return
-            if isinstance(result, TailraceError):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-
         messages = Messages(request.format, body, request.sizes)
-        self._ingestor.submit_messages(request.stream, messages, answer)
-        return await future
+        submit = self._ingestor.submit_messages
+        into: Definition | None = None
+        if _is_reader(request.owner):
+            into = self.externals.stream_of(request.owner)
+        return await answered(lambda answer: submit(request.stream, messages, answer, into))
 
     async def forget(self, owner: str) -> None:
         """See SourceAppends.forget_source."""
@@ -108,6 +135,7 @@ class Sources:
     async def _forget(self, owner: str) -> None:
         async with self._lock(owner):
             self._epochs.pop(owner, None)
+            self._replays.pop(owner, None)
             known = owner in self._book.sources()
             gone = [note_of(Moved(owner, gone=True))] if known else []
             letters = self._letterbox.stream_of(owner)
@@ -147,3 +175,8 @@ class Sources:
             task.exception()  # whoever asked may have gone away: it is heard here
         if not self._under_way:
             self._locks.clear()  # nobody holds one
+
+
+def _is_reader(owner: str) -> bool:
+    """Whether appends of an owner are of a reader of an external stream."""
+    return owner.startswith(f"{READER}:")

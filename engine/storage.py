@@ -289,6 +289,10 @@ class Storage:
         """A query read rows of a stream; for its rates."""
         self._rates.read(stream_id, self._clock.now_ms(), rows, nbytes)
 
+    def count_written(self, stream_id: str, rows: int, nbytes: int) -> None:
+        """Rows went into an external object; for its rates."""
+        self._rates.written(stream_id, self._clock.now_ms(), rows, nbytes)
+
     def degraded(self, stream_id: str) -> tuple[tuple[int, int], ...]:
         """Ranges of sequence numbers whose rows cannot be read any more, both ends included."""
         with self._lock:

@@ -18,6 +18,7 @@ from engine.checkpointing import Checkpointer, interval_ms
 from engine.clock import Clock
 from engine.encode import JsonEncoder
 from engine.errors import Code, NotFound, Overloaded, SqlError, TailraceError, UserError
+from engine.externals import Externals
 from engine.flow import Flow
 from engine.protocol import QueryOpened, QueryRequest
 from engine.query import Context, StreamingResult
@@ -137,6 +138,7 @@ class Subscriptions:
         self._plans = plans
         self._live: dict[str, _Live] = {}
         self._changing: set[str] = set()  # ids that a statement recovers or forgets
+        self.externals: Externals
         self._expiry_due = 0.0
         self._expiring: asyncio.Task[None] | None = None
 
@@ -228,7 +230,8 @@ class Subscriptions:
     async def _forget(self, query_id: str) -> None:
         await asyncio.to_thread(self._checkpoints.forget, query_id)
         note = note_of(Entry(query_id, gone=True))
-        await asyncio.wrap_future(self._storage.append(note))
+        gone = self.externals.leaving(query_id)
+        await asyncio.wrap_future(self._storage.append(note, *gone))
 
     async def _rest(self, query_id: str, *, stop: bool = False) -> None:
         """Wait until a query that was stopped is at rest, and durable."""
@@ -248,6 +251,7 @@ class Subscriptions:
             live.resting = asyncio.create_task(self._bring_to_rest(query_id, live))
 
     async def _bring_to_rest(self, query_id: str, live: _Live) -> None:
+        self.externals.rest(query_id)
         await asyncio.to_thread(self._checkpoints.stop, query_id)
         await asyncio.to_thread(live.writer.settle, SETTLE_SECONDS)
         if self._live.get(query_id) is live:
@@ -283,23 +287,27 @@ class Subscriptions:
                 restored = resume_from.state.step
                 recorder.given = int(resume_from.state.notes[GIVEN])
         kept_job = kept.job if kept is not None else None
-        answers = await self._plans.answers(planned.streaming, keep.resume, kept_job)
+        plan = await self.externals.placed_plan(
+            job.id, planned.streaming, fresh=kept is None, letters=True
+        )
+        answers = await self._plans.answers(plan, keep.resume, kept_job)
         if kept is None:
-            once = await self._plans.keep(job.id, planned.streaming, answers)
+            once = await self._plans.keep(job.id, plan, answers)
             recorder.new_job = msgspec.structs.replace(job, once=once)
         self._live[job.id] = live
         now = self._clock.now_ms()
         starting = asyncio.ensure_future(
-            asyncio.to_thread(
-                self._flow.start, job.id, planned.streaming, result, now, answers, keep
-            )
+            asyncio.to_thread(self._flow.start, job.id, plan, result, now, answers, keep)
         )
         try:
             await asyncio.shield(starting)
             writer.flush()
+            self.externals.run(job.id)
             self._checkpoints.watch(
                 job.id, writer, every, restored=restored, delivered=lambda: live.delivered
             )
+            if kept is None:
+                await self.externals.begun(job.id)
         except asyncio.CancelledError:
             starting.add_done_callback(partial(self._abandon, live))
             raise
@@ -307,6 +315,7 @@ class Subscriptions:
             live.running = False
             if kept is None:
                 self._live.pop(job.id, None)
+                self.externals.ended(job.id)
             raise
         return result
 

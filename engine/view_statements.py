@@ -10,10 +10,14 @@ import msgspec
 import pyarrow as pa
 from sqlglot import exp
 
+from engine.background import owner_of_view, writes_outside
 from engine.catalog import NOTE_KIND, Catalog, Change, encode_change
+from engine.cursors import Moved
+from engine.cursors import note_of as moved_note
 from engine.ddl import Ddl
 from engine.deadletters import OWNER, owned_by, stream_of
 from engine.errors import Code, NotFound, QueryFailed, SqlError
+from engine.externals import letters_owner
 from engine.log.records import Note
 from engine.log.sequence import drop_note
 from engine.planning import Planning
@@ -48,6 +52,12 @@ class Answering(Protocol):
 
     async def bounded(self, plan: StreamingQuery) -> dict[BoundedQuery, pa.Table]:
         """The same without the snapshots of keyed streams."""
+        ...
+
+    async def snapshot(
+        self, query: BoundedQuery, timeout_ms: int = 0, before_sn: int | None = None
+    ) -> pa.Table:
+        """The rows of a keyed stream before an append, `positioned`."""
         ...
 
 
@@ -110,6 +120,17 @@ class KeptPlans:
                 )
         return found
 
+    async def answers_before(
+        self, plan: StreamingQuery, before_sn: Mapping[str, int]
+    ) -> dict[BoundedQuery, pa.Table]:
+        """The rows of the plan's bounded sources now; of keyed streams those that were current
+        before these appends, by the ids of the streams."""
+        found = await self._answering.bounded(plan)
+        for query in snapshots_of(plan):
+            before = before_sn[query.tables[0].stream_id]
+            found[query] = await self._answering.snapshot(query, before_sn=before)
+        return found
+
     def _read_before(self, plan: StreamingQuery, resume: Resume) -> dict[BoundedQuery, pa.Table]:
         """Empty snapshots of the scans whose past was read before the checkpoint."""
         found: dict[BoundedQuery, pa.Table] = {}
@@ -139,6 +160,7 @@ class ViewStatements:
         self._ddl = ddl
         self._views = views
         self._planner = planner
+        self.letters_days: int  # how long the rows of a dead-letter stream stay
         self.handlers: dict[type, Handler] = {
             durable.CreateMaterializedView: self._create,
             durable.ControlView: self._control,
@@ -229,7 +251,8 @@ class ViewStatements:
         """The dead-letter stream of a view or background query, created if it is not there."""
         found = self.dead_letters_of(owned_by(view))
         if found is None:
-            found = await self._ddl.create(stream_of(view), view.created_by, servers=True)
+            stream = stream_of(view, self.letters_days)
+            found = await self._ddl.create(stream, view.created_by, servers=True)
         return found
 
     def dead_letters_of(self, owner: str) -> Definition | None:
@@ -243,7 +266,12 @@ class ViewStatements:
         """A definition is about to go: what goes into the commit of its drop."""
         notes = await self._views.leaving(definition)
         letters = self.dead_letters_of(definition.id)
-        if definition.kind == "materialized_view" and letters is not None:
+        if definition.kind == "external_stream":
+            letters = self.dead_letters_of(letters_owner(definition))
+        elif writes_outside(definition):
+            letters = letters or self.dead_letters_of(owner_of_view(definition))
+            notes.append(moved_note(Moved(definition.id, gone=True)))
+        if definition.kind in ("materialized_view", "external_stream") and letters is not None:
             change = Change("drop", id=letters.id)
             notes += [Note(NOTE_KIND, encode_change(change)), drop_note(letters.id)]
         return notes

@@ -6,20 +6,22 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Protocol
 
 import pyarrow as pa
 
 from engine import duck
-from engine.background import owner_of
+from engine.background import owner_of, writes_outside
 from engine.backlog import Backlog
 from engine.catalog import Catalog
 from engine.checkpointing import Checkpointer, interval_ms
 from engine.clock import Clock
 from engine.deadletters import NAMES, DeadLetters
 from engine.errors import NotFound, StorageFull, TailraceError
+from engine.externals import Externals
 from engine.flow import Flow
+from engine.kept_bytes import kept_bytes
 from engine.leaving import Leaving
 from engine.log.records import Note
 from engine.protocol import Definition
@@ -43,8 +45,7 @@ FLUSH_SECONDS: Final = 0.5
 # How long a statement waits for the log to take the last steps of a view.
 SETTLE_SECONDS: Final = 10.0
 
-# Bytes of a dead-letter stream at which its view stops, and how often that is looked at.
-LETTERS_BYTES_MAX: Final = 1 << 30
+# How often it is looked whether a dead-letter stream holds as much as it may.
 LETTERS_LOOK_SECONDS: Final = 10.0
 
 Status = Literal["ExecutingPipeline", "Paused", "Error"]
@@ -108,6 +109,8 @@ class Views:
         self._ticking: asyncio.Task[None] | None = None
         self._restarting: set[asyncio.Task[None]] = set()  # one a view at most waits its turn
         self.plans: Plans
+        self.externals: Externals
+        self.letters_bytes_max: int  # of a dead-letter stream at which its view stops
         self.dead_letters: Callable[[Definition], Awaitable[Definition]]
         self.on_tick: Callable[[], None] = _nothing
         # What waits for the readers of background queries, by the ids of their definitions.
@@ -150,19 +153,19 @@ class Views:
             if letters is None or view.writer is None:
                 continue
             try:
-                stats = await asyncio.to_thread(self._storage.stats, letters.id)
+                held = await asyncio.to_thread(kept_bytes, self._storage, letters.id)
             except TailraceError:  # it is being dropped, and its view with it
                 continue
-            held = max(stats.historical_data_bytes, stats.streaming_data_bytes)
-            if held <= LETTERS_BYTES_MAX:
+            if held < self.letters_bytes_max:
                 continue
             async with view.changing:
                 if self._views.get(view.definition.id) is not view:
                     continue
                 await self._stop(view)
                 message = (
-                    f"its dead-letter stream {letters.name} holds {held >> 20} MiB, as much as it "
-                    "may: look at its rows, DELETE them, then SYSTEM RECOVER the view."
+                    f"its dead-letter stream {letters.name} holds as many bytes as it may (setting "
+                    f"dead_letter_bytes_max, {self.letters_bytes_max}): look at its rows, DELETE "
+                    "them, then SYSTEM RECOVER the view."
                 )
                 self._fail(view, StorageFull(message))
 
@@ -244,7 +247,8 @@ class Views:
             return []
         await self._stop(view)
         await asyncio.to_thread(self._checkpoints.forget, definition.id)
-        return [note_of(Entry(definition.id, gone=True))]
+        gone = self.externals.leaving(definition.id)
+        return [note_of(Entry(definition.id, gone=True)), *gone]
 
     async def close(self) -> None:
         """Stop all views at their last step, which is durable then."""
@@ -267,6 +271,10 @@ class Views:
             kept = None
         resume = await asyncio.to_thread(self._checkpoints.resume, kept)
         job = kept.job if kept is not None else None
+        plan = await self.externals.placed_plan(
+            definition.id, planned.plan, fresh=job is None, letters=True
+        )
+        planned = replace(planned, plan=plan)
         answers = await self.plans.answers(planned.plan, resume, job)
         if job is None:
             once = await self.plans.keep(definition.id, planned.plan, answers)
@@ -287,6 +295,7 @@ class Views:
             view.writer = view.recorder = None
             recorder.close()
             raise
+        self.externals.run(definition.id)
         restored = resume.state.step if resume is not None and resume.state is not None else -1
         every = interval_ms(planned.plan.settings)
         self._checkpoints.watch(definition.id, view.writer, every, restored=restored)
@@ -295,6 +304,8 @@ class Views:
             await asyncio.to_thread(self._checkpoints.forget, definition.id)
             raise NotFound(f"Materialized view '{definition.name}' was dropped.")
         await self._settle(view)
+        if job is None:
+            await self.externals.begun(definition.id)
 
     def _recorder(self, view: _Running, planned: ViewPlan, once: KeptAnswers) -> ViewRecorder:
         definition, target = view.definition, planned.target
@@ -309,7 +320,9 @@ class Views:
         writer.wake = lambda: self._flow.wake(definition.id)
         names = tuple(column.name for column in planned.columns)
         rows: Rows = HiddenTarget(definition.id, names)
-        if not owner_of(definition):
+        if writes_outside(definition):
+            rows = HiddenTarget(definition.id, tuple(f"c0_{at}" for at in range(len(names))))
+        elif not owner_of(definition):
             schema, seed = stored_schema(target), self._clock.seed()
             rows = Target(target.id, schema, names, duck.Session, seed)
 
@@ -346,6 +359,7 @@ class Views:
             await asyncio.to_thread(view.writer.settle, SETTLE_SECONDS)
 
     async def _stop(self, view: _Running) -> None:
+        self.externals.rest(view.definition.id)
         await asyncio.to_thread(self._checkpoints.stop, view.definition.id)
         await self._settle(view)
         if view.recorder is not None:
@@ -367,6 +381,7 @@ class Views:
 
     def _fail(self, view: _Running, error: TailraceError) -> None:
         self._turn(view, "Error", error.message)
+        self.externals.rest(view.definition.id)
         self._flow.stop(view.definition.id)
         _log.error("materialized view %s failed: %s", view.definition.name, error.message)
 
@@ -386,7 +401,10 @@ class Views:
     def status(self, view_id: str) -> tuple[Status, str]:
         """What a view does now, and why it does not run."""
         view = self._views.get(view_id)
-        return ("Error", "it was not started") if view is None else (view.status, view.message)
+        if view is None:
+            return "Error", "it was not started"
+        runs = view.status == "ExecutingPipeline"
+        return view.status, view.message or (self.externals.message(view_id) if runs else "")
 
     def since_ms(self, view_id: str) -> int:
         """When it began to do that; 0 of a view that was not started."""

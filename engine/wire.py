@@ -18,11 +18,13 @@ import msgspec
 from engine.calls import Answer, Request
 from engine.dead_letter import DeadLetter
 from engine.errors import BY_NAME, TailraceError
+from engine.external_objects import ExternalState, ExternalWork
 from engine.protocol import (
     Alteration,
     Analysis,
     BackgroundOpened,
     BackgroundQuery,
+    Backtested,
     Caller,
     Definition,
     EngineInfo,
@@ -49,6 +51,7 @@ SNAPSHOT: Final = 6
 CREDIT: Final = 7
 CANCEL: Final = 8
 CALL: Final = 9  # an outside call for the connector process: (number, Request)
+EXTERNAL: Final = 11  # what is to be read and written of external objects: ExternalWork
 BACKGROUND: Final = 10  # rows of a hidden stream: (query, sn, first row, count, event time)
 
 # A body is at most 64 MiB inflated (control-plane limit); a frame above this is a broken peer.
@@ -77,6 +80,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "release": str,
     "reconcile": dict[str, tuple[str, ...]],
     "check_background": tuple[str, ...],
+    "backtest_background": tuple[tuple[str, ...], int],
     "start_background": tuple[BackgroundQuery, Caller],
     "pause_background": str,
     "drop_background": str,
@@ -85,7 +89,10 @@ REQUESTS: Final[dict[str, Any]] = {
     "advance": tuple[str, Position, dict[str, bytes], tuple[DeadLetter, ...]],
     "open_source": str,
     "append_source": SourceAppend,
+    "open_replay": str,
     "forget_source": str,
+    "watch_external": None,
+    "report_external": ExternalState,
     "source_letters": tuple[str, ...],
     "positions": tuple[str, ...],
     "saved": tuple[str, ...],
@@ -113,6 +120,7 @@ REPLIES: Final[dict[str, Any]] = {
     "release": None,
     "reconcile": None,
     "check_background": BackgroundOpened,
+    "backtest_background": Backtested,
     "start_background": BackgroundOpened,
     "pause_background": None,
     "drop_background": None,
@@ -121,7 +129,10 @@ REPLIES: Final[dict[str, Any]] = {
     "advance": None,
     "open_source": SourceOpened,
     "append_source": SourceAck,
+    "open_replay": int,
     "forget_source": None,
+    "watch_external": None,
+    "report_external": None,
     "source_letters": dict[str, str],
     "positions": dict[str, Position],
     "saved": dict[str, dict[str, bytes]],
@@ -136,6 +147,7 @@ reply_decoders: Final = {
     name: msgspec.msgpack.Decoder(kind).decode for name, kind in REPLIES.items()
 }
 decode_end: Final = msgspec.msgpack.Decoder(QueryEnd).decode
+decode_external: Final = msgspec.msgpack.Decoder(ExternalWork).decode
 decode_snapshot: Final = msgspec.msgpack.Decoder(Snapshot).decode
 decode_rows: Final = msgspec.msgpack.Decoder(tuple[int, int]).decode
 decode_background: Final = msgspec.msgpack.Decoder(tuple[int, int, int, int, int]).decode
@@ -155,7 +167,8 @@ def decode_request(meta: bytes) -> tuple[str, Any]:
 
 def encode_error(error: TailraceError) -> bytes:
     """An error of the tree as the meta of an ERROR frame."""
-    return encode_meta((type(error).__name__, error.code, error.message, error.system))
+    name = next(each.__name__ for each in type(error).__mro__ if each.__name__ in BY_NAME)
+    return encode_meta((name, error.code, error.message, error.system))
 
 
 def decode_error(meta: bytes) -> TailraceError:

@@ -1,22 +1,26 @@
-"""Sink `http`: a request for each row."""
+"""Sink `http`: a request for each row, or for several together."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-from connectors import http_delivery
+from connectors import batching, http_delivery
+from connectors.batching import BatchCount, BatchInterval
 from connectors.contract import Secret
 from connectors.http_client import Answer, Call, HttpClient, Refused
 from connectors.http_delivery import Retries, RetryInterval, Timeout, span
 from connectors.oauth2 import Client, Tokens
 from connectors.row_json import ObjectWriter
-from connectors.sink_contract import Delivery, Refusal, SinkContext, SinkRow, SinkSpec
+from connectors.sink_contract import Delivery, Refusal, SinkContext, SinkRow, SinkSpec, Unfit
 from connectors.template import Template
 
 PARALLEL_MAX: Final = 64
+JSON: Final = "application/json"
+LINES: Final = "application/x-ndjson"
 METHODS: Final = ("POST", "PUT", "PATCH", "DELETE", "GET")
 
 
@@ -65,7 +69,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ] = "POST"
     content_type: Annotated[
         str, msgspec.Meta(title="Content type", description="Of the body.")
-    ] = "application/json"  # fmt: skip
+    ] = JSON  # fmt: skip
     payload_field: Annotated[
         str,
         msgspec.Meta(
@@ -86,6 +90,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             le=PARALLEL_MAX,
         ),
     ] = 1
+    batch_count: BatchCount = 1
+    batch_interval: BatchInterval = ""
+    batch_format: Annotated[
+        Literal["array", "ndjson"],
+        msgspec.Meta(
+            title="Rows together as", description="A JSON array, or a line for each (ndjson)."
+        ),
+    ] = "array"
     retries: Retries = None
     retry_interval: RetryInterval = "10s"
     timeout: Timeout = "10s"
@@ -102,6 +114,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         http_delivery.check_headers({"content-type": self.content_type}, "content_type")
         span(self.retry_interval, "retry_interval")
         span(self.timeout, "timeout")
+        batching.wait(self.batch_interval)
+        if self.batch_count > 1 and self.paralism > 1:
+            raise ValueError("Property 'paralism' must be 1 with a 'batch_count' above 1")
 
 
 class HttpSink:
@@ -114,6 +129,10 @@ class HttpSink:
         text = config.payload_field
         self._template = Template(text, names, "property 'payload_field'") if text else None
         self._seconds = span(config.timeout, "timeout")
+        self._together = config.batch_count > 1 and context.purpose == "rows"
+        self._type = config.content_type
+        if self._together and config.batch_format == "ndjson" and self._type == JSON:
+            self._type = LINES
         self._client = HttpClient(
             context.clock, private=context.private, connections=config.paralism
         )
@@ -127,21 +146,23 @@ class HttpSink:
         """Connections are made by requests."""
 
     async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
-        """Send the row."""
-        (row,) = rows
+        """Send the row, or several as one request."""
         try:
-            answer = await self._sent(row)
+            answer = await self._sent(rows)
         except Refused as error:
-            return (Refusal(0, error.message),)
-        return http_delivery.outcome(answer)
+            return [Refusal(index, error.message) for index in range(len(rows))]
+        refused = http_delivery.outcome(answer)
+        if refused and len(rows) > 1:  # one of them may be why
+            raise Unfit(refused[0].message)
+        return refused
 
-    async def _sent(self, row: SinkRow) -> Answer:
+    async def _sent(self, rows: Sequence[SinkRow]) -> Answer:
         """The answer; a second one when the first does not take a token that was kept."""
         if self._tokens is None:
-            return await self._client.send(self._call(row, {}))
+            return await self._client.send(await self._made(rows, {}))
         for last in (False, True):
             header = await self._tokens.header()
-            answer = await self._client.send(self._call(row, {"authorization": header}))
+            answer = await self._client.send(await self._made(rows, {"authorization": header}))
             if answer.status != 401:
                 break
             self._tokens.refused(header)
@@ -149,11 +170,27 @@ class HttpSink:
                 break
         return answer
 
-    def _call(self, row: SinkRow, signed: dict[str, str]) -> Call:
-        config = self._config
-        template = self._template
-        body = template.render(row.values).encode() if template else self._objects.write(row.values)
-        known = {"content-type": config.content_type, "x-event-id": row.event_id}
+    def _body(self, row: SinkRow) -> bytes:
+        if self._template is not None:
+            return self._template.render(row.values).encode()
+        return self._objects.write(row.values)
+
+    async def _made(self, rows: Sequence[SinkRow], signed: dict[str, str]) -> Call:
+        """The request; of several rows not made in the loop: 10,000 take 80 ms."""
+        if len(rows) == 1:
+            return self._call(rows, signed)
+        return await asyncio.to_thread(self._call, rows, signed)
+
+    def _call(self, rows: Sequence[SinkRow], signed: dict[str, str]) -> Call:
+        config, row = self._config, rows[0]
+        bodies = map(self._body, rows)
+        if not self._together:
+            body = next(bodies)
+        elif config.batch_format == "ndjson":
+            body = b"".join(each + b"\n" for each in bodies)
+        else:
+            body = b"[" + b",".join(bodies) + b"]"
+        known = {"content-type": self._type, "x-event-id": row.event_id}
         known |= {name.lower(): value for name, value in row.headers}
         given = {name.lower(): value for name, value in config.http_header.items()}
         own = {name: value for name, value in given.items() if name not in known} | signed
@@ -166,9 +203,10 @@ class HttpSink:
 
 
 def _delivery(config: Config, context: SinkContext) -> Delivery:
-    return http_delivery.delivery(
+    each = http_delivery.delivery(
         config.retries, config.retry_interval, config.paralism, context, default=0
     )
+    return batching.batched(each, config.batch_count, config.batch_interval, context)
 
 
 def _secrets(config: Config) -> frozenset[str]:
@@ -178,11 +216,12 @@ def _secrets(config: Config) -> frozenset[str]:
 spec = SinkSpec(
     name="http",
     title="HTTP",
-    summary="A request for each row.",
+    summary="A request for each row, or for several together.",
     guarantee="at least once",
     icon="http",
     config=Config,
     create=HttpSink,
     delivery=_delivery,
     secrets=_secrets,
+    client=("httpx",),
 )

@@ -8,8 +8,11 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from connectors import kafka_cluster
-from connectors.row_json import ObjectWriter
+from connectors import kafka_cluster, kafka_formats, kafka_records
+from connectors.formats.contract import Encoder, Format, FormatContext
+from connectors.formats.encoders import encoder
+from connectors.kafka_records import Record
+from connectors.kafka_transactions import TIMEOUT_MS, TooLarge, Transactions
 from connectors.sink_contract import (
     Delivery,
     NotDelivered,
@@ -17,18 +20,18 @@ from connectors.sink_contract import (
     SinkContext,
     SinkRow,
     SinkSpec,
-    Unfit,
 )
+from engine.errors import UserError
 
 # What a broker takes by default as one batch of records, less what surrounds it.
 BATCH_BYTES_MAX: Final = 1_000_000
-EVENT_ID: Final = "X-Event-Id"
+TRANSACTION_PREFIX: Final = "tailrace-"
 # What waits in a client that is given up ends by itself within its own deadline.
 CLOSE_SECONDS: Final = 3.0
 _ending: Final[set[asyncio.Task[None]]] = set()
 
 
-class Config(kafka_cluster.Cluster, frozen=True, kw_only=True):
+class Config(kafka_formats.Schemas, frozen=True, kw_only=True):
     """Properties of a Kafka sink."""
 
     topic: Annotated[
@@ -41,9 +44,34 @@ class Config(kafka_cluster.Cluster, frozen=True, kw_only=True):
         msgspec.Meta(title="Batch", description="Rows sent together.", ge=1, le=10_000),
     ] = 1000
     data_type: Annotated[
-        Literal["json"],
-        msgspec.Meta(title="Data type", description="json: the row as an object."),
+        Literal["json", "avro", "protobuf"],
+        msgspec.Meta(
+            title="Data type",
+            description="json: the row as an object; avro: needs a schema registry; protobuf: "
+            "needs a schema registry or a schema.",
+        ),
     ] = "json"
+    schema_registry_use_latest: Annotated[
+        bool,
+        msgspec.Meta(
+            title="Use the newest schema",
+            description="Write by the newest schema of the subject TOPIC-value, instead of "
+            "registering one that the columns make.",
+        ),
+    ] = False
+    transactional: Annotated[
+        bool,
+        msgspec.Meta(
+            title="Transactional",
+            description="Each batch is one transaction, which consumers that read committed "
+            "records see once.",
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit each other."""
+        super().__post_init__()
+        kafka_formats.check(self, self.data_type)
 
 
 class KafkaSink:
@@ -53,70 +81,159 @@ class KafkaSink:
     def __init__(self, config: Config, context: SinkContext) -> None:
         self._config = config
         self._context = context
-        self._objects = ObjectWriter(context.columns)
+        self._encoder = self._encoder_of(
+            kafka_formats.format_of(config, config.data_type, config.tls)
+        )
         self._producer: Any = None
+        self._transactions: Transactions | None = None
         self._turn = 0
 
+    def _encoder_of(self, format_: Format) -> Encoder:
+        config, context = self._config, self._context
+        return encoder(
+            format_,
+            context.columns,
+            config.topic,
+            FormatContext(context.clock, context.sleep, context.private),
+            use_latest=config.schema_registry_use_latest,
+        )
+
     async def connect(self) -> None:
-        """Reach the cluster and find the topic."""
-        from aiokafka import AIOKafkaProducer
-        from aiokafka.errors import KafkaError
+        """Reach the registry and the cluster, and find the topic."""
+        config = self._config
+        if kafka_formats.workspace_name(config, config.data_type):
+            definitions = (await (await self._context.engine()).definitions()).definitions
+            format_ = kafka_formats.format_of(config, config.data_type, config.tls, definitions)
+            self._encoder = self._encoder_of(format_)
+        await self._encoder.connect()
+        await kafka_cluster.check_addresses(config, private=self._context.private)
+        await self._open()
+
+    async def _open(self) -> None:
+        """A producer, in place of the one before."""
+        from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
         config = self._config
-        await kafka_cluster.check_addresses(config, private=self._context.private)
-        self._producer = AIOKafkaProducer(
+        await self._leave()
+        self._producer = self._made()
+        kafka_cluster.guard(self._producer.client, private=self._context.private)
+        try:
+            await self._producer.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise await kafka_cluster.explained(config, error) from None
+        try:
+            await self._producer.partitions_for(config.topic)
+            if is_transactional(config, self._context):
+                name = self._context.sink_id
+                self._transactions = Transactions(self._producer, config.topic, name)
+                await self._transactions.begin()
+        except UnknownTopicOrPartitionError:
+            raise kafka_cluster.no_topic(config, config.topic) from None
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise kafka_cluster.unreachable(config, error) from None
+
+    def _made(self) -> Any:
+        from aiokafka import AIOKafkaProducer
+
+        given = kafka_cluster.options(self._config)
+        if is_transactional(self._config, self._context):
+            given["transactional_id"] = TRANSACTION_PREFIX + self._context.sink_id
+            given["transaction_timeout_ms"] = TIMEOUT_MS
+        return AIOKafkaProducer(
             acks="all",
             enable_idempotence=True,
             max_batch_size=BATCH_BYTES_MAX,
             max_request_size=BATCH_BYTES_MAX,
             client_id="tailrace",
-            **kafka_cluster.options(config),
+            **given,
         )
-        try:
-            await self._producer.start()
-            await self._producer.partitions_for(config.topic)
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise kafka_cluster.unreachable(config, error) from None
 
     async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
         """Send them and wait until all replicas have them."""
-        from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+        from aiokafka.errors import KafkaError
 
-        topic = self._config.topic
+        records, refused = await kafka_records.records_of(rows, self._encoder)
         try:
-            partitions = sorted(await self._producer.partitions_for(topic))
+            partitions = sorted(await self._producer.partitions_for(self._config.topic))
             partition = partitions[self._turn % len(partitions)]
             self._turn += 1
-            for batch in self._batches(rows):
-                await (await self._producer.send_batch(batch, topic, partition=partition))
-        except MessageSizeTooLargeError:
-            raise Unfit(f"The topic {topic} does not take a record of this size.") from None
-        except (KafkaError, OSError, TimeoutError) as error:
+            if self._transactions is None:
+                large = await self._send(records, partition)
+            else:
+                given_up = [refusal.index for refusal in refused]
+                large = await self._transact(rows, records, given_up, partition)
+        except UserError as error:  # of a new producer
+            raise NotDelivered(error.message, reconnect=True) from None
+        except (KafkaError, OSError, TimeoutError, AssertionError) as error:
             # Whatever the producer's own state is now: a new one has a clean one.
             failure = kafka_cluster.unreachable(self._config, error)
             raise NotDelivered(failure.message, reconnect=True) from None
-        return ()
+        topic = self._config.topic
+        why = f"The topic {topic} does not take a record of this size."
+        return refused + [Refusal(index, why) for index in large]
 
-    def _batches(self, rows: Sequence[SinkRow]) -> list[Any]:
-        """Record batches that a broker takes; a row that is larger is alone in one, for the topic
-        may take more."""
-        batches = [self._producer.create_batch()]
-        for row in rows:
-            if not self._append(batches[-1], row):
-                batches.append(self._producer.create_batch())
-                self._append(batches[-1], row)
-        return batches
+    async def _send(self, records: Sequence[Record], partition: int) -> list[int]:
+        """The rows that the topic does not take."""
+        from aiokafka.errors import MessageSizeTooLargeError
 
-    def _append(self, builder: Any, row: SinkRow) -> bool:
-        headers = [(EVENT_ID, row.event_id.encode())]
-        headers += [(name, value.encode()) for name, value in row.headers]
-        value = self._objects.write(row.values)
-        return builder.append(key=None, value=value, timestamp=None, headers=headers) is not None
+        large: list[int] = []
+        packs = await kafka_records.packs(self._producer, records)
+        while packs:
+            pack = packs.pop(0)
+            try:
+                await (
+                    await self._producer.send_batch(
+                        pack.builder, self._config.topic, partition=partition
+                    )
+                )
+            except MessageSizeTooLargeError:
+                await self._open()  # the numbers of the old one have a gap
+                alone: list[Record] = []
+                if len(pack.records) == 1:
+                    large.append(pack.records[0].index)
+                else:
+                    alone = pack.records
+                rest = [record for each in packs for record in each.records]
+                packs = await kafka_records.packs(self._producer, alone, alone=True)
+                packs += await kafka_records.packs(self._producer, rest)
+        return large
+
+    async def _transact(
+        self,
+        rows: Sequence[SinkRow],
+        records: Sequence[Record],
+        given_up: Sequence[int],
+        partition: int,
+    ) -> list[int]:
+        """The same in one transaction, of what no former one wrote."""
+        assert self._transactions is not None
+        done = self._transactions.known(rows)
+        before = set(given_up)
+        large = [at for at in self._transactions.given_up(rows) if at not in before]
+        records = [record for record in records if record.index >= done]
+        alone = False
+        while done < len(rows):
+            gone = [*given_up, *large]
+            try:
+                await self._transactions.write(rows, records, gone, partition, alone=alone)
+                break
+            except TooLarge as error:
+                if alone:
+                    large += [record.index for pack in error.packs for record in pack.records]
+                    records = [record for record in records if record.index not in set(large)]
+                alone = True
+                await self._open()
+        return large
 
     async def close(self) -> None:
-        """Leave the cluster."""
-        if self._producer is not None:
-            task = asyncio.create_task(_stop(self._producer))
+        """Leave the registry and the cluster."""
+        await self._encoder.close()
+        await self._leave()
+
+    async def _leave(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            task = asyncio.create_task(_stop(producer))
             _ending.add(task)
             task.add_done_callback(_ending.discard)
             await asyncio.wait([task], timeout=CLOSE_SECONDS)
@@ -131,9 +248,17 @@ async def _stop(producer: Any) -> None:
         return
 
 
-def delivery(config: Config, _: SinkContext) -> Delivery:
-    """In order, until the cluster takes them."""
-    return Delivery(rows=config.batch_count)
+def is_transactional(config: Config, context: SinkContext) -> bool:
+    """Whether batches are transactions: of rows that have a place in their query. The messages of
+    alerts and dead letters have none, and a second producer of the name would shut out the first.
+    """
+    return config.transactional and context.purpose == "rows" and not context.is_replay
+
+
+def delivery(config: Config, context: SinkContext) -> Delivery:
+    """In order, until the cluster takes them. A transaction that comes again must have the same
+    rows."""
+    return Delivery(rows=config.batch_count, exact=is_transactional(config, context))
 
 
 spec = SinkSpec(
@@ -145,4 +270,5 @@ spec = SinkSpec(
     config=Config,
     create=KafkaSink,
     delivery=delivery,
+    client=("aiokafka", "aiokafka.admin", "aiokafka.abc"),
 )

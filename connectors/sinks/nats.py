@@ -55,4 +55,5 @@ spec = SinkSpec(
     config=Config,
     create=NatsSink,
     delivery=_delivery,
+    client=("nats", "nats.js.api", "nats.js.errors"),
 )

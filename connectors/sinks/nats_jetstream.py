@@ -27,7 +27,9 @@ class Config(nats_publishing.Target, frozen=True, kw_only=True):
     ]
     stream: Annotated[
         str,
-        msgspec.Meta(title="Stream", description="Refuse to publish if another takes the subject."),
+        msgspec.Meta(
+            title="Stream", description="The stream that must take the subject; any one if empty."
+        ),
     ] = ""
 
 
@@ -75,4 +77,5 @@ spec = SinkSpec(
     config=Config,
     create=JetStreamSink,
     delivery=_delivery,
+    client=("nats", "nats.js.api", "nats.js.errors"),
 )

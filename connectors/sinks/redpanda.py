@@ -14,4 +14,5 @@ spec = SinkSpec(
     config=Config,
     create=KafkaSink,
     delivery=delivery,
+    client=("aiokafka", "aiokafka.admin", "aiokafka.abc"),
 )

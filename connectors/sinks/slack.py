@@ -124,4 +124,5 @@ spec = SinkSpec(
     create=SlackSink,
     delivery=_delivery,
     secrets=_secrets,
+    client=("httpx",),
 )

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from connectors import http_delivery, outbound
+from connectors import http_delivery, outbound, tls
 from connectors.row_json import ObjectWriter
 from connectors.sink_contract import Delivery, NotDelivered, Refusal, SinkContext, SinkRow, SinkSpec
 from connectors.template import Template
@@ -76,6 +76,9 @@ class WebSocketSink:
         parts = urlsplit(self._config.url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
         address = await outbound.address_of(host, port, private=self._context.private)
+        secure: dict[str, Any] = {}
+        if parts.scheme == "wss":
+            secure["ssl"] = await tls.in_thread(verify=True)
         try:
             self._socket = await connect(
                 self._config.url,
@@ -87,6 +90,7 @@ class WebSocketSink:
                 close_timeout=CLOSE_SECONDS,
                 max_size=MESSAGE_BYTES_MAX,
                 max_queue=WAITING_MAX,
+                **secure,
             )
         except (OSError, TimeoutError, WebSocketException, ValueError) as error:
             reason = str(error) or type(error).__name__
@@ -148,4 +152,5 @@ spec = SinkSpec(
     create=WebSocketSink,
     delivery=_delivery,
     secrets=_secrets,
+    client=("websockets.asyncio.client",),
 )

@@ -14,4 +14,5 @@ spec = SourceSpec(
     icon="confluent_cloud",
     config=Config,
     create=KafkaSource,
+    client=("aiokafka", "aiokafka.admin", "aiokafka.abc"),
 )

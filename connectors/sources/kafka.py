@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from connectors import kafka_cluster, messages
+from connectors import kafka_cluster, kafka_codecs, kafka_formats, kafka_reading
 from connectors.contract import SourceBatch, SourceContext, SourceSpec
+from connectors.formats import decoders
+from connectors.formats.contract import Decoder, FormatContext
 from connectors.guarantees import SOURCES
 from connectors.kafka_positions import KafkaPositions
 from engine.errors import UserError
 
 log = logging.getLogger("tailrace.connectors")
 
-POLL_MS: Final = 1_000
-POLL_RECORDS: Final = 5_000
 # Of one answer of a broker; the client holds a few of them.
 FETCH_BYTES_MAX: Final = 8 << 20
 PREVIEW: Final = "preview"
 GROUP_PREFIX: Final = "timeplus-source-"
 
 
-class Config(kafka_cluster.Cluster, frozen=True, kw_only=True):
+class Config(kafka_formats.Schemas, frozen=True, kw_only=True):
     """Properties of a Kafka source."""
 
     topic: Annotated[str, msgspec.Meta(title="Topic", description="Which records.", min_length=1)]
-    data_type: messages.DataType
+    data_type: kafka_formats.DataType
     offset: Annotated[
         Literal["latest", "earliest"],
         msgspec.Meta(title="Offset", description="Where a new group begins."),
@@ -38,6 +38,11 @@ class Config(kafka_cluster.Cluster, frozen=True, kw_only=True):
         str,
         msgspec.Meta(title="Group", description="Consumer group; one of its own if empty."),
     ] = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit each other."""
+        super().__post_init__()
+        kafka_formats.check(self, self.data_type)
 
 
 class KafkaSource:
@@ -50,10 +55,18 @@ class KafkaSource:
         self._consumer: Any = None
         self._is_preview = context.source_id == PREVIEW
         self._group = config.group or GROUP_PREFIX + context.source_id
-        of = (sorted(config.addresses()), config.topic, self._group)
-        self._positions = KafkaPositions(context.saved, *of)
+        self._positions = KafkaPositions({})
         self._placed: set[Any] = set()  # partitions whose beginning was looked up
         self._failure: UserError | None = None
+        format_ = kafka_formats.format_of(config, config.data_type, config.tls, context.definitions)
+        self._decoder = decoders.decoder(
+            format_, FormatContext(context.clock, context.sleep, context.private)
+        )
+
+    @property
+    def decoder(self) -> Decoder:
+        """What its records are decoded with; dead letters that are replayed too."""
+        return self._decoder
 
     async def connect(self) -> None:
         """Join the group."""
@@ -62,6 +75,7 @@ class KafkaSource:
 
         config = self._config
         await kafka_cluster.check_addresses(config, private=self._context.private)
+        kafka_codecs.install()
         self._consumer = AIOKafkaConsumer(
             group_id=None if self._is_preview else self._group,
             enable_auto_commit=False,
@@ -70,10 +84,13 @@ class KafkaSource:
             fetch_max_bytes=FETCH_BYTES_MAX,
             **kafka_cluster.options(config),
         )
+        kafka_cluster.guard(self._consumer._client, private=self._context.private)
         try:
             await self._consumer.start()
         except (KafkaError, OSError, TimeoutError) as error:
-            raise kafka_cluster.unreachable(config, error) from None
+            raise await kafka_cluster.explained(config, error) from None
+        cluster = await kafka_cluster.identity(config, self._consumer._client, config.topic)
+        self._positions = KafkaPositions(self._context.saved, cluster, config.topic, self._group)
         self._consumer.subscribe([config.topic], listener=_listener(self._place))
 
     async def _place(self, assigned: Iterable[Any]) -> None:
@@ -84,7 +101,6 @@ class KafkaSource:
         try:
             for partition in assigned:
                 await self._place_one(partition)
-                self._placed.add(partition)
         except (KafkaError, OSError, TimeoutError) as error:
             # The library would go on from anywhere; the next life tries again.
             self._failure = kafka_cluster.unreachable(self._config, error)
@@ -102,21 +118,18 @@ class KafkaSource:
             begin = first if self._config.offset == "earliest" else end
         else:
             begin = max(first, stored or 0, committed or 0)
-        consumer.seek(partition, begin)
         if committed is None and not self._is_preview:
             # So that a kill before the first record does not move the beginning.
             await consumer.commit({partition: begin})
+        # Both at once: what is read between the two would be taken for what was read before.
+        consumer.seek(partition, begin)
+        self._placed.add(partition)
 
     async def batches(self) -> AsyncIterator[SourceBatch]:
         """A batch for each partition that has records."""
-        from aiokafka.errors import KafkaError
-
-        format_ = messages.FORMATS[self._config.data_type]
+        polling = kafka_reading.Polling(self._config, self._consumer, self._context.clock)
         while True:
-            try:
-                polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
-            except (KafkaError, OSError) as error:
-                raise kafka_cluster.unreachable(self._config, error) from None
+            polled = await polling.poll()
             if self._failure is not None:
                 raise self._failure
             now = self._context.clock.monotonic()
@@ -127,35 +140,30 @@ class KafkaSource:
                 if self._positions.is_behind(partition.partition, records):
                     log.warning("topic %s was made anew: read from its beginning", partition.topic)
                     self._positions.forget(partition.partition)
-                batch = self._positions.batch(partition, records, format_, now)
+                batch = self._positions.batch(partition, records, self._decoder.format, now)
                 if batch is not None:
-                    yield batch
+                    yield await self._decoded(batch)
+
+    async def _decoded(self, batch: SourceBatch) -> SourceBatch:
+        """What cannot be decoded stays as it is and is given up. When the registry is away this
+        life ends, and the next one reads the same records again."""
+        found = await self._decoder.decode(batch.messages)
+        return dataclasses.replace(batch, messages=found.messages, refused=found.refused)
 
     async def acknowledge(self, tokens: Sequence[object]) -> None:
         """Commit the last offset of each partition that this consumer still has."""
-        from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
-
         has = self._consumer.assignment()
         done: dict[Any, int] = dict(tokens)  # type: ignore[arg-type]
         offsets = {partition: offset for partition, offset in done.items() if partition in has}
-        if not offsets:
-            return
-        try:
-            await self._consumer.commit(offsets)
-        except (CommitFailedError, IllegalStateError):
-            return  # others have the partition now; what is stored is known by its offset
-        except KafkaError as error:
-            raise UserError(
-                f"Kafka took no commit: {str(error) or type(error).__name__}.", 400, "orbit"
-            ) from None
+        if offsets:
+            # What is stored is known by its offset, if others have the partition by now.
+            await kafka_reading.commit(self._consumer, offsets)
 
     async def close(self) -> None:
         """Leave the group."""
-        from aiokafka.errors import KafkaError
-
+        await self._decoder.close()
         if self._consumer is not None:
-            with contextlib.suppress(KafkaError, OSError):
-                await self._consumer.stop()
+            await kafka_reading.stopped(self._consumer)
 
 
 def _listener(place: Callable[[Iterable[Any]], Awaitable[None]]) -> Any:
@@ -181,4 +189,5 @@ spec = SourceSpec(
     icon="kafka",
     config=Config,
     create=KafkaSource,
+    client=("aiokafka", "aiokafka.admin", "aiokafka.abc"),
 )

@@ -13,47 +13,80 @@ from connectors import duration, messages, nats_connection
 from connectors.contract import SourceBatch, SourceContext, SourceSpec
 from connectors.guarantees import SOURCES
 from connectors.jetstream_positions import JetStreamPositions
+from connectors.nats_pull import Pull
 from engine.errors import UserError
 
-FETCH_MESSAGES: Final = 1_000
-FETCH_SECONDS: Final = 5.0
 # A consumer of our own name that nobody asks for this long is removed by the server.
 FORGET_SECONDS: Final = 7 * 86_400.0
+PREVIEW_SECONDS: Final = 60.0
 PREVIEW: Final = "preview"
+FLUSH_SECONDS: Final = 2
 # Ranges of stored messages beyond which it is asked what the consumer has as acknowledged.
 RANGES_MAX: Final = 1_000
+# Acknowledgements that are written at a time: 6 ms.
+ACKS_AT_A_TIME: Final = 200
 
 
 class Config(nats_connection.Common, frozen=True, kw_only=True):
     """Properties of a JetStream source."""
 
     subject: Annotated[
-        str, msgspec.Meta(title="Subject", description="Which messages; all of `stream` if empty.")
+        str,
+        msgspec.Meta(
+            title="Subject",
+            description="Which messages, with wildcards; all of the stream if empty.",
+        ),
     ] = ""
     stream: Annotated[
-        str, msgspec.Meta(title="Stream", description="Where; found by the subject if empty.")
+        str,
+        msgspec.Meta(
+            title="Stream",
+            description="Name of the stream; found by the subject if empty. One of both is needed.",
+        ),
     ] = ""
     queue: Annotated[
-        str, msgspec.Meta(title="Queue group", description="Share the messages with its others.")
+        str,
+        msgspec.Meta(
+            title="Queue group",
+            description="Name of a durable consumer that others read from too; without durable.",
+        ),
     ] = ""
     durable: Annotated[
         str,
-        msgspec.Meta(title="Durable", description="Consumer whose position the server keeps."),
+        msgspec.Meta(
+            title="Durable",
+            description="Name of the durable consumer; one of the source's own if empty.",
+        ),
     ] = ""
     deliver: Annotated[
         Literal["all", "last"],
-        msgspec.Meta(title="Deliver", description="Where a new consumer begins."),
+        msgspec.Meta(
+            title="Deliver",
+            description="Where a new consumer begins, at the first message or the last; not with "
+            "durable.",
+        ),
     ] = "all"
     bind: Annotated[
-        bool, msgspec.Meta(title="Bind", description="Use a consumer that exists, make none.")
+        bool,
+        msgspec.Meta(
+            title="Bind", description="Use a consumer that is there, as it is, and never make one."
+        ),
     ] = False
     ack_wait: Annotated[
         str,
-        msgspec.Meta(title="Ack wait", description="After it an open message comes again."),
+        msgspec.Meta(
+            title="Ack wait",
+            description="A message that is not acknowledged for so long comes again; 1s to 1h.",
+        ),
     ] = "30s"
     max_ack_pending: Annotated[
         int,
-        msgspec.Meta(title="Most open", description="Messages that may be open.", ge=1, le=100_000),
+        msgspec.Meta(
+            title="Most open",
+            description="Messages that may be on their way to disk at a time.",
+            ge=1,
+            le=100_000,
+        ),
     ] = 1024
 
     def __post_init__(self) -> None:
@@ -61,8 +94,10 @@ class Config(nats_connection.Common, frozen=True, kw_only=True):
         self.urls()
         if not self.subject and not self.stream:
             raise ValueError("Property 'subject' or 'stream' must be given")
-        if self.bind and not (self.stream and (self.durable or self.queue)):
-            raise ValueError("Property 'bind' needs 'stream' and 'durable'")
+        if self.subject:
+            nats_connection.check_filter(self.subject)
+        if self.bind and not (self.durable or self.queue):
+            raise ValueError("Property 'bind' needs 'durable'")
         if self.durable and self.deliver != "all":
             raise ValueError("Property 'deliver' is for a source without 'durable'")
         try:
@@ -81,9 +116,9 @@ class JetStreamSource:
         self._config = config
         self._context = context
         self._connection: Any = None
-        self._subscription: Any = None
+        self._consumer = ("", "")  # its stream, its name
+        self._pull: Pull | None = None
         self._positions = JetStreamPositions({}, "")
-        self._lost = asyncio.Event()
 
     async def connect(self) -> None:
         """Connect; find or make the consumer."""
@@ -96,37 +131,64 @@ class JetStreamSource:
             private=self._context.private,
         )
         try:
-            self._subscription = await self._subscribe()
-            self._positions = await self._stored()
+            found = await self._found()
+            self._consumer = (found.stream_name, found.name)
+            self._positions = await self._stored(found)
+            self._pull = Pull(self._connection, *self._consumer)
+            await self._pull.begin()
         except (Error, TimeoutError, ValueError) as error:
             reason = getattr(error, "description", None) or str(error) or type(error).__name__
             raise UserError(f"JetStream refuses the consumer: {reason}.", 400, "orbit") from None
 
-    async def _subscribe(self) -> Any:
-        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+    async def _found(self) -> Any:
+        """The consumer. One of our own name gets what the properties say now, but for where it
+        began; another one that exists is used as it is."""
+        from nats.js.errors import NotFoundError
 
         config = self._config
         context = self._connection.jetstream()
-        durable = config.durable or config.queue
-        own = not durable and self._context.source_id != PREVIEW
-        if config.bind:
-            return await context.pull_subscribe_bind(durable, config.stream)
+        stream = config.stream or await context.find_stream_name_by_subject(config.subject)
+        wanted, is_own = self._wanted()
+        if wanted.name is None:
+            return await context.add_consumer(stream, wanted)
+        try:
+            found = await context.consumer_info(stream, wanted.name)
+        except NotFoundError:
+            if config.bind:
+                raise
+            return await context.add_consumer(stream, wanted)
+        if not is_own:
+            return found
+        wanted.deliver_policy = found.config.deliver_policy
+        return await context.add_consumer(stream, wanted)
+
+    def _wanted(self) -> tuple[Any, bool]:
+        """What the consumer is to be, and whether it is this source's alone. A preview has one
+        without a name, which the server removes soon: nothing is taken from others."""
+        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+        config = self._config
+        is_preview = self._context.source_id == PREVIEW
+        name = "" if is_preview else config.durable or config.queue
+        is_own = not name and not is_preview
+        if is_own:
+            name = f"tailrace-{self._context.source_id}"
         policy = DeliverPolicy.LAST if config.deliver == "last" else DeliverPolicy.ALL
         wanted = ConsumerConfig(
+            name=name or None,
+            durable_name=name or None,
             ack_policy=AckPolicy.EXPLICIT,
             deliver_policy=policy,
             ack_wait=duration.seconds(config.ack_wait),
             max_ack_pending=config.max_ack_pending,
-            inactive_threshold=FORGET_SECONDS if own else None,
+            filter_subject=config.subject or None,
         )
-        name = f"tailrace-{self._context.source_id}" if own else durable
-        return await context.pull_subscribe(
-            config.subject, name or None, config.stream or None, wanted
-        )
+        if is_own or not name:
+            wanted.inactive_threshold = FORGET_SECONDS if is_own else PREVIEW_SECONDS
+        return wanted, is_own
 
-    async def _stored(self) -> JetStreamPositions:
+    async def _stored(self, found: Any) -> JetStreamPositions:
         """What is stored of this stream and consumer; of a stream that was made anew nothing."""
-        found = await self._subscription.consumer_info()
         stream = await self._connection.jetstream().stream_info(found.stream_name)
         positions = JetStreamPositions(
             self._context.saved, found.stream_name, str(stream.created), found.name
@@ -136,48 +198,61 @@ class JetStreamSource:
         return positions
 
     async def _closed(self) -> None:
-        self._lost.set()
+        if self._pull is not None:
+            self._pull.end("The connection to NATS was lost.")
 
     async def batches(self) -> AsyncIterator[SourceBatch]:
-        """What was fetched together, when the runner has room."""
+        """What came together, when the runner has room."""
         from nats.errors import Error
 
+        assert self._pull is not None
         format_ = messages.FORMATS[self._config.data_type]
-        while not self._lost.is_set():
+        while True:
             try:
-                fetched = await self._subscription.fetch(FETCH_MESSAGES, FETCH_SECONDS)
+                fetched = await self._pull.take()
                 if len(self._positions) > RANGES_MAX:
                     await self._prune()
-            except TimeoutError:  # the library's own is one too: no message in that time
-                continue
-            except Error as error:
+            except (Error, TimeoutError) as error:
                 reason = str(error) or type(error).__name__
                 raise UserError(f"JetStream: {reason}.", 400, "orbit") from None
             now = self._context.clock.monotonic()
             for piece in messages.pieces(fetched, _size):
-                yield self._positions.batch(piece, format_, now)
-            if self._positions.made_anew:
-                raise UserError("The stream or its consumer was made anew.", 503, "orbit")
-        raise UserError("The connection to NATS was lost.", 400, "orbit")
+                batch = self._positions.batch(piece, format_, now)
+                if self._positions.made_anew:
+                    # What was taken for known is not: it is not acknowledged, and comes again.
+                    raise UserError("The stream or its consumer was made anew.", 503, "orbit")
+                yield batch
 
     async def acknowledge(self, tokens: Sequence[object]) -> None:
-        """Acknowledge each message."""
-        for together in tokens:
-            for message in together:  # type: ignore[attr-defined]
-                await message.ack()
+        """Acknowledge each message; UserError when the connection is lost."""
+        from nats.errors import Error
+
+        try:
+            for together in tokens:
+                for index, message in enumerate(together, 1):  # type: ignore[arg-type, var-annotated]
+                    await message.ack()
+                    if index % ACKS_AT_A_TIME == 0:
+                        await asyncio.sleep(0)
+        except (Error, OSError):
+            raise UserError("The connection to NATS was lost.", 400, "orbit") from None
 
     async def _prune(self) -> None:
         """What the consumer has as acknowledged does not come again."""
-        info = await self._subscription.consumer_info()
+        info = await self._connection.jetstream().consumer_info(*self._consumer)
         self._positions.acknowledged(info.ack_floor.stream_seq)
 
     async def close(self) -> None:
         """Close the connection; the consumer keeps its position."""
         from nats.errors import Error
 
-        if self._connection is not None:
-            with contextlib.suppress(Error, OSError):
-                await self._connection.close()
+        if self._connection is None:
+            return
+        with contextlib.suppress(Error, OSError, TimeoutError):
+            if self._pull is not None and not self._pull.has_ended:
+                # Acknowledgements that are under way arrive: so nothing comes again for nothing.
+                await self._connection.flush(FLUSH_SECONDS)
+        with contextlib.suppress(Error, OSError):
+            await self._connection.close()
 
 
 def _size(message: Any) -> int:
@@ -192,4 +267,5 @@ spec = SourceSpec(
     icon="nats",
     config=Config,
     create=JetStreamSource,
+    client=("nats", "nats.js.api", "nats.js.errors"),
 )

@@ -53,6 +53,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             le=100_000,
         ),
     ] = 1
+    seed: Annotated[
+        int,
+        msgspec.Meta(
+            title="Seed",
+            description="With the same seed the same values come in the same order after each "
+            "start; 0: it is drawn at each start (an extension of Tailrace).",
+            ge=0,
+            le=2**53,
+        ),
+    ] = 0
 
     def __post_init__(self) -> None:
         """Refuse rates beyond 500,000 events a second."""
@@ -77,7 +87,7 @@ class StreamGenerator:
         self._clock = context.clock
         self._batch = config.batch
         self._interval = duration.seconds(config.interval)
-        self._template = TEMPLATES[config.template](context.clock.seed())
+        self._template = TEMPLATES[config.template](config.seed or context.clock.seed())
         self._name = config.template
         self._columns: tuple[str, ...] = ()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
-from connectors import messages, outbound
+from connectors import messages, outbound, tls
 from connectors.contract import SourceBatch, SourceContext, SourceSpec
 from connectors.guarantees import SOURCES
 from engine.errors import UserError
@@ -16,8 +17,11 @@ from engine.errors import UserError
 OPEN_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 2.0
 MESSAGE_BYTES_MAX: Final = 8 << 20
-# Messages that wait between the socket and the runner's buffer; beyond, the server must wait.
-WAITING_MAX: Final = 64
+# Frames that wait in the client; beyond, the server must wait.
+FRAMES_MAX: Final = 64
+# Messages that wait between the client and the runner's buffer, and their bytes; one always may.
+WAITING_MAX: Final = 1_024
+WAITING_BYTES_MAX: Final = 8 << 20
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +41,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     open_message_type: Annotated[
         Literal["text", "binary"],
-        msgspec.Meta(title="Kind of the open message", description="How it is sent."),
+        msgspec.Meta(title="Kind of the open message", description="How the open message is sent."),
     ] = "text"
 
     def __post_init__(self) -> None:
@@ -60,6 +64,11 @@ class WebSocketSource:
         self._config = config
         self._context = context
         self._socket: Any = None
+        self._reading: asyncio.Task[None] | None = None
+        self._waiting: list[bytes] = []
+        self._bytes = 0
+        self._came = asyncio.Event()
+        self._room = asyncio.Event()
 
     async def connect(self) -> None:
         """Connect and send the open message."""
@@ -70,6 +79,9 @@ class WebSocketSource:
         parts = urlsplit(config.url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
         address = await outbound.address_of(host, port, private=self._context.private)
+        secure: dict[str, Any] = {}
+        if parts.scheme == "wss":
+            secure["ssl"] = await tls.in_thread(verify=True)
         try:
             self._socket = await connect(
                 config.url,
@@ -79,7 +91,8 @@ class WebSocketSource:
                 open_timeout=OPEN_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 max_size=MESSAGE_BYTES_MAX,
-                max_queue=WAITING_MAX,
+                max_queue=FRAMES_MAX,
+                **secure,
             )
             if config.open_message:
                 text = config.open_message
@@ -90,22 +103,49 @@ class WebSocketSource:
             raise _unreachable(host, error) from None
 
     async def batches(self) -> AsyncIterator[SourceBatch]:
-        """A batch for each message."""
-        from websockets.exceptions import ConnectionClosedError
+        """What has come, together."""
+        format_ = messages.FORMATS[self._config.data_type]
+        self._reading = asyncio.create_task(self._read())
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            waiting, self._waiting, self._bytes = self._waiting, [], 0
+            self._room.set()
+            now = self._context.clock.monotonic()
+            for piece in messages.pieces(waiting, len):
+                yield SourceBatch(piece, now, format_)
+            if self._reading.done():
+                self._reading.result()  # raises what ended it
+                return
+
+    async def _read(self) -> None:
+        """Messages that are there already come without a pause, and so in one batch."""
+        from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 
         try:
-            async for message in self._socket:
-                payload = message.encode() if isinstance(message, str) else bytes(message)
-                now = self._context.clock.monotonic()
-                yield SourceBatch((payload,), now, messages.FORMATS[self._config.data_type])
+            while True:
+                message = await self._socket.recv(decode=False)
+                self._waiting.append(message)
+                self._bytes += len(message)
+                self._came.set()
+                if len(self._waiting) >= WAITING_MAX or self._bytes >= WAITING_BYTES_MAX:
+                    self._room.clear()
+                    await self._room.wait()
+        except ConnectionClosedOK:
+            return
         except ConnectionClosedError as error:
             raise UserError(f"The connection was lost: {error}.", 400, "orbit") from None
+        finally:
+            self._came.set()
 
     async def acknowledge(self, tokens: Sequence[object]) -> None:
         """A WebSocket has no acknowledgement."""
 
     async def close(self) -> None:
         """Close the connection."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
         if self._socket is not None:
             await self._socket.close()
 
@@ -123,4 +163,5 @@ spec = SourceSpec(
     icon="websocket",
     config=Config,
     create=WebSocketSource,
+    client=("websockets.asyncio.client",),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -9,6 +10,7 @@ from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency as Given
 from litestar.params import FromPath, JSONBody
 
+from connectors.contract import AlertAction
 from controlplane.api.common import Int64, Owner
 from controlplane.api.queries import (
     Column,
@@ -19,6 +21,7 @@ from controlplane.api.queries import (
 )
 from controlplane.auth import Principal
 from controlplane.db.tables import Alert as AlertRow
+from controlplane.services import alert_actions
 from controlplane.services.alerts import AlertService, Incident, NewAlert, ShownAlert
 from controlplane.services.deliveries import Plan, plans_of
 from controlplane.services.names import utc_text
@@ -31,11 +34,24 @@ STATUSES: dict[str, Any] = {"unknown": "failed"}
 QUERY_STATUSES: dict[str, Any] = {"running": "running", "stopped": "canceled", "failed": "failed"}
 
 
-class CreateAlertRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert to create; it starts at once. As a replacement it is whole: what is absent is
-    empty."""
+class AlertActionDef(msgspec.Struct, frozen=True, kw_only=True):
+    """A further action of an alert (an extension): a type of sink and its properties."""
 
     action: str
+    properties: dict[str, Any] | None = None
+
+
+class CreateAlertRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert to create; it starts at once. As a replacement it is whole: what is absent is
+    empty.
+
+    Extensions: `actions`, up to 8 that are told beside `action`; `cooldown`, how long after the
+    message of one trigger that of the next comes at the earliest, such as `10m`.
+    """
+
+    action: str
+    actions: list[AlertActionDef] | None = None
+    cooldown: str | None = None
     description: str | None = None
     name: str
     properties: dict[str, Any] | None = None
@@ -60,11 +76,15 @@ class AlertIncident(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert as shown; without `resolve_sql` the `resolve_query` is empty."""
+    """An alert as shown; without `resolve_sql` the `resolve_query` is empty. Extension:
+    `dead_letter_stream`, where the messages are that were given up, once there is one."""
 
     action: str
+    actions: list[AlertActionDef]
+    cooldown: str
     created_at: str
     created_by: Owner
+    dead_letter_stream: str | msgspec.UnsetType = msgspec.UNSET
     description: str
     id: str
     instance: AlertIncident
@@ -92,7 +112,9 @@ class AlertController(Controller):
         self, alerts: Given[AlertService], principal: Given[Principal]
     ) -> list[Alert]:
         """All alerts by name."""
-        return [_shown(found, alerts.now_ms) for found in await alerts.list(principal)]
+        found = await alerts.list(principal)
+        letters = await alerts.letters(principal)
+        return [_shown(each, alerts.now_ms, letters) for each in found]
 
     @post(operation_id="createAlert", summary="Create an alert")
     async def create_alert(
@@ -102,14 +124,15 @@ class AlertController(Controller):
         principal: Given[Principal],
     ) -> Alert:
         """Create and start an alert; also when what it notifies is away."""
-        return _shown(await alerts.create(principal, _new(data)), alerts.now_ms)
+        return _shown(await alerts.create(principal, _new(data)), alerts.now_ms, {})
 
     @get("/{alert_id:str}", operation_id="getAlert", summary="Get an alert")
     async def get_alert(
         self, alert_id: FromPath[str], alerts: Given[AlertService], principal: Given[Principal]
     ) -> Alert:
         """One alert with its incident."""
-        return _shown(await alerts.get(principal, alert_id), alerts.now_ms)
+        found = await alerts.get(principal, alert_id)
+        return _shown(found, alerts.now_ms, await alerts.letters(principal))
 
     @put("/{alert_id:str}", operation_id="updateAlert", summary="Replace an alert")
     async def update_alert(
@@ -120,8 +143,9 @@ class AlertController(Controller):
         principal: Given[Principal],
     ) -> Alert:
         """Put another definition in its place, also while it runs; its queries begin anew and it
-        is resolved."""
-        return _shown(await alerts.replace(principal, alert_id, _new(data)), alerts.now_ms)
+        is resolved. Its dead letters stay, and what it has not sent becomes some."""
+        found = await alerts.replace(principal, alert_id, _new(data))
+        return _shown(found, alerts.now_ms, await alerts.letters(principal))
 
     @delete("/{alert_id:str}", operation_id="deleteAlert", summary="Delete an alert")
     async def delete_alert(
@@ -173,18 +197,26 @@ def _new(data: CreateAlertRequest) -> NewAlert:
         resolve_sql=data.resolve_sql or "",
         description=data.description or "",
         properties=data.properties or {},
+        actions=tuple(AlertAction(a.action, a.properties or {}) for a in data.actions or ()),
+        cooldown=data.cooldown or "",
     )
 
 
-def _shown(found: ShownAlert, now_ms: int) -> Alert:
+def _shown(found: ShownAlert, now_ms: int, letters: Mapping[str, str]) -> Alert:
     row, shown = found.row, found.shown
     plans = plans_of(row)
     status = STATUSES.get(shown.status, shown.status)
     resolve = _query(found, "resolve", row.resolve_sql, plans[1], now_ms) if plans[1:] else NONE
     return Alert(
         action=row.action,
+        actions=[
+            AlertActionDef(action=each.action, properties=each.properties)
+            for each in alert_actions.shown(row.actions)
+        ],
+        cooldown=row.cooldown,
         created_at=utc_text(row.created_at_ms),
         created_by=Owner(id=row.created_by_id, name=row.created_by_name),
+        dead_letter_stream=letters.get(row.id) or msgspec.UNSET,
         description=row.description,
         id=row.id,
         instance=_incident(found.instance),

@@ -75,7 +75,7 @@ class ExternalTableController(Controller):
         external_tables: Given[ExternalTableService],
         principal: Given[Principal],
     ) -> ExternalTableShownDef:
-        """Create an external table; its database is not connected to."""
+        """Create an external table; it succeeds also when its database does not answer."""
         made = await external_tables.create(principal, _definition(data))
         return ExternalTableShownDef(
             description=made.description, name=made.name, settings=to_settings(made)

@@ -6,6 +6,7 @@ from typing import Final
 
 from litestar import Controller
 
+from controlplane.api.alert_tests import AlertTestController
 from controlplane.api.alerts import AlertController
 from controlplane.api.api_keys import ApiKeyController
 from controlplane.api.audit import AuditController
@@ -17,6 +18,7 @@ from controlplane.api.invitations import InvitationController
 from controlplane.api.login import LoginController
 from controlplane.api.materialized_views import MaterializedViewController
 from controlplane.api.queries import QueryController, SqlController
+from controlplane.api.replays import ReplayController
 from controlplane.api.saved_queries import SavedQueryController
 from controlplane.api.schemas import SchemaController
 from controlplane.api.sinks import SinkController
@@ -76,9 +78,11 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     SavedQueryController,
     SchemaController,
     SourceController,
+    ReplayController,
     SourceToolController,
     SinkController,
     AlertController,
+    AlertTestController,
     ApiKeyController,
     RoleController,
     UserController,

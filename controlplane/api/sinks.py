@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -52,10 +53,12 @@ class PatchSinkRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sink(msgspec.Struct, frozen=True, kw_only=True):
-    """A sink as shown; `plan` is the analysis of its query."""
+    """A sink as shown; `plan` is the analysis of its query. Extension: `dead_letter_stream`, where
+    the rows are that were given up, once there is one."""
 
     created_at: str
     created_by: Owner
+    dead_letter_stream: str | msgspec.UnsetType = msgspec.UNSET
     description: str
     id: str
     last_updated_at: str
@@ -113,7 +116,8 @@ class SinkController(Controller):
         self, sinks: Given[SinkService], principal: Given[Principal]
     ) -> list[Sink]:
         """All sinks by name."""
-        return [_shown(*found) for found in await sinks.list(principal)]
+        letters = await sinks.letters(principal)
+        return [_shown(*found, letters) for found in await sinks.list(principal)]
 
     @post(operation_id="createSink", summary="Create a sink")
     async def create_sink(
@@ -123,14 +127,16 @@ class SinkController(Controller):
         principal: Given[Principal],
     ) -> Sink:
         """Create and start a sink; also when what it delivers to is away."""
-        return _shown(*await sinks.create(principal, _new(data)))
+        found = await sinks.create(principal, _new(data))
+        return _shown(*found, await sinks.letters(principal))
 
     @get("/{sink_id:str}", operation_id="getSink", summary="Get a sink")
     async def get_sink(
         self, sink_id: FromPath[str], sinks: Given[SinkService], principal: Given[Principal]
     ) -> Sink:
         """One sink."""
-        return _shown(*await sinks.get(principal, sink_id))
+        found = await sinks.get(principal, sink_id)
+        return _shown(*found, await sinks.letters(principal))
 
     @put("/{sink_id:str}", operation_id="updateSink", summary="Replace a sink")
     async def update_sink(
@@ -142,7 +148,8 @@ class SinkController(Controller):
     ) -> Sink:
         """Put another definition in its place, also while it runs. With another query, or when its
         query has failed, it begins anew."""
-        return _shown(*await sinks.replace(principal, sink_id, _new(data)))
+        found = await sinks.replace(principal, sink_id, _new(data))
+        return _shown(*found, await sinks.letters(principal))
 
     @patch("/{sink_id:str}", operation_id="patchSink", summary="Patch a sink")
     async def patch_sink(
@@ -154,7 +161,8 @@ class SinkController(Controller):
     ) -> Sink:
         """Change a part of it, also while it runs; it goes on where it is."""
         change = SinkChange(data.name, data.description, data.properties)
-        return _shown(*await sinks.change(principal, sink_id, change))
+        found = await sinks.change(principal, sink_id, change)
+        return _shown(*found, await sinks.letters(principal))
 
     @delete("/{sink_id:str}", operation_id="deleteSink", summary="Delete a sink")
     async def delete_sink(
@@ -206,10 +214,11 @@ def _new(data: CreateSinkRequest) -> NewSink:
     return NewSink(data.name, data.type, data.query, data.description or "", data.properties or {})
 
 
-def _shown(row: SinkRow, shown: Shown) -> Sink:
+def _shown(row: SinkRow, shown: Shown, letters: Mapping[str, str]) -> Sink:
     return Sink(
         created_at=utc_text(row.created_at_ms),
         created_by=Owner(id=row.created_by_id, name=row.created_by_name),
+        dead_letter_stream=letters.get(row.id) or msgspec.UNSET,
         description=row.description,
         id=row.id,
         last_updated_at=utc_text(row.updated_at_ms),

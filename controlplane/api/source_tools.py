@@ -92,7 +92,8 @@ class SourceToolController(Controller):
         timeout = milliseconds(data.timeout, "timeout") if data.timeout else None
         size = 1 if data.size is None else data.size
         wait_ms = PREVIEW_MS_DEFAULT if timeout is None else timeout
-        return await sources.preview(data.type, data.properties or {}, size, wait_ms)
+        properties = data.properties or {}
+        return await sources.preview(data.type, properties, size, wait_ms, principal.workspace)
 
     @post("/infer", operation_id="inferSource", summary="Infer columns", status_code=200)
     async def infer_source(

@@ -10,6 +10,7 @@ from litestar import Controller, delete, get, patch, post, put
 from litestar.di import NamedDependency as Given
 from litestar.params import FromPath, JSONBody
 
+from connectors.gaps import Gap
 from connectors.guarantees import SOURCES
 from connectors.metrics import SourceStats
 from connectors.status import SourceStatus
@@ -25,7 +26,7 @@ from controlplane.api.connectors import (
 )
 from controlplane.auth import Principal
 from controlplane.db.tables import Source as SourceRow
-from controlplane.services.names import utc_text
+from controlplane.services.names import rfc3339, utc_text
 from controlplane.services.secrets import masked
 from controlplane.services.sources import NewSource, SourceService
 
@@ -82,11 +83,28 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     type: str
 
 
+class StatsGap(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which what was sent is not in the stream, or `count` messages of it are not.
+
+    Without `to` it lasts. Without `count` nobody knows how many were sent.
+    """
+
+    count: int | msgspec.UnsetType = msgspec.UNSET
+    from_: str = msgspec.field(name="from")
+    reason: str
+    to: str | msgspec.UnsetType = msgspec.UNSET
+
+
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """Counters since the start; uptime in milliseconds."""
+    """Counters since the start; uptime in milliseconds.
+
+    Extension: `gaps` of `error_log_time_range`, of a source whose guarantee is at most once, the
+    oldest first; the newest 50 are kept.
+    """
 
     errors: list[StatsError]
     failure_count: int
+    gaps: list[StatsGap]
     success_count: int
     throughput: list[StatsThroughput]
     uptime: int
@@ -245,10 +263,20 @@ def _shown(row: SourceRow, status: SourceStatus, letters: Mapping[str, str]) -> 
     )
 
 
+def _gap(gap: Gap) -> StatsGap:
+    return StatsGap(
+        count=msgspec.UNSET if gap.count < 0 else gap.count,
+        from_=rfc3339(gap.from_ms),
+        reason=gap.reason,
+        to=rfc3339(gap.to_ms) if gap.to_ms else msgspec.UNSET,
+    )
+
+
 def _stats(stats: SourceStats) -> Stats:
     return Stats(
         errors=errors_of(stats),
         failure_count=stats.errors,
+        gaps=[_gap(gap) for gap in stats.gaps],
         success_count=stats.sent,
         throughput=throughput_of(stats),
         uptime=stats.uptime_ms,

@@ -331,12 +331,29 @@ class ThroughputAt(Item, frozen=True):
     value: float = 0.0
 
 
+class Replayed(Item, frozen=True, kw_only=True):
+    """Dead letters that are stored or delivered now, and those that failed again and stay."""
+
+    replayed: int = 0
+    failed: int = 0
+
+
+class GapAt(Item, frozen=True, kw_only=True):
+    """When a source missed what was sent: without `to` it lasts, `count` messages if known."""
+
+    from_: str = msgspec.field(name="from", default="")
+    to: str | None = None
+    reason: str = ""
+    count: int | None = None
+
+
 class SourceStats(Item, frozen=True, kw_only=True):
     """Counters of a source since its start; `uptime` in milliseconds."""
 
     success_count: float = 0
     failure_count: float = 0
     errors: list[ErrorAt] = []
+    gaps: list[GapAt] = []
     throughput: list[ThroughputAt] = []
     uptime: float = 0
 
@@ -367,6 +384,7 @@ class Sink(Kept, frozen=True, kw_only=True):
     properties: dict[str, Any] = {}
     status: str = ""
     message: str = ""
+    dead_letter_stream: str = ""
     plan: Analysis | None = None
 
 
@@ -385,17 +403,45 @@ class Incident(Item, frozen=True, kw_only=True):
     timeline: list[AlertEvent] = []
 
 
+class AlertAction(Item, frozen=True, kw_only=True):
+    """What an alert does beside its own action: a type of sink and its properties."""
+
+    action: str = ""
+    properties: dict[str, Any] = {}
+
+
+class AlertTransition(Item, frozen=True, kw_only=True):
+    """A change that an alert would have made, and the row that made it."""
+
+    time: str = ""
+    type: str = ""
+    row: dict[str, Any] = {}
+
+
+class AlertTest(Item, frozen=True, kw_only=True):
+    """What an alert would have done over the past; `truncated`: no more than so many changes were
+    looked for."""
+
+    transitions: list[AlertTransition] = []
+    scanned_rows: int = 0
+    transitions_max: int = 0
+    truncated: bool = False
+
+
 class Alert(Kept, frozen=True, kw_only=True):
     """An alert; secrets in its properties come masked."""
 
     id: str
     action: str = ""
+    actions: list[AlertAction] = []
+    cooldown: str = ""
     severity: int = 0
     trigger_sql: str = ""
     resolve_sql: str = ""
     properties: dict[str, Any] = {}
     status: str = ""
     message: str = ""
+    dead_letter_stream: str = ""
     instance: Incident = Incident()
     trigger_query: Query | None = None
     resolve_query: Query | None = None

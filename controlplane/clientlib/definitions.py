@@ -243,8 +243,19 @@ class SinkUpdate(Definition, frozen=True):
     description: str | None = None
 
 
+class AlertActionDef(Definition, frozen=True):
+    """An action of an alert beside its own: a type of sink and its properties."""
+
+    action: str
+    properties: dict[str, Any] | None = None
+
+
 class AlertDef(Definition, frozen=True):
-    """An alert; `action` is a type of sink, `properties` are that sink's. An update replaces it."""
+    """An alert; `action` is a type of sink, `properties` are that sink's. An update replaces it.
+
+    `actions`: further ones; `cooldown`: how long after the message of one trigger that of the next
+    comes at the earliest, such as `10m`.
+    """
 
     name: str
     action: str
@@ -253,6 +264,8 @@ class AlertDef(Definition, frozen=True):
     resolve_sql: str | None = None
     properties: dict[str, Any] | None = None
     description: str | None = None
+    actions: list[AlertActionDef] | None = None
+    cooldown: str | None = None
 
 
 class Panel(Definition, frozen=True):

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from controlplane.clientlib.answers import Alert, Inferred, Sink, SinkStats, Source, SourceStats
+from controlplane.clientlib.answers import (
+    Alert,
+    AlertTest,
+    Inferred,
+    Replayed,
+    Sink,
+    SinkStats,
+    Source,
+    SourceStats,
+)
 from controlplane.clientlib.calls import Call, Group, M, Many, ask, at, operation, order, send
 from controlplane.clientlib.definitions import (
     AlertDef,
@@ -60,6 +69,12 @@ class Sources(Group[M]):
     def stop(self, source_id: str) -> Call[None]:
         """Stop it; returns when its last batch is written."""
         return order("POST", at("sources", source_id, "stop"))
+
+    @operation
+    def replay(self, source_id: str, where: str = "", *, limit: int = 1000) -> Call[Replayed]:
+        """Store dead letters in its stream, those for which the SQL `where` holds."""
+        body = {"where": where, "limit": limit}
+        return send(Replayed, "POST", at("sources", source_id, "dlq", "replay"), body)
 
     @operation
     def stats(
@@ -143,6 +158,12 @@ class Sinks(Group[M]):
         return order("POST", at("sinks", sink_id, "stop"))
 
     @operation
+    def replay(self, sink_id: str, where: str = "", *, limit: int = 1000) -> Call[Replayed]:
+        """Deliver dead letters again, those for which the SQL `where` holds."""
+        body = {"where": where, "limit": limit}
+        return send(Replayed, "POST", at("sinks", sink_id, "dlq", "replay"), body)
+
+    @operation
     def stats(
         self, sink_id: str, *, errors_within: str = "1d", throughput_within: str = "1h"
     ) -> Call[SinkStats]:
@@ -202,3 +223,11 @@ class Alerts(Group[M]):
     def resolve(self, alert_id: str) -> Call[None]:
         """Set it resolved, without a message; the next row triggers it again."""
         return order("POST", at("alerts", alert_id, "resolve"))
+
+    @operation
+    def test(
+        self, trigger_sql: str, resolve_sql: str = "", *, minutes: int = 60
+    ) -> Call[AlertTest]:
+        """What an alert with these queries would have done in the last minutes; nothing is made."""
+        body = {"trigger_sql": trigger_sql, "resolve_sql": resolve_sql, "minutes": minutes}
+        return send(AlertTest, "POST", at("alerts", "test"), body)

@@ -110,6 +110,13 @@ class SinkEntry(Entry, frozen=True, kw_only=True):
     query: str
 
 
+class AlertActionEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A further action of an alert."""
+
+    action: str
+    properties: dict[str, Any] = {}
+
+
 class AlertEntry(Entry, frozen=True, kw_only=True):
     """An alert."""
 
@@ -117,6 +124,8 @@ class AlertEntry(Entry, frozen=True, kw_only=True):
     severity: int
     action: str
     properties: dict[str, Any] = {}
+    actions: list[AlertActionEntry] = []
+    cooldown: str = ""
     trigger_sql: str
     resolve_sql: str = ""
 

@@ -176,6 +176,22 @@ def measured(made: click.Group, flow: Flow) -> None:
     del stats, logs
 
 
+def replayed(made: click.Group, flow: Flow, summary: str) -> None:
+    """Add `replay`, of kinds that have dead letters which can be tried again."""
+
+    @made.command("replay", help=summary)
+    @click.argument("name", metavar="NAME|ID", shell_complete=names_of(flow.section))
+    @click.option("--where", default="", help="SQL over the dead letters: error like '%x%'.")
+    @click.option(
+        "--limit", default=1000, type=click.IntRange(1, 10_000), show_default=True, help="At most."
+    )
+    @connected
+    def replay(client: Client, out: Output, name: str, where: str, limit: int) -> None:
+        out.item(flow.calls(client).replay(flow.find(client, name).id, where, limit=limit))
+
+    del replay
+
+
 def _shown(out: Output, flow: Flow, action: str, made: Any) -> None:
     if out.json:
         out.item(made)

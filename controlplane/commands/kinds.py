@@ -424,7 +424,7 @@ class ByCalls(Kind[E]):
             entry = _entry(self._entry, each)
             free = {
                 name: sorted_keys(msgspec.to_builtins(getattr(entry, name)))
-                for name in ("properties", "panels")
+                for name in ("properties", "actions", "panels")
                 if name in entry.__struct_fields__
             }
             whole = {**_fields(entry), **free}

@@ -36,3 +36,4 @@ FLOW = flows.Flow(
 
 sinks = flows.group(FLOW, "Take rows of queries to other systems.")
 flows.measured(sinks, FLOW)
+flows.replayed(sinks, FLOW, "Deliver dead letters of a sink again.")

@@ -52,6 +52,7 @@ FLOW = flows.Flow(
 
 sources = flows.group(FLOW, "Bring rows of other systems into streams.")
 flows.measured(sources, FLOW)
+flows.replayed(sources, FLOW, "Store dead letters of a source in its stream.")
 
 
 @sources.command()

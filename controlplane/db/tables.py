@@ -118,7 +118,10 @@ class Sink(Queried, Base):
 
 
 class Alert(Queried, Base):
-    """An alert as defined; `action` is a type of sink, without `resolve_sql` people resolve it."""
+    """An alert as defined; `action` is a type of sink, without `resolve_sql` people resolve it.
+
+    `actions`: further ones, as `services.alert_actions` keeps them; `cooldown`: '' = none.
+    """
 
     __tablename__ = "alerts"
     name: Mapped[str] = mapped_column(String(255))
@@ -126,6 +129,8 @@ class Alert(Queried, Base):
     severity: Mapped[int] = mapped_column(BigInteger)
     trigger_sql: Mapped[str] = mapped_column(String)
     resolve_sql: Mapped[str] = mapped_column(String, default="")
+    actions: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    cooldown: Mapped[str] = mapped_column(String, default="")
 
 
 class SavedQuery(Authored, Base):

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from connectors.gaps import shown
 from connectors.metrics import (
     MINUTE_MS,
     SourceCounters,
@@ -79,9 +80,9 @@ class ConnectorStatistics:
         return None if stored is None else msgspec.convert(stored, SourceCounters)
 
     async def reset(self, id_: str) -> None:
-        """It is started anew: its counters begin at 0, its minutes stay."""
+        """It is started anew: its counters begin at 0, its minutes and gaps stay."""
         last = await self.begin(id_) or SourceCounters()
-        fresh = SourceCounters(minute=last.minute, minute_bytes=last.minute_bytes)
+        fresh = SourceCounters(minute=last.minute, minute_bytes=last.minute_bytes, gaps=last.gaps)
         self._seen.pop(id_, None)
         await self._history.save({id_: (msgspec.to_builtins(fresh), ())})
 
@@ -120,6 +121,7 @@ class ConnectorStatistics:
             errors=counters.errors,
             uptime_ms=counters.uptime_ms,
             last_error=error,
+            gaps=shown(counters.gaps, self._clock.now_ms() - error_range_ms),
         )
 
 

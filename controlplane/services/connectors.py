@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from connectors.contract import AlertDefinition, SinkDefinition, SourceDefinition
 from connectors.metrics import SourceCounters, SourceSample, SourceStats
+from connectors.replay_contract import Replayed, ReplayWanted
 from connectors.status import SourceStatus
 from engine.protocol import ResultColumn
 
@@ -55,6 +56,14 @@ class Connectors(Protocol):
         """Resolve it by hand, running or not; NotFound if the engine does not have it."""
         ...
 
+    async def replay_source(self, source: SourceDefinition, wanted: ReplayWanted) -> Replayed:
+        """Store dead letters of a source, running or not, and mark them."""
+        ...
+
+    async def replay_sink(self, sink: SinkDefinition, wanted: ReplayWanted) -> Replayed:
+        """Deliver dead letters of a sink again, running or not, and mark them."""
+        ...
+
     async def stop(self, connector_id: str) -> SourceStatus:
         """Stop a source, sink or alert after its last batch is written."""
         ...
@@ -84,7 +93,12 @@ class Connectors(Protocol):
         ...
 
     async def preview(
-        self, type_: str, properties: dict[str, Any], size: int, timeout_ms: int
+        self,
+        type_: str,
+        properties: dict[str, Any],
+        size: int,
+        timeout_ms: int,
+        workspace: str = "",
     ) -> list[dict[str, Any]]:
         """Up to `size` events."""
         ...

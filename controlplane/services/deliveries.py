@@ -12,7 +12,7 @@ import contextlib
 import logging
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -78,6 +78,14 @@ def plans_of(row: Queried) -> list[Plan]:
     return msgspec.convert(row.plans, list[Plan])
 
 
+def stream_of(type_: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
+    """The stream of the workspace that a sink of a type writes to, if it does: one of another
+    server (with a `url`) is none."""
+    name = properties.get(PROPERTY_OF_STREAM.get(type_, ""))
+    here = isinstance(name, str) and name and not properties.get("url")
+    return (str(name),) if here else ()
+
+
 def _plans(opened: BackgroundOpened) -> list[Plan]:
     parts = zip(opened.headers, opened.analyses, opened.reads, strict=True)
     return [Plan(*part) for part in parts]
@@ -85,7 +93,7 @@ def _plans(opened: BackgroundOpened) -> list[Plan]:
 
 class Deliveries(ABC, Generic[Row]):
     """Life of one kind, `sink` or `alert`. `afresh`: what is renewed forgets its saved records
-    though its queries are the same, as a failed one does."""
+    though its queries are the same, as a failed one does. Its dead letters stay."""
 
     afresh = False
 
@@ -114,6 +122,10 @@ class Deliveries(ABC, Generic[Row]):
         self, workspace: str, row: Row, begin: SourceCounters | None
     ) -> SourceStatus:
         """Start it in the connector process."""
+
+    async def _give_up(self, engine: Engine, row: Row, plans: list[Plan]) -> None:
+        """Make dead letters of what is lost when one that is stopped, and had these plans, begins
+        anew. A sink has nothing that could not be queried again."""
 
     # -- changes -------------------------------------------------------------------------
 
@@ -156,7 +168,7 @@ class Deliveries(ABC, Generic[Row]):
     async def _replace(self, principal: Principal, row: Row, values: dict[str, Any]) -> None:
         """Put other values into a locked row. With `renew` its queries begin anew, at once if it
         runs; all else of it goes on where it is."""
-        before = self.written(row)
+        before, plans = self.written(row), plans_of(row)
         other = any(values[name] != getattr(row, name) for name in values.keys() - UNDELIVERED)
         for name, value in values.items():
             setattr(row, name, value)
@@ -170,7 +182,7 @@ class Deliveries(ABC, Generic[Row]):
             await self._means.statistics.sample()  # its counters go on
         try:
             if row.renew or before != after:
-                await self._replace_in_engine(principal, row, values, before)
+                await self._replace_in_engine(principal, row, values, before, plans)
             else:
                 await self._rows.of(principal).update(row.id, **values)
         except BaseException:
@@ -190,13 +202,21 @@ class Deliveries(ABC, Generic[Row]):
             await self._hold(workspace, engine, row, (*held, *after))
 
     async def _replace_in_engine(
-        self, principal: Principal, row: Row, values: dict[str, Any], before: tuple[str, ...]
+        self,
+        principal: Principal,
+        row: Row,
+        values: dict[str, Any],
+        before: tuple[str, ...],
+        plans: list[Plan],
     ) -> None:
-        """The row, its queries where they begin anew, and its target alone."""
+        """The row, its queries where they begin anew, and its target alone. `before` and `plans`
+        are the streams and the plans that it had."""
         workspace = await self._engines.of(principal.workspace)
         engine = await workspace.engine()
         after = self.written(row)
         async with workspace.uses_lock:
+            if row.renew:  # refused for want of room before the row is another
+                await in_sql(self._give_up(engine, row, plans))
             await self._rows.of(principal).update(row.id, **values)
             if row.renew:
                 await in_sql(self._run(engine, row, pause=row.wanted != RUNNING))
@@ -239,9 +259,8 @@ class Deliveries(ABC, Generic[Row]):
     # -- the engine's side ---------------------------------------------------------------
 
     def written(self, row: Row) -> tuple[str, ...]:
-        """The stream of the workspace that it writes to, if it does."""
-        name = row.properties.get(PROPERTY_OF_STREAM.get(self._target(row)[0], ""))
-        return (name,) if isinstance(name, str) and name else ()
+        """The streams of the workspace that it writes to, if it does."""
+        return stream_of(self._target(row)[0], row.properties)
 
     async def _hold(
         self, workspace: WorkspaceEngine, engine: Engine, row: Row, names: tuple[str, ...]
@@ -253,12 +272,12 @@ class Deliveries(ABC, Generic[Row]):
     async def _run(self, engine: Engine, row: Row, *, pause: bool) -> None:
         """The engine runs, or has and does not run, what the row says."""
         owner = self._rows.owner(row.id)
+        anew = False
         if row.renew:
             there = (await engine.background_states((owner,))).get(owner)
-            if self.afresh or (there is not None and there.status == "Error"):
-                await engine.drop_background(owner)
+            anew = self.afresh or (there is not None and there.status == "Error")
         name = NOT_IN_NAMES.sub("_", self._target(row)[1])
-        query = BackgroundQuery(owner, self._queries(row), name)
+        query = BackgroundQuery(owner, self._queries(row), name, anew)
         caller = Caller(row.updated_by_id, row.updated_by_name)
         plans = _plans(await engine.start_background(query, caller))
         if pause:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +21,7 @@ from engine.protocol import Definition, StreamStats
 from engine.secret_settings import masked_settings
 
 SETTING_KEY_CHARS_MAX: Final = 128
-# Formats of messages that a preview shows, as the Kafka source calls them.
+# Formats of messages that a preview shows, as sources call them.
 FORMATS: Final = {"": "text", "rawblob": "text", "jsoneachrow": "json"}
 
 
@@ -69,41 +70,89 @@ class ExternalStreamService:
 
     async def preview(self, settings: dict[str, str], wanted: Preview) -> list[dict[str, Any]]:
         """Events of one that is not created, as the connector process reads them."""
-        if settings.get("type") != "kafka":
-            raise problems.bad_request("The setting type must be kafka; only that has a preview.")
+        type_ = settings.get("type", "").lower()
+        if type_ not in _PROPERTIES:
+            raise problems.bad_request(
+                f"The setting type must be one of {', '.join(_PROPERTIES)}; those have a preview."
+            )
         if wanted.offset not in ("earliest", "latest"):
             raise problems.bad_request("offset must be earliest or latest.")
-        properties = kafka_properties(settings, wanted.offset)
+        properties = _PROPERTIES[type_](settings, wanted.offset)
+        properties |= {"data_type": _data_type(settings)}
         return await self._sources.preview(
-            "kafka", properties, wanted.count, wanted.timeout_seconds * 1000
+            type_, properties, wanted.count, wanted.timeout_seconds * 1000
         )
 
 
-def kafka_properties(settings: dict[str, str], offset: str) -> dict[str, Any]:
-    """The settings of an external stream as properties of a Kafka source; 400 for a format that
-    it cannot show."""
+def _data_type(settings: dict[str, str]) -> str:
+    """The format of the messages as sources call it; 400 for one that is not shown."""
     format_ = settings.get("data_format", "").lower()
     if format_ not in FORMATS:
         raise problems.bad_request(
             f"A preview cannot show the data_format '{format_[:60]}'; it shows JSONEachRow and "
             "RawBLOB."
         )
+    return FORMATS[format_]
+
+
+def _skips(settings: dict[str, str], name: str) -> bool:
+    return settings.get(name, "").lower() in ("true", "1", "yes")
+
+
+def kafka_properties(settings: dict[str, str], offset: str) -> dict[str, Any]:
+    """The settings as properties of a Kafka source."""
     protocol = settings.get("security_protocol", "plaintext").lower()
     found: dict[str, Any] = {
         "brokers": settings.get("brokers", ""),
         "topic": settings.get("topic", ""),
-        "data_type": FORMATS[format_],
+        "data_type": _data_type(settings),
         "offset": offset,
         "tls": {
             "disable": not protocol.endswith("ssl"),
-            "skip_verify_server": settings.get("skip_ssl_cert_check", "").lower() in ("true", "1"),
+            "skip_verify_server": _skips(settings, "skip_ssl_cert_check"),
         },
     }
+    if settings.get("ssl_ca_pem"):
+        found["tls"]["root_cas"] = settings["ssl_ca_pem"]
     if protocol.startswith("sasl"):
         found["sasl"] = settings.get("sasl_mechanism", "plain").lower()
         found["username"] = settings.get("username", "")
         found["password"] = settings.get("password", "")
     return found
+
+
+def _nats(settings: dict[str, str], offset: str) -> dict[str, Any]:
+    """The same of a JetStream source, for which the latest is the last message that is there."""
+    return {
+        "url": settings.get("url", ""),
+        "subject": settings.get("subject", ""),
+        "stream": settings.get("stream_name", ""),
+        "username": settings.get("username", ""),
+        "password": settings.get("password", ""),
+        "token": settings.get("token", ""),
+        "deliver": "all" if offset == "earliest" else "last",
+        "tls": {"skip_verify_server": _skips(settings, "skip_ssl_cert_check")},
+    }
+
+
+def _pulsar(settings: dict[str, str], offset: str) -> dict[str, Any]:
+    """The same of a Pulsar source."""
+    token = settings.get("jwt", "")
+    return {
+        "broker_url": settings.get("service_url", ""),
+        "topic": settings.get("topic", ""),
+        "auth_type": settings.get("auth_type", "token" if token else ""),
+        "auth_params": settings.get("auth_params", token),
+        "offset": offset,
+        "tls": {"skip_verify_server": _skips(settings, "skip_server_cert_check")},
+    }
+
+
+_PROPERTIES: Final[dict[str, Callable[[dict[str, str], str], dict[str, Any]]]] = {
+    "kafka": kafka_properties,
+    "nats_jetstream": _nats,
+    "pulsar": _pulsar,
+}
 
 
 def settings_of(pairs: list[tuple[str, str]]) -> dict[str, str]:

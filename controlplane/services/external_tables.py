@@ -1,4 +1,4 @@
-"""External tables: definitions in the workspace's engine; nobody is connected to by them."""
+"""External tables: definitions in the workspace's engine, which asks for their columns."""
 
 from __future__ import annotations
 

@@ -273,6 +273,7 @@ class LiveQuery:
     async def _measure(self) -> None:
         with contextlib.suppress(TailraceError):
             self.record.counters = await self._running.counters()
+            self.record.message = self.record.counters.waits
         self._metrics = self.metrics()
         self._news.set()
 

@@ -44,10 +44,11 @@ class SchemaService:
         return await self._schemas.create(principal, schema)
 
     async def drop(self, principal: Principal, name: str) -> None:
-        """Drop a schema; 400 with code 630 while a source or an external stream reads by it."""
+        """Drop a schema; 400 with code 630 while a source, sink or external stream needs it."""
         sources = await self._directory.sources(principal.workspace_id).list("name")
-        names = names_by_id("source", sources)
-        users = [names[source.id] for source in sources if _reads_by(source.properties, name)]
+        sinks = await self._directory.sinks(principal.workspace_id).list("name")
+        names = names_by_id("source", sources) | names_by_id("sink", sinks)
+        users = [names[row.id] for row in (*sources, *sinks) if _uses(row.properties, name)]
         if users:
             raise UserError(
                 f"Cannot drop schema '{name[:80]}': it is used by {', '.join(users)}. "
@@ -57,7 +58,7 @@ class SchemaService:
         await self._schemas.drop(principal, name)
 
 
-def _reads_by(properties: dict[str, Any], name: str) -> bool:
-    """Whether the properties of a source name the schema, alone or with a message after it."""
-    given = properties.get("schema")
-    return isinstance(given, str) and given.partition(":")[0] == name
+def _uses(properties: dict[str, Any], name: str) -> bool:
+    """Whether properties name the schema, alone or with a message after it."""
+    given = [properties.get(key) for key in ("protobuf_schema", "schema")]
+    return any(isinstance(each, str) and each.partition(":")[0] == name for each in given)

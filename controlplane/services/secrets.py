@@ -42,8 +42,10 @@ SECRET_NAMES: Final = SECRET_SETTINGS | {
     "schema_registry_api_secret", "schema_registry_password", "webhook_url",
 }  # fmt: skip
 
-# Names of properties that say where a secret is sent to.
-ADDRESSES: Final = frozenset({"url", "token_url", "brokers"})
+# Last words of the names of properties that say where a secret is sent to: `url`, `broker_url`.
+ADDRESSES: Final = frozenset(
+    {"address", "brokers", "endpoint", "host", "hosts", "port", "server", "servers", "url", "urls"}
+)
 
 Properties = dict[str, Any]
 
@@ -58,6 +60,11 @@ class SecretsError(Exception):
 def is_secret(name: str) -> bool:
     """Whether a property of this dotted name is secret by its name alone."""
     return any(part.lower() in SECRET_NAMES for part in name.split("."))
+
+
+def is_address(name: str) -> bool:
+    """Whether a property of this dotted name says where secrets are sent to."""
+    return name.replace(".", "_").rpartition("_")[2].lower() in ADDRESSES
 
 
 def masked(properties: Mapping[str, Any]) -> Properties:
@@ -91,7 +98,7 @@ def refuse_elsewhere(
     moved = [
         name
         for name in sorted(old.keys() | new.keys())
-        if name.rpartition(".")[2] in ADDRESSES and old.get(name) != new.get(name)
+        if is_address(name) and old.get(name) != new.get(name)
     ]
     said = {name for name, value in _leaves(given) if value != MASK}
     for name in sorted(names):

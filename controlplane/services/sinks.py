@@ -8,6 +8,7 @@ import msgspec
 
 from connectors.contract import SinkDefinition
 from connectors.metrics import SourceCounters, SourceStats
+from connectors.replay_contract import Replayed
 from connectors.status import SourceStatus
 from controlplane.auth import Principal
 from controlplane.db.tables import Sink
@@ -15,6 +16,7 @@ from controlplane.services.authored import DESCRIPTION_CHARS_MAX, check_text
 from controlplane.services.connector_rows import Means
 from controlplane.services.deliveries import Deliveries, Shown, plans_of
 from controlplane.services.names import check_name
+from controlplane.services.replays import LettersAsked, letters_of, replayed
 from controlplane.services.streams import HISTORY_DAYS_MAX
 from engine.errors import EngineUnavailable, NotFound
 from engine.protocol import StreamStats, ViewState
@@ -66,7 +68,10 @@ class SinkService(Deliveries[Sink]):
     async def _deliver(
         self, workspace: str, row: Sink, begin: SourceCounters | None
     ) -> SourceStatus:
-        definition = SinkDefinition(
+        return await self._connectors.start_sink(self._definition(workspace, row), begin)
+
+    def _definition(self, workspace: str, row: Sink) -> SinkDefinition:
+        return SinkDefinition(
             id=row.id,
             workspace=workspace,
             name=row.name,
@@ -75,11 +80,14 @@ class SinkService(Deliveries[Sink]):
             header=plans_of(row)[0].header,
             queries=self._queries(row),
         )
-        return await self._connectors.start_sink(definition, begin)
 
     async def list(self, principal: Principal) -> list[tuple[Sink, Shown]]:
         """All sinks by name with what they do."""
         return await self._shown(principal, await self._rows.of(principal).list("name"))
+
+    async def letters(self, principal: Principal) -> dict[str, str]:
+        """The names of the dead-letter streams by sink, of those that have one."""
+        return letters_of(await self._engines.of(principal.workspace), self._rows.owner(""))
 
     async def get(self, principal: Principal, sink_id: str) -> tuple[Sink, Shown]:
         """One sink; 404."""
@@ -152,6 +160,14 @@ class SinkService(Deliveries[Sink]):
                 values["properties"] = await self._sealed(row, given)
             await self._replace(principal, row, values)
         return await self.get(principal, sink_id)
+
+    async def replay(self, principal: Principal, sink_id: str, asked: LettersAsked) -> Replayed:
+        """Deliver dead letters of one again, running or not; 404."""
+        row = await self._rows.get(principal, sink_id)
+        wanted = asked.wanted(principal)
+        async with self._rows.lock(f"{row.id}/replay"):
+            definition = self._definition(principal.workspace, row)
+            return await replayed(lambda: self._connectors.replay_sink(definition, wanted))
 
     async def stats(
         self, principal: Principal, sink_id: str, range_ms: int, error_range_ms: int

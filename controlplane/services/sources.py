@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from connectors.contract import SourceDefinition
+from connectors.replay_contract import Replayed
 from connectors.status import SourceStatus
 from controlplane import problems
 from controlplane.auth import Principal
@@ -27,6 +28,7 @@ from controlplane.services.connector_rows import (
     reach,
 )
 from controlplane.services.names import check_name
+from controlplane.services.replays import LettersAsked, letters_of, replayed
 from engine.errors import EngineUnavailable
 
 PREVIEW_SIZE_MAX: Final = 1_000
@@ -71,18 +73,7 @@ class SourceService:
 
     async def letters(self, principal: Principal) -> dict[str, str]:
         """The names of the dead-letter streams by source, of those that have one."""
-        workspace = await self._engines.of(principal.workspace)
-        found = {
-            str(each.options["dead_letters_of"]): each.name
-            for each in workspace.snapshot.definitions
-            if "dead_letters_of" in each.options
-        }
-        begin = self._rows.owner("")
-        return {
-            owner.removeprefix(begin): name
-            for owner, name in found.items()
-            if owner.startswith(begin)
-        }
+        return letters_of(await self._engines.of(principal.workspace), self._rows.owner(""))
 
     async def get(self, principal: Principal, source_id: str) -> tuple[Source, SourceStatus]:
         """One source; 404."""
@@ -184,17 +175,31 @@ class SourceService:
                 await let_go(engine, self._rows.owner(row.id))
             await self._means.statistics.forget(row.id)
 
+    async def replay(self, principal: Principal, source_id: str, asked: LettersAsked) -> Replayed:
+        """Store dead letters of one, running or not; 404."""
+        row = await self._rows.get(principal, source_id)
+        wanted = asked.wanted(principal)
+        # Not the lock of its changes: a stop or deletion does not wait for a replay.
+        async with self._rows.lock(f"{row.id}/replay"):
+            definition = self._definition(principal.workspace, row)
+            return await replayed(lambda: self._connectors.replay_source(definition, wanted))
+
     async def topics(self, properties: dict[str, Any]) -> list[str]:
         """Topic names of a Kafka cluster."""
         return await reach(self._connectors.topics(properties))
 
     async def preview(
-        self, type_: str, properties: dict[str, Any], size: int, timeout_ms: int
+        self,
+        type_: str,
+        properties: dict[str, Any],
+        size: int,
+        timeout_ms: int,
+        workspace: str = "",
     ) -> list[dict[str, Any]]:
         """Events of a source that is not created."""
         size = min(max(size, 1), PREVIEW_SIZE_MAX)
         timeout_ms = min(max(timeout_ms, 1), PREVIEW_MS_MAX)
-        return await reach(self._connectors.preview(type_, properties, size, timeout_ms))
+        return await reach(self._connectors.preview(type_, properties, size, timeout_ms, workspace))
 
     async def _start(self, workspace: str, row: Source) -> SourceStatus:
         try:
@@ -205,9 +210,11 @@ class SourceService:
 
     async def _run(self, workspace: str, row: Source) -> SourceStatus:
         begin = await self._means.statistics.begin(row.id)
+        return await self._connectors.start(self._definition(workspace, row), begin)
+
+    def _definition(self, workspace: str, row: Source) -> SourceDefinition:
         properties = self._rows.opened(row)
-        definition = SourceDefinition(row.id, workspace, row.name, row.type, row.stream, properties)
-        return await self._connectors.start(definition, begin)
+        return SourceDefinition(row.id, workspace, row.name, row.type, row.stream, properties)
 
     async def resume(self, workspace: Workspace, identity: str) -> None:
         """Start one if it should still run; EngineUnavailable while the connectors are away."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from engine.background import BACKGROUND_OF, hidden_name
+from engine.background import BACKGROUND_OF, HEADERS, hidden_name
 from engine.errors import Code, SqlError
 from engine.protocol import Analysis, BackgroundQuery, ColumnDef, Definition, ResultColumn
 from engine.sql import logical as lg
@@ -24,8 +24,6 @@ from engine.type_parser import parse_type
 from engine.types import INT8
 
 QUERIES_MAX: Final = 2
-# In the options: the columns of each query as it was when it began; (name, type).
-HEADERS: Final = "headers"
 # Which query a row of two is of.
 TAG: Final = "query"
 _WHAT: Final = "a sink or an alert"

@@ -14,6 +14,9 @@ def explain(plan: lg.BoundedQuery | lg.StreamingQuery) -> list[str]:
         lines = ["Bounded query"]
         for table in plan.tables:
             columns = ", ".join(table.columns)
+            if table.external:
+                lines.append(f"  Fetch {table.stream_name}{_left_out(table)}: {columns}")
+                continue
             lines.append(f"  Read {table.stream_name} (historical): {columns}")
         return lines
     lines = [
@@ -22,6 +25,13 @@ def explain(plan: lg.BoundedQuery | lg.StreamingQuery) -> list[str]:
     ]
     _walk(plan.root, 0, lines)
     return lines
+
+
+def _left_out(table: lg.TableScan) -> str:
+    """What the database of an external table is asked to leave out."""
+    parts = [f"{p.column} {p.op} {', '.join(map(repr, p.values))}" for p in table.where]
+    found = f" where {' and '.join(parts)}" if parts else ""
+    return f"{found} limit {table.limit}" if table.limit >= 0 else found
 
 
 def _walk(node: lg.Node, depth: int, lines: list[str]) -> None:
@@ -93,6 +103,11 @@ def _join(node: lg.Join) -> str:
     return f"Join {node.kind} {node.strictness} on {left} = {right}"
 
 
+def _enrich(node: lg.Enrich) -> str:
+    keys = ", ".join(node.columns)
+    return f"Look up {node.table.stream_name} by {keys}, {node.kind}: {_columns(node.table.schema)}"
+
+
 # One row a kind of node.
 TITLES: dict[type, Callable[..., str]] = {
     lg.Scan: _scan,
@@ -116,4 +131,6 @@ TITLES: dict[type, Callable[..., str]] = {
     lg.Apply: lambda n: f"Call {n.function.name} as {n.output.name}",
     lg.Watched: lambda n: f"Watermark of {n.time_column}",
     lg.Join: _join,
+    lg.Enrich: _enrich,
+    lg.TableRows: lambda n: f"Rows of {n.stream_name}: {_columns(n.schema)}",
 }

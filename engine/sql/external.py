@@ -20,15 +20,14 @@ from engine.secret_settings import (
 from engine.sql.create_text import column_text
 from engine.sql.definitions import bind_columns, check_column_names, check_name
 from engine.sql.nearest import did_you_mean
+from engine.sql.table_joins import cache_ttl_ms
 from engine.types import quote_name, quote_text
 
 EXTERNAL: Final = ("external_stream", "external_table")
 SETTINGS_MAX: Final = 64
 VALUE_CHARS_MAX: Final = 65_536
 # Types of the dialect that this version has no reader for.
-_TYPES_LATER: Final = frozenset(
-    {"pulsar", "nats_jetstream", "http", "python", "timeplus", "log", "s3", "mongodb", "iceberg"}
-)
+_TYPES_LATER: Final = frozenset({"http", "python", "timeplus", "log", "s3", "mongodb", "iceberg"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,20 @@ class ExternalType:
 
 _TABLE: Final = ExternalType(
     ("address",),
-    frozenset({"user", "password", "database", "table", "secure", "pooled_connections", "schema"}),
+    frozenset(
+        {
+            "user",
+            "password",
+            "database",
+            "table",
+            "schema",
+            "secure",
+            "skip_ssl_cert_check",
+            "ssl_ca_pem",
+            "pooled_connections",
+            "cache_ttl_ms",
+        }
+    ),
     ("address",),
 )
 _KAFKA: Final = ExternalType(
@@ -75,6 +87,31 @@ _KAFKA: Final = ExternalType(
     ),
     ("brokers", "kafka_schema_registry_url"),
 )
+# How the messages of the others are written.
+_FORMATS: Final = frozenset({"data_format", "format_schema", "one_message_per_row"})
+_NATS: Final = ExternalType(
+    ("url", "subject"),
+    _FORMATS
+    | {
+        "stream_name",
+        "username",
+        "password",
+        "token",
+        "skip_ssl_cert_check",
+        "consumer_stall_timeout_ms",
+        "log_stats",
+    },
+    ("url",),
+)
+_PULSAR: Final = ExternalType(
+    ("service_url", "topic"),
+    _FORMATS | {"auth_type", "auth_params", "jwt", "skip_server_cert_check", "log_stats"},
+    ("service_url", "auth_type"),
+)
+# Shown to everybody: a user and a password have settings of their own, which are sealed.
+_ADDRESSES: Final = frozenset(
+    {"address", "brokers", "url", "service_url", "kafka_schema_registry_url"}
+)
 # Settings that name files of the server's machine, and what is given instead.
 _FILES: Final = {
     "ssl_ca_cert_file": "ssl_ca_pem",
@@ -83,7 +120,7 @@ _FILES: Final = {
     "config_file": "each setting by itself",
 }
 TYPES: Final[dict[str, dict[str, ExternalType]]] = {
-    "external_stream": {"kafka": _KAFKA},
+    "external_stream": {"kafka": _KAFKA, "nats_jetstream": _NATS, "pulsar": _PULSAR},
     "external_table": {"postgresql": _TABLE, "mysql": _TABLE, "clickhouse": _TABLE},
 }
 
@@ -110,11 +147,13 @@ def checked_external(
     if definition.kind == "external_stream":
         definition = _with_columns(what, definition)
         definition = _with_schema(what, definition, schemas)
-    elif definition.columns:
+    elif definition.columns and not definition.options.get("described"):
         raise SqlError(
             f"{what} takes no columns: they are those of the table that it stands for",
             Code.BAD_ARGUMENTS,
         )
+    else:
+        cache_ttl_ms(settings)
     return msgspec.structs.replace(definition, create_query=create_external(definition))
 
 
@@ -154,6 +193,12 @@ def _check_settings(what: str, settings: dict[str, str], found: ExternalType) ->
                 f"{what}: the value of {key} has over {chars_max} characters or a NUL",
                 Code.BAD_ARGUMENTS,
             )
+        if key in _ADDRESSES and "@" in value:
+            raise SqlError(
+                f"{what}: {key} would show a user or a password before its '@'; give them as "
+                f"{_sign_in(key, known)}",
+                Code.BAD_ARGUMENTS,
+            )
     for key in found.required:
         if not settings.get(key):
             raise SqlError(f"{what} needs the setting {key}", Code.BAD_ARGUMENTS)
@@ -163,6 +208,14 @@ def _check_settings(what: str, settings: dict[str, str], found: ExternalType) ->
             f"{what}: properties would show a secret; give it as the setting password",
             Code.BAD_ARGUMENTS,
         )
+
+
+def _sign_in(key: str, known: set[str]) -> str:
+    """The settings for what a URL may not have."""
+    if key == "kafka_schema_registry_url":
+        return "kafka_schema_registry_credentials = 'key:secret'"
+    names = ("user", "username", "password", "token", "jwt", "auth_params")
+    return "the settings " + ", ".join(name for name in names if name in known)
 
 
 def _with_secrets(
@@ -234,7 +287,7 @@ def create_external(definition: Definition) -> str:
     """The CREATE statement that makes an equal object; secrets are masked."""
     word = kind_words(definition.kind).upper()
     parts = [f"CREATE {word} {quote_name(definition.name)}"]
-    if definition.columns:
+    if definition.columns and definition.kind == "external_stream":
         columns = ",\n".join(f"  {column_text(c)}" for c in definition.columns)
         parts.append(f"(\n{columns}\n)")
     if definition.description:
@@ -242,14 +295,3 @@ def create_external(definition: Definition) -> str:
     shown = masked_settings(definition.settings)
     parts.append("SETTINGS " + ", ".join(f"{k} = {quote_text(v)}" for k, v in shown.items()))
     return "\n".join(parts)
-
-
-def refuse_reading(definition: Definition) -> None:
-    """SqlError 48 for an object whose rows lie elsewhere: no reader of them is built."""
-    if definition.kind in EXTERNAL:
-        raise SqlError(
-            f"the {kind_words(definition.kind)} {definition.name} cannot be read: reading of "
-            "external streams and tables is not built. Send its rows by the ingest API or a source "
-            "into a stream",
-            Code.NOT_IMPLEMENTED,
-        )

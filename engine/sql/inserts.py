@@ -10,6 +10,7 @@ from engine.naming import a_kind, is_servers
 from engine.protocol import Definition
 from engine.sql.context import Context, Item
 from engine.sql.definitions import bind_columns, stored_columns
+from engine.sql.external_streams import writable_beside
 from engine.sql.logical import BoundedQuery
 from engine.sql.lower_bounded import functions_in, lower_bounded, tables_in
 from engine.sql.names import use
@@ -21,6 +22,7 @@ from engine.sql.select import aligned, bind_query
 from engine.sql.settings import QUERY_SETTINGS, check_settings
 from engine.sql.statements import Insert
 from engine.sql.value_rows import values_rows
+from engine.table_calls import ColumnsUnknown
 
 _DISCARDED = ("_tp_sn", "_tp_append_time", "_tp_shard")
 
@@ -52,6 +54,12 @@ def plan_insert(statement: Insert, context: Context) -> tuple[InsertPlan, Bounde
 
 
 def _check_target(definition: Definition) -> None:
+    if definition.kind == "external_table":
+        if not definition.columns:
+            raise ColumnsUnknown(definition.name)
+        return
+    if definition.kind == "external_stream":
+        return
     if definition.kind != "stream":
         message = f"{definition.name} is {a_kind(definition.kind)}, rows go into streams"
         raise SqlError(message, Code.BAD_ARGUMENTS)
@@ -87,6 +95,10 @@ def _targets(statement: Insert, definition: Definition) -> tuple[Column, ...]:
 
 
 def _reserved(definition: Definition) -> list[Column]:
+    if definition.kind == "external_table":
+        return []
+    if definition.kind == "external_stream":
+        return list(writable_beside(definition))
     return [c for c in stored_columns(definition) if c.name in (TP_DELTA, TP_TIME)]
 
 

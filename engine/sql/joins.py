@@ -20,6 +20,7 @@ from engine.sql.plan_parts import Named
 from engine.sql.relations import Field, JoinOn, Read, Relation, Renamed, is_bounded, quoted
 from engine.sql.sources import SHARD, bind_source
 from engine.sql.stream_joins import bind_stream_join, delta_field, without_delta
+from engine.sql.table_joins import is_table_call, look_up
 from engine.sql.values import in_type
 from engine.type_promotion import supertype
 from engine.types import duckdb_type, nullable, zero_sql
@@ -47,6 +48,8 @@ def _join(left: Item, right: Item, join: Joined, prefix: str, context: Context) 
     bounded = is_bounded(left.relation), is_bounded(right.relation)
     if not all(bounded):
         context.facts.has_table_join = any(bounded)
+        if not bounded[0] and not is_table_call(cast("exp.Expr", join.this)):
+            look_up(right)
         return _stream_join((left, right), join, prefix, context)
     context.facts.has_table_join = True
     side, kind = text_of(join, "side"), text_of(join, "kind")

@@ -34,6 +34,7 @@ from engine.sql.plan_parts import (
     Side,
     WindowSpec,
 )
+from engine.table_calls import Predicate
 from engine.types import DataType
 
 if TYPE_CHECKING:
@@ -367,6 +368,36 @@ class Tagged:
     reads: Reads = "slice"
 
 
+@dataclass(frozen=True, slots=True)
+class TableRows:
+    """Columns of an external table that a join looks up; `settings` of its definition."""
+
+    schema: Schema
+    stream_id: str
+    stream_name: str
+    type: str
+    settings: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrich:
+    """Rows of the input with those of a table that have their key as they arrive, or had it at most
+    `ttl_ms` of instants before. Schema: the input's columns, then those of the last layer.
+
+    `layers`: filters and projections over the looked-up rows, the lowest first. `keys`: columns of
+    the input and of the last layer, in one type; `columns`: those of the table that the latter are.
+    """
+
+    input: Node
+    table: TableRows
+    layers: tuple[tuple[tuple[Named, ...], str], ...]
+    kind: Literal["inner", "left"]
+    keys: tuple[tuple[str, ...], tuple[str, ...]]
+    columns: tuple[str, ...]
+    schema: Schema
+    ttl_ms: int
+
+
 Node = (
     Scan
     | RandomScan
@@ -389,6 +420,8 @@ Node = (
     | Rowify
     | Stateful
     | Apply
+    | TableRows
+    | Enrich
 )
 
 
@@ -400,7 +433,7 @@ def is_weighted(node: Node) -> bool:
 def inputs_of(node: Node) -> tuple[Node, ...]:
     """The nodes below, in order of their ports."""
     match node:
-        case Scan() | RandomScan() | BoundedScan():
+        case Scan() | RandomScan() | BoundedScan() | TableRows():
             return ()
         case Union() | Tagged():
             return node.inputs
@@ -412,12 +445,18 @@ def inputs_of(node: Node) -> tuple[Node, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TableScan:
-    """A stream that a bounded query reads under `alias` (a table name in its SQL)."""
+    """A stream or external table that a bounded query reads under `alias`, a name in its SQL.
+
+    Of an external table rows that `where` excludes, and those beyond `limit`, need not be fetched.
+    """
 
     alias: str
     stream_id: str
     stream_name: str
     columns: tuple[str, ...]  # needed stored columns, reserved ones included
+    external: bool = False
+    where: tuple[Predicate, ...] = ()
+    limit: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from engine.errors import Code, SqlError
 from engine.sql.arrival import in_order, joined
 from engine.sql.context import Item
 from engine.sql.dedup import dedup_sql
+from engine.sql.external_streams import bounded_id
 from engine.sql.keyed import compacted
 from engine.sql.logical import BoundedQuery, TableScan
 from engine.sql.lower_running import stated_sql
@@ -37,6 +38,7 @@ from engine.sql.relations import (
     internal_name,
     quoted,
 )
+from engine.sql.table_reads import external_scan, push_limit
 from engine.sql.windows import tumble_end, tumble_start
 from engine.types import duckdb_type
 from engine.udf.definition import Function
@@ -52,6 +54,7 @@ def lower_bounded(item: Item, facts: Facts) -> BoundedQuery:
 
     The text may hold `{now_ms}`; whoever runs it puts the instant in.
     """
+    push_limit(item.relation)
     names = unique_names(item.fields)
     columns = tuple(Column(n, f.type) for n, f in zip(names, item.fields, strict=True))
     sql = _outer(item, names)
@@ -89,9 +92,11 @@ def called_sql(rows: str, calls: tuple[FunctionCall, ...]) -> str:
 def scan_of(read: Read) -> TableScan:
     """What a bounded read needs."""
     needed = tuple(c.name for c in read.columns if c.name in read.used)
+    if read.is_external:
+        return external_scan(read, needed)
     if not needed:  # count(*): any column will do; the narrowest is the time
         needed = ("_tp_time",)
-    return TableScan(read.alias, read.definition.id, read.definition.name, needed)
+    return TableScan(read.alias, bounded_id(read), read.definition.name, needed)
 
 
 def unique_names(fields: tuple[Field, ...]) -> tuple[str, ...]:

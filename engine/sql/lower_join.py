@@ -8,14 +8,17 @@ from engine.batch import TP_DELTA
 from engine.sql import logical as lg
 from engine.sql.relations import Relation, StreamJoin, is_bounded
 from engine.sql.settings import number_setting
+from engine.sql.table_joins import lower_enrich
 from engine.types import INT8
 
 
 def lower_join(
     relation: StreamJoin, node_of: Callable[[Relation], lg.Node], settings: dict[str, str]
-) -> lg.Join:
+) -> lg.Node:
     """The node over the nodes of both sides."""
     left, right = node_of(relation.left), node_of(relation.right)
+    if relation.looked_up:
+        return lower_enrich(relation, left, right)
     table = is_bounded(relation.right)
     sides = (
         lg.Side(relation.keys[0], lg.is_weighted(left)),

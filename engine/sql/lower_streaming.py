@@ -43,6 +43,7 @@ from engine.sql.relations import (
 from engine.sql.seek import begins_compacted, seek_of
 from engine.sql.settings import number_setting
 from engine.sql.share import parametrised
+from engine.sql.table_joins import table_rows
 from engine.types import INT8, INT64
 
 RANDOM_EPS_DEFAULT = 1000.0
@@ -131,6 +132,8 @@ class _Lowering:
 
     def _scan(self, read: Read) -> lg.Node:
         definition = read.definition
+        if read.looked_up:
+            return table_rows(read)
         needed = tuple(c for c in read.columns if c.name in read.used)
         if read.is_random:
             return self._random(read, needed)

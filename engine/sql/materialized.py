@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from engine.background import HEADERS, writes_outside
 from engine.batch import TP_DELTA, TP_TIME
 from engine.errors import Code, SqlError
 from engine.functions.table import MISSING
-from engine.naming import a_kind
+from engine.naming import a_kind, kind_words
 from engine.protocol import ColumnDef, Definition
 from engine.sql.context import Context, Item
 from engine.sql.definitions import bind_columns, check_definition
 from engine.sql.durable import CreateMaterializedView
+from engine.sql.external import EXTERNAL
+from engine.sql.external_streams import writable_beside
 from engine.sql.logical import StreamingQuery
 from engine.sql.lower_streaming import lower_streaming
 from engine.sql.names import use
@@ -21,6 +24,7 @@ from engine.sql.plan_parts import Column
 from engine.sql.relations import Facts, is_bounded
 from engine.sql.settings import check_query_settings
 from engine.sql.values import in_type
+from engine.table_calls import ColumnsUnknown
 from engine.types import DATETIME64_3_UTC, INT8
 
 _COMPUTED = ("_tp_sn", "_tp_append_time", "_tp_shard")
@@ -82,6 +86,10 @@ def materialized_definition(
             raise SqlError(message, Code.DUPLICATE_COLUMN)
     definition = check_definition(definition)
     columns_filled, _ = target_columns(definition, item, target)
+    if target is not None and target.kind in EXTERNAL:
+        header = [[column.name, str(column.type)] for column in columns_filled]
+        held = {**definition.options, HEADERS: [header]}
+        definition = msgspec.structs.replace(definition, options=held)
     cast_plan(item, columns_filled, context.facts, given)
     return definition
 
@@ -91,6 +99,8 @@ def target_columns(
 ) -> tuple[tuple[Column, ...], Definition]:
     """The target's columns that the fields fill, in their order, and the target itself."""
     where = target or view
+    if target is not None and target.kind in EXTERNAL:
+        return _outside(view, item, target), target
     if target is not None and target.kind != "stream":
         message = f"{where.name} is {a_kind(where.kind)}, rows go into streams"
         raise SqlError(message, Code.BAD_ARGUMENTS)
@@ -117,6 +127,25 @@ def target_columns(
     return tuple(found), where
 
 
+def _outside(view: Definition, item: Item, target: Definition) -> tuple[Column, ...]:
+    """The columns of an external object that the fields fill."""
+    if target.kind == "external_table" and not target.columns:
+        raise ColumnsUnknown(target.name)
+    held = {c.name: Column(c.name, c.type) for c in bind_columns(target) if not c.alias}
+    if target.kind == "external_stream":
+        held |= {column.name: column for column in writable_beside(target)}
+    found: list[Column] = []
+    for field in item.fields:
+        if field.name not in held:
+            message = (
+                f"{kind_words(target.kind)} {target.name} has no column {field.name[:120]} for "
+                f"materialized view {view.name}: columns go to the target by name, name it by AS"
+            )
+            raise SqlError(message, Code.BAD_ARGUMENTS)
+        found.append(held[field.name])
+    return tuple(found)
+
+
 def _misfit(view: Definition, target: Definition, name: str) -> str:
     if name == TP_DELTA:
         return (
@@ -137,6 +166,12 @@ def altered(view: Definition, query_text: str, item: Item, context: Context) -> 
             f"materialized view {view.name} would read no stream without end: leave out table()"
         )
         raise SqlError(message, Code.BAD_ARGUMENTS)
+    if writes_outside(view):
+        message = (
+            f"materialized view {view.name} writes into an external object, which has no rows of "
+            "another query: drop it and create one with the other query"
+        )
+        raise SqlError(message, Code.NOT_IMPLEMENTED)
     into = str(view.options.get("into", ""))
     target_columns(view, item, context.lookup(into) if into else None)
     reads = [*context.facts.views, *(read.definition.name for read in context.facts.reads)]

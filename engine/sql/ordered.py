@@ -114,7 +114,7 @@ def _reads(node: lg.Node, *, known: bool) -> Asks:
     match node:
         case lg.Aggregate() if known and _closes_by_ends(node):
             return "windows"
-        case lg.Aggregate() | lg.Collect() | lg.Sort() | lg.Join():
+        case lg.Aggregate() | lg.Collect() | lg.Sort() | lg.Join() | lg.Enrich():
             return "append"
         case lg.Union():  # it joins slices of an append
             return "whole" if known else "append"

@@ -37,6 +37,7 @@ from engine.sql.relations import Facts, is_bounded
 from engine.sql.select import bind_query
 from engine.sql.text import to_text
 from engine.sql.user_aggregates import refuse_unkept
+from engine.table_calls import ColumnsUnknown
 from engine.udf.definition import Functions, create_text, no_functions
 
 Kind = Literal["streaming", "bounded", "insert", "ddl"]
@@ -337,6 +338,8 @@ class Planner:
             columns = [(f.name, str(f.type), "", "", "") for f in item.fields]
             return self._rows(statement, sql, catalog_rows.describe(columns))
         definition = self._context().lookup(statement.name)
+        if definition.kind == "external_table" and not definition.columns:
+            raise ColumnsUnknown(definition.name)
         return self._rows(statement, sql, catalog_rows.describe_definition(definition))
 
     def _insert(self, statement: st.Insert, sql: str) -> Planned:

@@ -27,6 +27,7 @@ from engine.sql.plan_parts import (
     Running,
     WindowSpec,
 )
+from engine.table_calls import Predicate
 from engine.types import DataType
 from engine.udf.definition import Function
 
@@ -90,11 +91,20 @@ class Read:
         self.arrival_wins = False  # deltas of a versioned stream take no heed of versions
         self.keyed: Keyed | None = None
         self.random_columns: tuple[Named, ...] = ()
+        # Of an external table: what of it is wanted at most, and whether a join looks rows up.
+        self.pushed: list[Predicate] = []
+        self.rows_max = -1
+        self.looked_up = False
 
     @property
     def is_random(self) -> bool:
         """Whether rows are generated."""
         return self.definition.kind == "random_stream"
+
+    @property
+    def is_external(self) -> bool:
+        """Whether rows lie in another database."""
+        return self.definition.kind == "external_table"
 
     @property
     def mode(self) -> str:
@@ -272,6 +282,8 @@ class StreamJoin:
     asof: AsofRule | None = None
     range: RangeRule | None = None
     lag: LagRule | None = None
+    # Of an external table on the right: the columns of it that the keys are.
+    looked_up: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,7 +415,7 @@ def inputs_of(relation: Relation | None) -> tuple[Relation, ...]:
 def is_bounded(relation: Relation | None) -> bool:
     """Whether every source ends by itself."""
     if isinstance(relation, Read):
-        return relation.bounded
+        return relation.bounded and not relation.looked_up
     return all(is_bounded(each) for each in inputs_of(relation))
 
 

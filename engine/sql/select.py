@@ -20,6 +20,7 @@ from engine.sql.changelog import (
 from engine.sql.context import Context, Item
 from engine.sql.emit import Shape, last_rewrite, resolve_emit, says_when
 from engine.sql.expressions import Binder
+from engine.sql.external_streams import external_origin
 from engine.sql.grouping import EMIT_VERSION, GroupScope
 from engine.sql.joins import bind_from
 from engine.sql.key_session import bind_key_session
@@ -55,6 +56,7 @@ from engine.sql.relations import (
 from engine.sql.running import RunningCalls, holds_running, same_over
 from engine.sql.settings import check_query_settings
 from engine.sql.stated import after_where, before_where, check_window
+from engine.sql.table_reads import push_where
 from engine.sql.text import to_text
 from engine.sql.user_aggregates import own_emission
 from engine.sql.values import in_type
@@ -170,9 +172,11 @@ class SelectBinder:
             if node is None:
                 continue
             with located(node):
-                if not self.bounded:
-                    seek.extract(node, self.below.origin)
+                origin = self.below.origin
+                seek.extract(node, origin if not self.bounded else external_origin(origin))
             conditions.append(Binder(self.below).condition(node))
+        if self.bounded and not calls:
+            push_where(parts, self.relation, self.below.origin)
         if calls:
             rule = calls.rule(self._substreams())
             source = cast("Relation", self.relation)

@@ -23,7 +23,8 @@ from engine.sql.definitions import (
     stored_columns,
 )
 from engine.sql.expressions import Binder
-from engine.sql.external import refuse_reading
+from engine.sql.external import EXTERNAL
+from engine.sql.external_streams import as_stream, of_external
 from engine.sql.keyed import DELTA_MODES, KEYED_MODES, TP_DELTA, VERSIONED_MODES, keyed_of
 from engine.sql.names import WINDOW_COLUMNS, ColumnScope, Names
 from engine.sql.nodes import Call, Source, text_of
@@ -46,6 +47,7 @@ from engine.sql.relations import (
     is_bounded,
     quoted,
 )
+from engine.sql.table_reads import read_external
 from engine.sql.upserted import bind_changelog
 from engine.sql.windows import WINDOWS, window_arguments, window_spec
 from engine.type_parser import parse_type
@@ -112,7 +114,8 @@ def _named(name: str, given: dict[str, exp.Expr], context: Context) -> Item:
         inside = replace(around, bounded=context.bounded, depth=context.depth, views=context.views)
         return with_weight(bind_query(query, inside.deeper()))
     definition = context.lookup(name)
-    refuse_reading(definition)
+    if definition.kind in EXTERNAL and not given:
+        return _outside(definition, context)
     if definition.kind == "view":
         context.facts.views.append(name)
         query = filled(parse_query(definition.query), name, given)
@@ -125,7 +128,17 @@ def _named(name: str, given: dict[str, exp.Expr], context: Context) -> Item:
     if definition.kind == "materialized_view" and definition.options.get("into"):
         context.facts.views.append(name)
         definition = context.lookup(str(definition.options["into"]))
+        if definition.kind in EXTERNAL:
+            return _outside(definition, context)
     return read_stream(definition, context)
+
+
+def _outside(definition: Definition, context: Context) -> Item:
+    """An external stream or table."""
+    if definition.kind == "external_table":
+        return read_external(definition, context)
+    declared = frozenset(column.name for column in definition.columns)
+    return of_external(read_stream(as_stream(definition), context), declared)
 
 
 # -- streams ------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from engine.sql.relations import (
     quoted,
 )
 from engine.sql.settings import number_setting
+from engine.sql.table_joins import EXTERNAL_TABLE, is_looked_up, looked_up_columns
 from engine.sql.values import in_type
 from engine.type_promotion import supertype
 from engine.types import FLOAT64, INT8, DataType, duckdb_type
@@ -112,6 +113,9 @@ def bind_stream_join(
     else:
         assert on is not None, "CROSS was refused, the grammar wants ON or USING for others"
         conditions = bind_on(on, fields, context)
+    looked_up: tuple[str, ...] = ()
+    if kind.right == EXTERNAL_TABLE:
+        looked_up = looked_up_columns(items[1], apart[1][0], conditions)
     sides = _Sides(prefix, (apart[0][0], apart[1][0]))
     sides.calls = conditions.calls[0].calls, conditions.calls[1].calls
     ranged = _range(kind, conditions, sides, context)
@@ -131,6 +135,7 @@ def bind_stream_join(
         asof=asof,
         range=ranged,
         lag=lag,
+        looked_up=looked_up,
     )
     return made, fields
 
@@ -169,6 +174,15 @@ def _kind(items: tuple[Item, Item], join: Joined) -> _Kind:
         if strictness == "latest":
             raise kind.refused("a table has no latest row; join it with ALL or ASOF")
         return kind
+    if kind.right == EXTERNAL_TABLE:
+        if kind.left != "append":
+            raise kind.refused(
+                "rows that were sent cannot be taken back as the table was then; read it once by "
+                "table(name), or join before the aggregation"
+            )
+        if strictness != "all":
+            raise kind.refused("its rows are looked up by key; ASOF takes table(name)")
+        return kind
     if kind.left == "append":
         if strictness != "all" and kind.right not in ("append", *_VERSIONED):
             raise kind.refused("ASOF and LATEST want an append or versioned_kv stream on the right")
@@ -182,6 +196,8 @@ def _kind(items: tuple[Item, Item], join: Joined) -> _Kind:
 
 def _mode(relation: Relation | None) -> str:
     """The mode of a side as the table of section 9 names it."""
+    if is_looked_up(relation):
+        return EXTERNAL_TABLE
     if is_bounded(relation):
         return "table()"
     if not can_track(relation) and not is_changelog(relation):
@@ -222,7 +238,7 @@ def _deltas(kind: _Kind, items: tuple[Item, Item]) -> tuple[bool, bool]:
         return True, kind.right != "table()"
     if kind.right == "append":
         return False, kind.strictness == "all"
-    if kind.strictness == "all":
+    if kind.strictness == "all" and kind.right != EXTERNAL_TABLE:
         track_if_possible(items[1].relation)
     return False, False
 

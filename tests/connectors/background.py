@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -158,6 +158,7 @@ class Target:
         self.open = 0
         self.refuse_connection = ""
         self.gate: asyncio.Event | None = None
+        self.before_answer: Callable[[], Awaitable[None]] | None = None
         self.at_once = self.most_at_once = 0
         self.contexts: list[SinkContext] = []
         self.known: set[tuple[str, str]] | None = None  # batches, when it knows them
@@ -208,6 +209,8 @@ class TargetSink:
         try:
             if target.gate is not None:
                 await target.gate.wait()
+            if target.before_answer is not None:
+                await target.before_answer()
             await asyncio.sleep(0)
             refused = (target.answers.pop(0)(rows) if target.answers else None) or ()
         finally:

@@ -8,6 +8,7 @@ import random
 from typing import Any
 from urllib.parse import parse_qs
 
+import httpx
 import msgspec
 import pytest
 from hostile import Hostile, Received, Reply, hostile
@@ -176,7 +177,7 @@ async def test_each_redirect_is_looked_at() -> None:
         await client.close()
         with pytest.raises(Refused, match="without TLS"):
             http_client._next(
-                http_client.httpx.URL("https://a.test/"), "http://b.test/",
+                httpx.URL("https://a.test/"), "http://b.test/",
                 http_client.Answer("a.test", 308, b""),
             )  # fmt: skip
 
@@ -191,7 +192,8 @@ async def test_rows_go_in_parallel_when_asked() -> None:
         assert len({one.headers["x-event-id"] for one in server.received}) == 20
 
 
-async def test_nothing_is_missing_against_a_hostile_server() -> None:
+async def test_nothing_is_missing_against_a_hostile_server(full: bool) -> None:
+    events = 2_000 if full else 400
     chance = random.Random(5)
     taken: list[tuple[int, str]] = []
 
@@ -209,13 +211,15 @@ async def test_nothing_is_missing_against_a_hostile_server() -> None:
         server.answering = answer
         given = {"url": server.url, "retries": -1, "retry_interval": "1ms", "timeout": "100ms"}
         async with LiveSink("http", given) as live:
-            for first in range(0, 500, 100):
+            for first in range(0, events, 100):
                 live.rows(*[[n, "x"] for n in range(first, first + 100)])
-            await live.delivered(500)
+            for count in range(100, events + 1, 100):
+                await live.delivered(count)
         numbers = [number for number, _ in taken]
-        assert list(dict.fromkeys(numbers)) == list(range(500))
+        assert list(dict.fromkeys(numbers)) == list(range(events))
         assert numbers == sorted(numbers)
-        assert len(set(taken)) == 500
+        assert len(set(taken)) == events, "a row that comes twice has one id"
+        assert len(taken) > events, "some came twice"
 
 
 def _oauth(server: Hostile, token_url: str) -> dict[str, Any]:
@@ -352,3 +356,41 @@ async def test_an_alert_over_http_has_headers_and_is_not_given_up() -> None:
         incident = last.headers["x-incident-id"]
         assert last.headers["x-event-id"] == f"{incident}-triggered"
         assert msgspec.json.decode(last.body) == {"n": 1, "text": "x"}
+
+
+@pytest.mark.parametrize(("shape", "type_"), [("array", "json"), ("ndjson", "x-ndjson")])
+async def test_rows_go_together_when_asked(shape: str, type_: str) -> None:
+    def bodies() -> list[list[int]]:
+        texts = [one.body.decode() for one in server.received]
+        if shape == "ndjson":
+            assert all(text.endswith("\n") for text in texts)
+            texts = [f"[{text.strip().replace(chr(10), ',')}]" for text in texts]
+        return [[row["n"] for row in msgspec.json.decode(text)] for text in texts]
+
+    given = {"batch_count": 3, "batch_interval": "500ms", "batch_format": shape}
+    async with hostile() as server:
+        async with LiveSink("http", {"url": server.url, **given}) as live:
+            live.rows([1, "x"])
+            await asyncio.sleep(0.1)  # it waits for others
+            live.rows([2, "x"], [3, "x"], [4, "x"])
+            await live.until(lambda: len(server.received) == 1, "three at once")
+            assert bodies() == [[1, 2, 3]]
+            await live.delivered(4)
+            assert bodies() == [[1, 2, 3], [4]]
+        epoch = live.engine.hidden[live.owner].records["epoch"].decode()
+        first = server.received[0].headers
+        assert first["content-type"] == f"application/{type_}"
+        assert first["x-event-id"] == f"{live.runner.definition.id}-{epoch}-0-0"
+
+
+async def test_a_batch_that_is_refused_goes_row_by_row() -> None:
+    async with hostile() as server:
+        server.answering = lambda one: Reply(400 if b'"n":2' in one.body else 200)
+        given = {"url": server.url, "batch_count": 10, "batch_interval": "50ms"}
+        async with LiveSink("http", given) as live:
+            live.rows(*[[n, "x"] for n in range(4)])
+            await live.delivered(4)
+            await live.until(lambda: bool(live.letters), "letter")
+            assert live.letters == ["127.0.0.1 answered with status 400."]
+        found = [[row["n"] for row in msgspec.json.decode(one.body)] for one in server.received]
+        assert found == [[0, 1, 2, 3], [0], [1], [2], [3]]

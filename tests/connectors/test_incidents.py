@@ -93,8 +93,8 @@ class Machine(RuleBasedStateMachine):
         if self.state.pending:
             message = self.state.pending[0]
             self.told.append((message.incident, message.type))
-            self.state = incidents.without(self.state, message)
-            assert incidents.without(self.state, message) is self.state
+            self.state = incidents.without(self.state, message, (0,))
+            assert incidents.without(self.state, message, (0,)) is self.state
 
     @rule()
     def restart(self) -> None:

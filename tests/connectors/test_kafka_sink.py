@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import aiokafka
+import aiokafka.client
 import msgspec
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
-from live_sink import LiveSink
+from aiokafka.structs import BrokerMetadata
+from live_sink import HEADER, ID, LiveSink
+
+from connectors import preview, properties
+from connectors.sink_contract import SinkContext, SinkRow
+from connectors.sinks import kafka
+from engine.clock import SystemClock
+from engine.errors import UserError
+from engine.protocol import Position
 
 GIVEN: dict[str, Any] = {"brokers": "127.0.0.1:1234", "topic": "t", "tls.disable": True}
 
@@ -60,6 +70,7 @@ class Producer:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self.client = SimpleNamespace(bootstrap=self.start)
 
     async def start(self) -> None:
         """Connected."""
@@ -157,6 +168,50 @@ async def test_alerts_have_headers_of_the_incident(cluster: Cluster) -> None:
     headers = {name: value.decode() for name, value in cluster.sent[0][1][0][2]}
     assert headers["X-Alert-Status"] == "triggered"
     assert headers["X-Event-Id"] == f"{headers['X-Incident-Id']}-triggered"
+
+
+async def test_alerts_and_replays_shut_out_no_transactional_producer(cluster: Cluster) -> None:
+    given = {**GIVEN, "transactional": True}
+    async with LiveSink("kafka", given, alert="too hot") as live:
+        live.rows([1, "x"])
+        await live.delivered(1)
+    config = properties.parse(kafka.Config, given)
+    context = SinkContext(ID, SystemClock(), asyncio.sleep, HEADER, _nobody, True, is_replay=True)
+    sink = kafka.KafkaSink(config, context)
+    await sink.connect()
+    # As of a letter: a row without a place, of the query whose rows the running sink writes.
+    row = SinkRow(f"{ID}-4fd01b3a-3-0", Position(), [msgspec.Raw(b"7"), msgspec.Raw(b'"x"')])
+    assert await sink.deliver([row]) == []
+    await sink.close()
+    assert not any("transactional_id" in options for options in cluster.options)
+    assert cluster.numbers() == [1, 7]
+    assert not kafka.delivery(config, context).exact
+
+
+async def _nobody() -> Any:
+    raise AssertionError
+
+
+async def test_no_broker_is_connected_to_before_it_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[object] = []
+
+    async def bootstrap(client: Any) -> None:
+        client.cluster._brokers = {1: BrokerMetadata(1, "10.0.0.1", 9092, None)}
+
+    async def connect(*address: object, **_: object) -> None:
+        tried.append(address)
+        raise OSError
+
+    monkeypatch.setattr(aiokafka.client.AIOKafkaClient, "bootstrap", bootstrap)
+    monkeypatch.setattr(aiokafka.client, "create_conn", connect)
+    given = {**GIVEN, "brokers": "8.8.8.8:9092"}
+    async with LiveSink("kafka", given, private=False) as live:
+        assert "10.0.0.1 is in a private network" in await live.refused()
+    with pytest.raises(UserError, match=r"10\.0\.0\.1 is in a private network"):
+        await preview.topics(given, private=False)
+    assert tried == []
 
 
 async def test_a_cluster_that_is_away_is_a_message_and_rows_wait() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,7 +37,10 @@ def test_sasl() -> None:
     assert options["sasl_mechanism"] == "SCRAM-SHA-256"
     assert (options["sasl_plain_username"], options["sasl_plain_password"]) == ("u", "p")
     for name in ("kafka", "redpanda", "confluent_cloud"):
-        assert properties.secret_names(registry.source(name).config) == {"password"}
+        assert properties.secret_names(registry.source(name).config) == {
+            "password",
+            "schema_registry_api_secret",
+        }
 
 
 @pytest.mark.parametrize(
@@ -48,13 +52,33 @@ def test_sasl() -> None:
         ({"brokers": ","}, "brokers"),
         ({"topic": ""}, "topic"),
         ({"offset": None}, "offset"),
-        ({"data_type": "avro"}, "data_type"),
+        ({"data_type": "csv"}, "data_type"),
+        ({"data_type": "avro"}, "schema_registry_address"),
+        ({"data_type": "avro", "schema_registry_address": "registry:8081"}, "must be a URL"),
+        ({"data_type": "protobuf"}, "protobuf_schema"),
+        (
+            {"data_type": "protobuf", "schema": "s", "schema_registry_address": "http://r"},
+            "only one",
+        ),
+        ({"tls": {"root_cas": "no PEM"}}, "tls.root_cas"),
         ({"sasl": "plain"}, "username"),
     ],
 )
 def test_what_does_not_fit_is_named(change: dict[str, Any], word: str) -> None:
     with pytest.raises(UserError, match=word):
         properties.parse(kafka.Config, {**GIVEN, **change})
+
+
+async def test_brokers_that_the_cluster_names_are_looked_at() -> None:
+    def client(host: str) -> Any:
+        return SimpleNamespace(
+            cluster=SimpleNamespace(brokers=lambda: [SimpleNamespace(host=host, port=1)])
+        )
+
+    await kafka_cluster.check_advertised(client("8.8.8.8"), private=False)
+    for host in ("10.0.0.1", "127.0.0.1", "169.254.169.254"):
+        with pytest.raises(UserError):
+            await kafka_cluster.check_advertised(client(host), private=False)
 
 
 async def test_a_cluster_that_is_away_is_a_message() -> None:

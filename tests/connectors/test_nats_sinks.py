@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -71,6 +72,24 @@ async def test_a_subject_without_a_stream_or_a_server_that_is_away_is_a_message(
         assert "NATS at nats://127.0.0.1:1 cannot be reached" in await live.refused()
     async with LiveSink("nats", {**nobody, "subject": "s"}, private=False) as live:
         assert "allow_private_networks" in await live.refused()
+
+
+async def test_rows_without_the_right_to_the_subject_wait(tmp_path: Path) -> None:
+    from tests.services.nats import find_binary
+
+    (tmp_path / "conf").write_text(
+        'authorization { users = [{user: u, password: p, permissions: {publish: "ok.>"}}] }'
+    )
+    server = Nats(find_binary() or "", "-c", str(tmp_path / "conf")).start()
+    try:
+        for kind in ("nats", "nats_jetstream"):
+            given = {"url": server.url, "subject": "secret", "username": "u", "password": "p"}
+            async with LiveSink(kind, given) as live:
+                live.rows([1, "x"])
+                assert "permissions violation" in (await live.refused()).lower()
+                assert live.runner.stats(1, 1).sent == 0
+    finally:
+        server.close()
 
 
 async def test_rows_wait_while_the_server_is_away() -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import nats
 import pytest
 from live import Live
+from nats.js.api import ConsumerConfig
 
 from connectors import properties
+from connectors.contract import SourceContext
 from connectors.sources import nats as nats_source
 from connectors.sources import nats_jetstream
+from engine.clock import SystemClock
 from engine.errors import EngineUnavailable, UserError
-from tests.services.nats import Nats, nats_server
+from tests.services.nats import Nats, find_binary, nats_server
 
 __all__ = ["nats_server"]  # the fixture, for the tests here
 
@@ -80,6 +85,99 @@ async def test_a_server_that_is_away_is_a_message(nats_server: Nats) -> None:
         assert "stream not found" in await live.refused()
 
 
+async def test_a_subject_without_the_right_to_it_is_a_message(tmp_path: Path) -> None:
+    (tmp_path / "conf").write_text(
+        'authorization { users = [{user: u, password: p, permissions: {subscribe: "ok.>"}}] }'
+    )
+    server = Nats(find_binary() or "", "-c", str(tmp_path / "conf")).start()
+    try:
+        given = {"url": server.url, "subject": "secret.x", "data_type": "text"}
+        async with Live("nats", {**given, "username": "u", "password": "p"}) as live:
+            assert "permissions violation" in (await live.refused()).lower()
+    finally:
+        server.close()
+
+
+async def test_what_the_client_holds_is_bounded_and_told_when_it_is_lost() -> None:
+    server = Nats(find_binary() or "").start()
+    lost: list[int] = []
+    context = SourceContext(
+        "id1", SystemClock(), asyncio.sleep, ("a",), True, {}, (), lambda n, _: lost.append(n)
+    )
+    config = properties.parse(
+        nats_source.Config, {"url": server.url, "subject": "big", "data_type": "text"}
+    )
+    source = nats_source.NatsSource(config, context)
+    try:
+        await source.connect()
+        client = await nats.connect(server.url)
+        for _ in range(40):
+            await client.publish("big", bytes(1 << 20))
+            await client.flush()
+        await client.close()
+        batches = source.batches()
+        first = await anext(batches)
+        server.kill()
+        await asyncio.sleep(0.5)  # a slow reader: meanwhile the connection ends
+        taken = len(first.messages)
+        with pytest.raises(UserError, match="connection to NATS was lost"):
+            async with asyncio.timeout(5):
+                async for batch in batches:
+                    taken += len(batch.messages)
+        await source.close()
+        assert taken <= 24, "what waits beside the client's own queue is bounded by bytes"
+        assert taken + sum(lost) == 40
+    finally:
+        await source.close()
+        server.close()
+
+
+async def test_a_stream_made_anew_under_back_pressure_loses_nothing(nats_server: Nats) -> None:
+    client = await nats.connect(nats_server.url)
+    context = client.jetstream()
+
+    wanted = ConsumerConfig(durable_name="d", ack_wait=1, max_ack_pending=100_000)
+
+    async def make(word: bytes) -> None:
+        await context.add_stream(name="ANEW", subjects=["anew"])
+        await context.add_consumer("ANEW", wanted)
+        for _ in range(6):
+            await asyncio.gather(*(context.publish("anew", word) for _ in range(500)))
+
+    given = {"url": nats_server.url, "stream": "ANEW", "durable": "d", "data_type": "text"}
+    config = properties.parse(nats_jetstream.Config, given)
+    stored: list[bytes] = []
+    saved: dict[str, bytes] = {}
+    ended: list[tuple[nats_jetstream.JetStreamSource, object]] = []
+    await make(b"old")
+    for life in range(3):
+        seen = SourceContext("id1", SystemClock(), asyncio.sleep, ("a",), True, dict(saved))
+        source = nats_jetstream.JetStreamSource(config, seen)
+        await source.connect()
+        batches = source.batches()
+        try:
+            async with asyncio.timeout(4):
+                while stored.count(b"new") < 3_000:
+                    batch = await anext(batches)
+                    stored += batch.messages
+                    saved |= batch.saved
+                    ended.append((source, batch.token))
+                    if stored.count(b"new") < 3_000:
+                        await source.acknowledge([batch.token])
+                    if life == 0 and len(ended) == 2:
+                        await asyncio.sleep(0.5)  # more waits in the client
+                        await context.delete_stream("ANEW")
+                        await make(b"new")
+        except (UserError, TimeoutError):
+            pass
+        await source.close()
+    assert stored.count(b"new") == 3_000
+    await client.close()
+    source, token = ended[-1]
+    with pytest.raises(UserError, match="connection to NATS was lost"):
+        await source.acknowledge([token])
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
@@ -90,6 +188,7 @@ async def test_a_server_that_is_away_is_a_message(nats_server: Nats) -> None:
         ({"ack_wait": "soon"}, "ack_wait"),
         ({"durable": "d", "deliver": "last"}, "durable"),
         ({"bind": True}, "bind"),
+        ({"subject": "a b"}, "subject"),
     ],
 )
 def test_what_does_not_go_together_is_refused(change: dict[str, Any], word: str) -> None:

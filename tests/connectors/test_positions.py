@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
+
+from nats.aio.msg import Msg
 
 from connectors import registry
 from connectors.guarantees import SOURCES
@@ -14,18 +16,17 @@ from connectors.messages import pieces
 
 
 def records(*offsets: int, value: bytes | None = b"{}") -> list[Any]:
-    return [SimpleNamespace(offset=offset, value=value) for offset in offsets]
+    return [SimpleNamespace(offset=offset, value=value, timestamp=7) for offset in offsets]
 
 
 def messages(*sequences: int) -> list[Any]:
+    """As the client makes them, with both forms of the subject for the answer, in turn."""
+    forms = ("$JS.ACK.s.c.1.{}.7.{}.0", "$JS.ACK._.hash.s.c.1.{}.7.{}.0.random")
     return [
-        SimpleNamespace(
+        Msg(
+            _client=cast("Any", None),
             data=b"%d" % sequence,
-            metadata=SimpleNamespace(
-                sequence=SimpleNamespace(stream=sequence),
-                num_delivered=1,
-                timestamp=datetime.fromtimestamp(100, UTC),
-            ),
+            reply=forms[sequence % 2].format(sequence, 100 * 1_000_000_000),
         )
         for sequence in sequences
     ]
@@ -36,7 +37,8 @@ def test_offsets_go_on_where_the_stored_rows_end() -> None:
     first = KafkaPositions({}, "b", "t", "g")
     batch = first.batch(partition, records(4, 5, 9), "streaming", 0.0)
     assert batch is not None and batch.origin is not None
-    assert (len(batch.messages), batch.token, batch.origin(2)) == (3, (partition, 10), "t/3@9")
+    assert (len(batch.messages), batch.token) == (3, (partition, 10))
+    assert re.fullmatch(r"t/3@9:[0-9a-f]{8}", batch.origin(2))
     second = KafkaPositions(batch.saved, "b", "t", "g")
     assert second.next(3) == 10
     assert second.batch(partition, records(5, 9), "streaming", 0.0) is None
@@ -95,7 +97,7 @@ def test_sequences_that_come_again_are_acknowledged_and_not_stored() -> None:
     come = messages(6, 8, 7)
     again = second.batch(come, "streaming", 0.0)
     assert (list(again.messages), again.token) == ([b"8"], come)
-    assert again.origin is not None and again.origin(0) == "s@8"
+    assert again.origin is not None and re.fullmatch(r"s@8:[0-9a-f]{8}", again.origin(0))
     none = second.batch(messages(5), "streaming", 0.0)
     assert (list(none.messages), dict(none.saved)) == ([], {})
     second.acknowledged(20)
@@ -116,6 +118,19 @@ def test_a_stream_that_was_made_anew_meanwhile_is_noticed() -> None:
     positions.since_ms = 99_000
     positions.batch(messages(5), "streaming", 0.0)
     assert positions.made_anew
+
+
+def test_letters_of_a_stream_or_topic_made_anew_are_others() -> None:
+    partition = SimpleNamespace(topic="t", partition=0)
+    found = set()
+    for key, time in (("old", 7), ("old", 7), ("new", 7), ("new", 8)):
+        come = records(5)
+        come[0].timestamp = time
+        kafka = KafkaPositions({}, key).batch(partition, come, "lines", 0.0)
+        stream = JetStreamPositions({}, "s", key).batch(messages(5), "lines", 0.0)
+        assert kafka is not None and kafka.origin is not None and stream.origin is not None
+        found |= {kafka.origin(0), stream.origin(0)}
+    assert len(found) == 3 + 2
 
 
 def test_messages_are_handed_over_in_pieces() -> None:

@@ -128,7 +128,7 @@ async def test_the_deadline_is_that_of_the_call() -> None:
 PRIVATE = [
     "127.0.0.1",
     "10.1.2.3",
-    "169.254.169.254",
+    "169.254.1.1",
     "::1",
     "fd00::1",
     "::ffff:10.0.0.1",
@@ -144,6 +144,12 @@ async def test_addresses_that_are_not_public_need_the_setting(address: str) -> N
     assert made.sent == []
     allowed = Made(gives(200), [address], private=True)
     assert not (await allowed.call()).failure
+
+
+async def test_metadata_services_are_never_called() -> None:
+    made = Made(gives(200), ["10.1.2.3", "64:ff9b::169.254.169.254"], private=True)
+    assert "is a metadata service" in (await made.call()).failure
+    assert made.sent == []
 
 
 async def test_an_answer_that_is_too_large_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

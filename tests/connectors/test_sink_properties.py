@@ -43,8 +43,8 @@ def delivery(type_: str, given: dict[str, Any], purpose: Purpose = "rows") -> De
 
 def test_the_types() -> None:
     assert list(registry.sinks()) == [
-        "confluent_cloud", "http", "kafka", "nats", "nats_jetstream", "redpanda", "slack",
-        "timeplus", "websocket",
+        "confluent_cloud", "email", "http", "kafka", "nats", "nats_jetstream", "pulsar",
+        "redpanda", "slack", "timeplus", "websocket",
     ]  # fmt: skip
     for spec in registry.sinks().values():
         described = registry.describe(spec)
@@ -55,7 +55,7 @@ def test_the_types() -> None:
 
 @pytest.mark.parametrize("name", ["ably", "redpanda_connect", "", "stream_generator"])
 def test_a_type_that_is_not_available_is_named_with_those_that_are(name: str) -> None:
-    with pytest.raises(UserError, match="available: confluent_cloud, http") as caught:
+    with pytest.raises(UserError, match="available: confluent_cloud, email, http") as caught:
         check(name, {})
     assert (caught.value.code, caught.value.system) == (400, "orbit")
     with pytest.raises(UserError):
@@ -72,13 +72,14 @@ def test_a_type_that_is_not_available_is_named_with_those_that_are(name: str) ->
             ["http_header.Authorization", "http_header.X-Api-Key", "oauth2.client_secret"],
         ),
         ("slack", HTTP, ["url"]),
-        ("kafka", KAFKA, ["password"]),
-        ("redpanda", KAFKA, ["password"]),
-        ("confluent_cloud", KAFKA, ["password"]),
+        ("kafka", KAFKA, ["password", "schema_registry_api_secret"]),
+        ("redpanda", KAFKA, ["password", "schema_registry_api_secret"]),
+        ("confluent_cloud", KAFKA, ["password", "schema_registry_api_secret"]),
         ("nats", NATS, ["password", "token"]),
         ("nats_jetstream", NATS, ["password", "token"]),
         ("websocket", {"url": "wss://h.test", "header": {"Cookie": "c"}}, ["header.Cookie"]),
-        ("timeplus", {"stream_name": "s"}, []),
+        ("timeplus", {"stream_name": "s"}, ["api_key"]),
+        ("email", {"host": "m.test", "from": "a@x.org", "to": "b@x.org"}, ["password"]),
     ],
 )
 def test_secrets_are_named(type_: str, given: dict[str, Any], secrets: list[str]) -> None:
@@ -121,6 +122,12 @@ def test_secrets_are_named(type_: str, given: dict[str, Any], secrets: list[str]
         ("nats_jetstream", {**NATS, "subject": "a..b"}, "subject"),
         ("websocket", {"url": "http://h"}, "ws://"),
         ("timeplus", {}, "stream_name"),
+        ("timeplus", {"stream_name": "s", "url": "http://h.test"}, "api_key"),
+        ("timeplus", {"stream_name": "s", "url": "h.test", "api_key": "k"}, "url"),
+        ("http", {**HTTP, "batch_count": 2, "paralism": 2}, "paralism"),
+        ("http", {**HTTP, "batch_interval": "2m"}, "batch_interval"),
+        ("http", {**HTTP, "batch_format": "xml"}, "batch_format"),
+        ("email", {"host": "m.test", "from": "a@x.org"}, "to"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(type_: str, given: dict[str, Any], word: str) -> None:
@@ -156,6 +163,11 @@ def test_how_sinks_are_driven() -> None:
     assert delivery("http", HTTP, "triggered").retries is None
     assert delivery("slack", HTTP, "resolved").retries is None
     assert delivery("http", {**HTTP, "retries": 2}, "triggered").retries == 2
+    together = {**HTTP, "batch_count": 5, "batch_interval": "2s"}
+    assert delivery("http", together) == Delivery(
+        rows=5, retries=0, interval=10.0, linger=2.0, exact=True
+    )
+    assert delivery("http", together, "triggered").rows == 1, "an alert's message goes alone"
     assert delivery("kafka", KAFKA) == Delivery(rows=1000)
     assert delivery("kafka", {**KAFKA, "batch_count": 7}).rows == 7
     assert delivery("timeplus", {"stream_name": "s"}) == Delivery(rows=10_000, exact=True)

@@ -199,7 +199,8 @@ async def test_rows_are_joined_into_batches_and_large_appends_are_cut() -> None:
     await world.runner.stop()
 
 
-async def test_an_exact_batch_comes_again_with_the_same_rows() -> None:
+@pytest.mark.parametrize("rows_max", [10, 3])
+async def test_an_exact_batch_comes_again_with_the_same_rows(rows_max: int) -> None:
     world = World(Delivery(rows=10, exact=True))
     world.target.gate = asyncio.Event()
     world.rows(4)
@@ -209,11 +210,13 @@ async def test_an_exact_batch_comes_again_with_the_same_rows() -> None:
     await world.time.settle()
     world.kill()  # nobody knows whether the four arrived
     await world.time.settle()
+    world.target.delivery = Delivery(rows=rows_max, exact=True)  # as after a change
     world.runner = world.started()
     world.rows(2)
     world.target.gate.set()
     await world.time.advance(1_000)
-    assert [len(batch) for batch in world.target.attempts] == [4, 4, 5]
+    sizes = [len(batch) for batch in world.target.attempts]
+    assert sizes == ([4, 4, 5] if rows_max == 10 else [4, 4, 3, 2])
     assert world.target.numbers() == list(range(9))
     assert world.hidden.position == Position(2, 1)
     await world.runner.stop()

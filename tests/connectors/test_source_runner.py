@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,12 +15,12 @@ from virtual import ListEngine, VirtualTime
 
 from connectors import registry
 from connectors.backoff import Backoff
-from connectors.buffer import Buffer, BufferLimits
+from connectors.buffer import BufferLimits
 from connectors.contract import SourceBatch, SourceContext, SourceDefinition, SourceSpec
 from connectors.runner import SourceRunner
 from connectors.surroundings import Surroundings
 from engine.dead_letter import DeadLetter
-from engine.errors import EngineUnavailable, NotFound, Overloaded, StorageFull
+from engine.errors import EngineUnavailable, NotFound, Overloaded, StorageFull, TooLarge, UserError
 from engine.source_appends import SourceAck, SourceAppend
 
 DEFINITION = SourceDefinition("id1", "default", "n", "scripted", "s")
@@ -44,7 +43,7 @@ class Script:
         self.lives = 0
         self.closed = 0
         self.taken = 0
-        self.connect_errors: list[Exception] = []
+        self.connect_errors: list[BaseException] = []
         self.saved: dict[str, bytes] = {}  # what the newest life was given
 
     def give(self, body: bytes, **changes: Any) -> None:
@@ -346,6 +345,47 @@ async def test_failing_connections_back_off_with_full_jitter(bench: Bench) -> No
     assert max(delays) > 5
 
 
+async def test_a_cancellation_that_a_client_lets_out_is_a_failure(bench: Bench) -> None:
+    bench.script.connect_errors = [asyncio.CancelledError()]
+    bench.runner.start()
+    await bench.run()
+    status = bench.runner.status()
+    assert (status.status, "cut off" in status.message) == ("failed", True)
+    await bench.run(60_000)
+    assert (bench.runner.status().status, bench.script.lives) == ("running", 2)
+
+
+async def test_a_gap_begins_when_the_source_ends_not_when_its_rows_are_stored(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(registry.sources()["scripted"], guarantee="at most once")
+    monkeypatch.setattr(registry, "sources", lambda: {"scripted": spec})
+    bench.runner = SourceRunner(DEFINITION, Surroundings(
+        bench._engine, bench.time.clock, bench.time.sleep, BufferLimits(waiting_batches_max=4)
+    ))  # fmt: skip
+    bench.engine.gate = asyncio.Event()
+    bench.runner.start()
+    bench.script.give(b"a")
+    await bench.run(10)
+    ended = bench.time.clock.now_ms()
+    bench.script.queue.put_nowait(UserError("cut", 400, "orbit"))
+    await bench.run(5_000)
+    bench.engine.gate.set()
+    await bench.run(5_000)
+    (gap,) = bench.runner.stats(86_400_000, 86_400_000).gaps
+    assert gap.from_ms - ended < 1_000 and gap.to_ms - ended >= 4_000
+    assert "cut" in gap.reason
+
+
+async def test_positions_that_are_too_large_end_a_life(bench: Bench) -> None:
+    bench.engine.refuse = lambda _body: TooLarge("too many positions")
+    bench.runner.start()
+    bench.script.give(b"a")
+    await bench.run(100)
+    assert bench.script.closed == 1
+    assert bench.runner.status().message == "too many positions"
+
+
 async def test_an_engine_that_restarts_is_found_again_within_seconds(bench: Bench) -> None:
     bench.engine.refuse = lambda _body: EngineUnavailable("away")
     bench.runner.start()
@@ -442,38 +482,6 @@ async def test_old_errors_leave_the_stats(bench: Bench) -> None:
     await bench.run(120_000)
     assert bench.runner.stats(600_000, 600_000).last_error is not None
     assert bench.runner.stats(600_000, 60_000).last_error is None
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["lines", "compact", "streaming"]), st.integers(0, 9)),
-        max_size=40,
-    )
-)
-def test_joining_never_changes_order_or_content(batches: list[tuple[Any, int]]) -> None:
-    async def run() -> None:
-        limits = BufferLimits(append_rows_max=12, waiting_batches_max=100)
-        buffer = Buffer(limits)
-        for number, (format_, count) in enumerate(batches):
-            messages = [b"%d.%d" % (number, at) for at in range(count)]
-            origin = "{}.{}".format
-            await buffer.put(
-                SourceBatch(messages, 0.0, format_, number, origin=partial(origin, number))
-            )
-        buffer.close()
-        tokens: list[object] = []
-        found: list[bytes] = []
-        while (append := await buffer.take()) is not None:
-            assert len({part.format for part in append.parts}) == 1
-            assert len(append.parts) == 1 or len(append.messages) <= 12
-            tokens += [part.token for part in append.parts]
-            found += append.messages
-            named = [append.origin(at).encode() for at in range(len(append.messages))]
-            assert named == append.messages
-        assert tokens == list(range(len(batches)))
-        assert found == [b"%d.%d" % (n, at) for n, (_, c) in enumerate(batches) for at in range(c)]
-
-    asyncio.run(run())
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(1, 200))

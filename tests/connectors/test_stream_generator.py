@@ -149,3 +149,14 @@ def test_bad_properties_are_refused(given: dict[str, Any], message: str) -> None
     with pytest.raises(UserError, match=message) as caught:
         properties.parse(SPEC.config, {"template": "iot", **given})
     assert caught.value.code == 400
+
+
+@pytest.mark.parametrize("template", ["iot", "user_logins", "devops"])
+async def test_a_seed_gives_the_same_events_at_each_start(template: str) -> None:
+    texts: list[bytes] = []
+    for seed in (7, 7, 8):
+        time = VirtualTime()
+        made = make(time, template=template, seed=seed, batch=50)
+        batches = await run_for(time, made, 1000)
+        texts.append(b"".join(message for batch in batches for message in batch.messages))
+    assert texts[0] == texts[1] != texts[2]

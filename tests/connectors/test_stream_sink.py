@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 from background import BackgroundEngine
+from hostile import Reply, hostile
+from live_sink import LiveSink
 from virtual import VirtualTime
 
 from connectors.contract import SinkDefinition
@@ -150,3 +152,60 @@ async def test_a_stream_that_is_missing_or_lacks_a_column_is_waited_for() -> Non
         found.engine.refuse = lambda _: None
         await found.time.advance(120_000)
         assert [row[0] for row in found.engine.rows()] == [1, 2]
+
+
+async def test_rows_for_another_server_are_appends_with_ids_of_their_own() -> None:
+    async with hostile() as server:
+        replies = [
+            Reply(429, {"Retry-After": "0"}), Reply(cut=True), Reply(), Reply(),
+            Reply(400, body=b'{"code":117,"message":"Row 1: no number.","system":"proton"}'),
+        ]  # fmt: skip
+        server.answering = lambda _: replies.pop(0) if replies else Reply()
+        given = {
+            "stream_name": "told", "url": f"{server.url}/", "workspace": "ops", "api_key": "k3y",
+        }  # fmt: skip
+        async with LiveSink("timeplus", given) as live:
+            live.rows([1, "x"], [2, "y"])
+            await live.delivered(2)
+            live.rows([3, "x"])
+            await live.delivered(3)
+            live.rows([4, "x"], [5, "bad"])
+            await live.delivered(5)
+            assert live.letters == []
+            epoch = live.engine.hidden[live.owner].records["epoch"].decode()
+        first, *_, alone = server.received
+        assert (first.method, first.path) == ("POST", "/ops/api/v1beta2/streams/told/ingest")
+        assert first.headers["x-api-key"] == "k3y"
+        assert msgspec.json.decode(first.body) == {
+            "columns": ["n", "text"],
+            "data": [[1, "x"], [2, "y"]],
+        }
+        ids = [one.headers["x-timeplus-idempotent-id"] for one in server.received]
+        base = f"{live.runner.definition.id}-{epoch}"
+        assert ids == [f"{base}-0-0-0-1"] * 3 + [
+            f"{base}-1-0", f"{base}-2-0-2-1", f"{base}-2-0", f"{base}-2-1",
+        ]  # fmt: skip
+        assert msgspec.json.decode(alone.body)["data"] == [[5, "bad"]]
+
+
+async def test_another_server_that_refuses_says_why() -> None:
+    async with hostile() as server:
+        given = {"stream_name": "told", "url": server.url, "api_key": "k3y"}
+        for reply, said in (
+            (Reply(403), "127.0.0.1 answered with status 403."),
+            (
+                Reply(404, body=b'{"code":60,"message":"No stream told."}'),
+                "127.0.0.1 answered with status 404: No stream told.",
+            ),
+        ):
+            server.answering = lambda _, reply=reply: reply
+            async with LiveSink("timeplus", given) as live:
+                live.rows([1, "x"])
+                assert await live.refused() == said
+                assert live.letters == []
+        server.answering = lambda _: Reply(400, body=b"no json")
+        async with LiveSink("timeplus", given) as live:
+            live.rows([1, "x"])
+            await live.delivered(1)
+            await live.until(lambda: bool(live.letters), "letter")
+            assert live.letters == ["127.0.0.1 answered with status 400."]

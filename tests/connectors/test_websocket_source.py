@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from live import Live
 from websockets.asyncio.server import serve
 
 from connectors import control, properties
+from connectors.contract import SourceContext
 from connectors.preview import preview
 from connectors.sources import websocket
 from connectors.surroundings import Surroundings
@@ -110,3 +112,36 @@ async def test_preview_of_what_cannot_be_reached_is_the_callers_error() -> None:
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UserError):
         properties.parse(websocket.Config, {"url": url, "data_type": "json"})
+
+
+async def test_messages_that_wait_come_together_and_a_fast_server_waits() -> None:
+    count, sent, noise = 4_000, 0, random.Random(1).randbytes(10_000)
+
+    async def handler(socket: Any) -> None:
+        nonlocal sent
+        for number in range(count):
+            await socket.send(b"%d " % number + noise)
+            sent += 1
+        await socket.wait_closed()
+
+    config = {"data_type": "text"}
+    async with serving(handler) as url:
+        parsed = properties.parse(websocket.Config, {**config, "url": url})
+        context = SourceContext("i", SystemClock(), asyncio.sleep, private=True)
+        source = websocket.WebSocketSource(parsed, context)
+        await source.connect()
+        batches = source.batches()
+        first = await anext(batches)
+        before = -1
+        while before != sent:  # until the server cannot send any more
+            before = sent
+            await asyncio.sleep(0.2)
+        assert sent < count
+        numbers = [int(message.split()[0]) for message in first.messages]
+        taken = 1
+        while len(numbers) < count:
+            numbers += [int(message.split()[0]) for message in (await anext(batches)).messages]
+            taken += 1
+        assert numbers == list(range(count))
+        assert taken < count / 4
+        await source.close()

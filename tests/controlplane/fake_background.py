@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 import msgspec
 
 from engine.dead_letter import DeadLetter
-from engine.errors import Code, NotFound, SqlError
+from engine.errors import Code, NotFound, SqlError, StorageFull
 from engine.protocol import (
     Analysis,
     BackgroundOpened,
     BackgroundQuery,
     BackgroundRows,
+    Backtested,
+    BacktestRow,
     Caller,
     Position,
     ResultColumn,
@@ -38,6 +40,9 @@ class FakeBackground:
 
     def __init__(self) -> None:
         self.background: dict[str, FakeBackgroundQuery] = {}
+        self.past: tuple[BacktestRow, ...] = ()  # what a test over the past gives
+        self.letters: dict[str, list[DeadLetter]] = {}
+        self.full = ""  # why no letters are taken
 
     def _check(self) -> None:
         raise NotImplementedError
@@ -71,12 +76,16 @@ class FakeBackground:
             tuple(self.reads_of(sql) for sql in queries),
         )
 
+    async def backtest_background(self, queries: tuple[str, ...], minutes: int) -> Backtested:
+        opened = await self._opened("", queries)
+        return Backtested(opened.headers, self.past, len(self.past), 1_000)
+
     async def start_background(self, query: BackgroundQuery, caller: Caller) -> BackgroundOpened:
         opened = await self._opened(query.owner, query.queries)
         there = self.background.get(query.owner)
         if there is None:
             self.background[query.owner] = FakeBackgroundQuery(query)
-        elif there.query.queries != query.queries:
+        elif query.anew or there.query.queries != query.queries:
             self.background[query.owner] = FakeBackgroundQuery(query, begun=there.begun + 1)
         else:
             there.paused, there.failure = False, ""
@@ -90,6 +99,7 @@ class FakeBackground:
     async def drop_background(self, owner: str) -> None:
         self._check()
         self.background.pop(owner, None)
+        self.letters.pop(owner, None)
 
     async def background_states(self, owners: tuple[str, ...]) -> dict[str, ViewState]:
         self._check()
@@ -118,6 +128,9 @@ class FakeBackground:
         self._check()
         if owner not in self.background:
             raise NotFound(f"There is no background query of {owner}.")
+        if letters and self.full:
+            raise StorageFull(self.full)
+        self.letters.setdefault(owner, []).extend(letters)
         one = self.background[owner]
         one.position = max(one.position, to)
         one.saved |= saved or {}

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from connectors.metrics import SourceCounters, SourceSample, SourceStats, ThroughputPoint
+from connectors.replay_contract import Replayed, ReplayWanted
 from connectors.status import SourceStatus
 from controlplane.services.engines import Connect
 from controlplane.services.workspace_folders import WorkspaceFolders
@@ -354,6 +355,7 @@ class FakeConnectors:
         self.started: dict[str, tuple[Any, SourceCounters | None]] = {}
         self.counted: dict[str, SourceSample] = {}
         self.resolved: list[tuple[str, str]] = []
+        self.replays: list[tuple[str, ReplayWanted]] = []
         self.away = False
         self.now_ms = 1_767_225_600_000
 
@@ -383,6 +385,14 @@ class FakeConnectors:
     async def delete(self, source_id: str) -> None:
         self._check()
         self.sources.pop(source_id, None)
+
+    async def replay_source(self, source: Any, wanted: ReplayWanted) -> Replayed:
+        self._check()
+        self.replays.append((source.id, wanted))
+        return Replayed(3, 1)
+
+    async def replay_sink(self, sink: Any, wanted: ReplayWanted) -> Replayed:
+        return await self.replay_source(sink, wanted)
 
     async def status(self) -> dict[str, SourceStatus]:
         self._check()
@@ -431,7 +441,12 @@ class FakeConnectors:
         self.resolved.append((workspace, alert_id))
 
     async def preview(
-        self, type_: str, properties: dict[str, Any], size: int, timeout_ms: int
+        self,
+        type_: str,
+        properties: dict[str, Any],
+        size: int,
+        timeout_ms: int,
+        workspace: str = "",
     ) -> list[dict[str, Any]]:
         self._check()
         return [{"n": n} for n in range(size)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.errors import EngineUnavailable
-from engine.protocol import ResultColumn
+from engine.protocol import BacktestRow, ResultColumn
 from tests.controlplane.conftest import API, Plane
 
 ALERT = {
@@ -135,6 +135,35 @@ async def test_a_replacement_begins_resolved(plane: Plane) -> None:
     assert plane.engine.background[owner(alert)].paused
 
 
+async def test_what_a_replaced_one_has_not_sent_is_dead_letters(lite: Plane) -> None:
+    alert = await create(lite, actions=[{"action": "http", "properties": ALERT["properties"]}])
+    path = f"{API}/alerts/{alert['id']}"
+    pending = [
+        {"type": "triggered", "incident": "i", "timestamp": 1, "row": ["c1", 70], "waiting": [1]},
+        {"type": "resolved", "incident": "i", "timestamp": 2, "row": ["c1", 9], "waiting": [0, 1]},
+    ]
+    lite.engine.save(owner(alert), "instance", {**INSTANCE, "pending": pending})
+    lite.engine.full = "_dlq_x is full"
+    body = {**ALERT, "description": "d", "trigger_sql": "SELECT cid from iot"}
+    refused = await lite.client.put(path, json=body)
+    assert (refused.status_code, refused.json()["message"]) == (507, "_dlq_x is full")
+    shown = (await lite.client.get(path)).json()
+    assert (shown["description"], shown["instance"]["status"]) == ("", "triggered"), "as it was"
+    lite.engine.full = ""
+    assert (await lite.client.put(path, json=body)).json()["instance"]["status"] == "resolved"
+    letters = lite.engine.letters[owner(alert)]
+    assert [(letter.origin, letter.raw) for letter in letters] == [
+        ("i-triggered-1", '{"cid":"c1","speed":70}'),
+        ("i-resolved", '{"cid":"c1","speed":9}'),
+        ("i-resolved-1", '{"cid":"c1","speed":9}'),
+    ]
+    assert {letter.error for letter in letters} == {
+        "The alert was changed before this message was sent."
+    }
+    assert (await lite.client.put(path, json=body)).status_code == 200
+    assert len(lite.engine.letters[owner(alert)]) == 3, "once"
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -217,3 +246,74 @@ async def test_an_engine_that_dies_under_the_question_is_back_pressure(lite: Pla
     assert (await lite.client.get(path)).status_code == 429, "its state is not made up"
     assert (await lite.client.post(f"{path}/stop")).status_code == 204
     assert (await lite.client.get(f"{API}/topology")).status_code == 200
+
+
+ACTIONS = [
+    {"action": "slack", "properties": {"url": "http://127.0.0.1:1/hook/s3cret"}},
+    {"action": "timeplus", "properties": {"stream_name": "told"}},
+]
+
+
+async def test_further_actions_are_kept_masked_and_started(plane: Plane) -> None:
+    await plane.stream("told")
+    alert = await create(plane, actions=ACTIONS, cooldown="10m")
+    path = f"{API}/alerts/{alert['id']}"
+    shown = (await plane.client.get(path)).json()
+    assert shown["actions"] == [
+        {"action": "slack", "properties": {"url": "******"}},
+        {"action": "timeplus", "properties": {"stream_name": "told"}},
+    ]
+    assert (shown["cooldown"], shown["action"], shown["properties"]) == (
+        "10m", "http", ALERT["properties"],
+    )  # fmt: skip
+    given, _ = plane.connectors.started[alert["id"]]
+    assert given.cooldown_ms == 600_000
+    assert [(one.action, one.properties) for one in given.actions] == [
+        (one["action"], one["properties"]) for one in ACTIONS
+    ]
+    used = await plane.client.delete(f"{API}/streams/told")
+    assert (used.status_code, used.json()["code"]) == (400, 630)
+
+    # A mask that comes back is the stored secret, unless the address would be another.
+    again = await plane.client.put(path, json={**ALERT, "actions": shown["actions"][:1]})
+    assert again.status_code == 200, again.text
+    given, _ = plane.connectors.started[alert["id"]]
+    assert [one.properties for one in given.actions] == [ACTIONS[0]["properties"]]
+    assert (given.cooldown_ms, again.json()["cooldown"]) == (0, "")
+    assert (await plane.client.delete(f"{API}/streams/told")).status_code == 204
+    for actions in (
+        [{"action": "http", "properties": {"url": "******", "password": "******"}}],
+        [{"action": "pigeon"}],
+        [ACTIONS[1]],
+        ACTIONS[:1] * 9,
+    ):
+        refused = await plane.client.put(path, json={**ALERT, "actions": actions})
+        assert refused.status_code == 400, (actions, refused.text)
+    for cooldown in ("-1s", "soon", "31d"):
+        refused = await plane.client.put(path, json={**ALERT, "cooldown": cooldown})
+        assert refused.status_code == 400, cooldown
+
+
+async def test_what_an_alert_would_have_done(plane: Plane) -> None:
+    await plane.stream()
+    plane.engine.past = (
+        BacktestRow(1_767_225_600_000, 1, b'["c0",1]'),
+        BacktestRow(1_767_225_601_000, 0, b'["c1",61.5]'),
+        BacktestRow(1_767_225_602_500, 1, b'["c2",3]'),
+    )
+    body = {"trigger_sql": ALERT["trigger_sql"], "resolve_sql": ALERT["trigger_sql"], "minutes": 5}
+    found = await plane.client.post(f"{API}/alerts/test", json=body)
+    assert found.status_code == 200, found.text
+    assert found.json() == {
+        "transitions": [
+            {"time": "2026-01-01T00:00:01.000Z", "type": "triggered",
+             "row": {"cid": "c1", "speed": 61.5}},
+            {"time": "2026-01-01T00:00:02.500Z", "type": "resolved",
+             "row": {"cid": "c2", "speed": 3}},
+        ],
+        "scanned_rows": 3, "transitions_max": 1000, "truncated": False,
+    }  # fmt: skip
+    assert (await plane.client.get(f"{API}/alerts")).json() == [], "nothing is made"
+    for change in ({"minutes": 0}, {"minutes": 1441}, {"trigger_sql": "selec"}):
+        refused = await plane.client.post(f"{API}/alerts/test", json={**body, **change})
+        assert refused.status_code == 400, change

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.metrics import ErrorRecord, SourceCounters, SourceSample
+from engine.dead_letter import DeadLetter
 from engine.errors import Code, SqlError
 from engine.protocol import ResultColumn
 from tests.controlplane.conftest import API, Plane
@@ -291,9 +292,11 @@ async def test_a_failed_query_is_shown_and_started_again(lite: Plane) -> None:
     assert (await lite.client.get(path)).json()["status"] == "running"
     # A start goes on with what it has; a replacement begins anew.
     lite.engine.save(owner(sink), "batch", 1)
+    lite.engine.letters[owner(sink)] = [DeadLetter("r", "e", "o")]
     lite.engine.background[owner(sink)].failure = "division by zero"
     assert (await lite.client.put(path, json=HTTP)).json()["status"] == "running"
     assert lite.engine.background[owner(sink)].saved == {}
+    assert len(lite.engine.letters[owner(sink)]) == 1, "what was given up stays"
 
 
 async def test_connector_process_away(lite: Plane) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from connectors.gaps import AWAY, Gap, GapsKept
 from connectors.metrics import ErrorRecord, SourceCounters, SourceSample
+from controlplane.services.names import rfc3339
 from engine.protocol import Caller, Definition
 from tests.controlplane.conftest import API, Plane
 
@@ -61,7 +63,8 @@ async def test_statistics(lite: Plane) -> None:
     lite.connectors.now_ms = lite.clock.now_ms()
     stats = (await lite.client.get(path, params=RANGES)).json()
     assert [point["value"] for point in stats.pop("throughput")] == [5.0]
-    assert stats == {"errors": [], "failure_count": 1, "success_count": 2, "uptime": 600_000}
+    wanted = {"errors": [], "failure_count": 1, "gaps": [], "success_count": 2, "uptime": 600_000}
+    assert stats == wanted
     for missing in RANGES:
         given = {name: value for name, value in RANGES.items() if name != missing}
         assert (await lite.client.get(path, params=given)).status_code == 400
@@ -107,7 +110,9 @@ async def test_statistics_are_kept_over_restarts(plane: Plane) -> None:
     path, id_ = f"{API}/sources/{source['id']}", source["id"]
     minute = plane.clock.now_ms() // 60_000
     error = ErrorRecord(plane.clock.now_ms(), "it broke")
-    counters = SourceCounters(7, 700, 2, 3, 90_000, minute - 3, 600, error)
+    now = plane.clock.now_ms()
+    gaps = GapsKept(now - 60_000, (Gap(1, 2, "old"), Gap(now - 90_000, now - 80_000, "slow", 4)))
+    counters = SourceCounters(7, 700, 2, 3, 90_000, minute - 3, 600, error, gaps)
     minutes = ((minute - 20_000, 1), (minute - 5, 1200), (minute - 3, 600))
     plane.connectors.counted = {id_: SourceSample(id_, counters, minutes)}
     await plane.app.statistics.sample()
@@ -116,6 +121,9 @@ async def test_statistics_are_kept_over_restarts(plane: Plane) -> None:
     stats = (await plane.client.get(f"{path}/stats", params=RANGES)).json()
     assert (stats["success_count"], stats["failure_count"], stats["uptime"]) == (7, 3, 90_000)
     assert [error["message"] for error in stats["errors"]] == ["it broke"]
+    ended, lasts = stats["gaps"]
+    assert (ended["reason"], ended["count"], ended["from"] < ended["to"]) == ("slow", 4, True)
+    assert lasts == {"from": rfc3339(now - 60_000), "reason": AWAY}
     assert [p["value"] for p in stats["throughput"]][:3] == [20.0, 0.0, 10.0]
     assert len(stats["throughput"]) in (6, 7)
     plane.connectors.away = True
@@ -129,7 +137,8 @@ async def test_statistics_are_kept_over_restarts(plane: Plane) -> None:
     await plane.client.post(f"{path}/stop")
     await plane.client.post(f"{path}/start")
     begin = plane.connectors.started[id_][1]
-    assert begin == SourceCounters(minute=minute - 3, minute_bytes=600)  # a start begins at 0
+    # A start begins at 0; what was missed is told on.
+    assert begin == SourceCounters(minute=minute - 3, minute_bytes=600, gaps=gaps)
     assert (await plane.client.delete(path)).status_code == 204
     assert await plane.app.statistics.begin(id_) is None
 

@@ -73,6 +73,16 @@ async def test_a_source_is_known_by_its_name(lite: Plane) -> None:
         await line.run("sources", "start", "gen")
         assert "uptime" in await line.json("sources", "stats", "gen")
         assert isinstance(await line.json("sources", "logs", "gen", "-n", "5"), list)
+        done = await line.json("sources", "replay", "gen", "--where", "raw != ''", "--limit", "7")
+        assert done == {"failed": 1, "replayed": 3}
+        _, wanted = lite.connectors.replays[-1]
+        assert (wanted.where, wanted.limit, wanted.allow) == (
+            "raw != ''",
+            7,
+            ("read", "write", "ddl", "others"),
+        )
+        assert "replayed: 3" in (await line.run("sources", "replay", "gen")).stdout
+        assert lite.connectors.replays[-1][1].limit == 1000
         await line.run("sources", "delete", "gen")
         gone = await line.run("sources", "start", "gen", status=1)
         assert gone.stderr == "Error: There is no source 'gen'.\n"

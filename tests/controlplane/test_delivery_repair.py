@@ -46,13 +46,10 @@ def steps(kind: str) -> dict[str, list[Step]]:
     pause = (FakeEngine, "pause_background", 1)
     hold = [(FakeEngine, "hold", 1)] if kind == "sinks" else []
     held = [(FakeEngine, "hold", 2)] if kind == "sinks" else []
-    drop = [(FakeEngine, "drop_background", 1)] if kind == "alerts" else []
     return {
         "create": along(*hold, (Repository, "add", 1), begin, start),
-        "replace": along(
-            (FakeConnectors, "stop", 1), *hold, stored, *drop, begin, settled, *held, start
-        ),
-        "replace stopped": along(*hold, stored, *drop, begin, pause, settled, *held),
+        "replace": along((FakeConnectors, "stop", 1), *hold, stored, begin, settled, *held, start),
+        "replace stopped": along(*hold, stored, begin, pause, settled, *held),
         "stop": along(stored, (FakeConnectors, "stop", 1), pause),
         "start": along(begin, stored, start),
         "delete": along(

@@ -182,7 +182,7 @@ def test_what_is_made_is_linked_to_what_can_be_asked_of_it() -> None:
             )
     assert linked["createSource"] == {
         "deleteSource", "getSource", "getSourceLogs", "getSourceStats", "patchSource",
-        "startSource", "stopSource", "updateSource",
+        "replaySourceLetters", "startSource", "stopSource", "updateSource",
     }  # fmt: skip
     assert "ingestStream" in linked["createStream"]
     assert linked["createUser"] == {"deleteUser", "getUser", "updateUser"}

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from connectors import registry
+from connectors.contract import SourceSpec
+from connectors.properties import schema, secret_names
 from connectors.sealing import is_sealed, sealed_with
+from connectors.sink_contract import SinkSpec
+from controlplane import problems
 from controlplane.db.session import store_url
 from controlplane.services import secrets
 from controlplane.services.secrets import SecretsError, Vault
 from engine.secret_settings import MASK
+from engine.sql import external
 from tests.controlplane.conftest import API, Plane, make_plane, settings_for
 
 KEYS = [base64.b64encode(bytes([n]) * 32).decode() for n in range(1, 4)]
@@ -74,6 +82,43 @@ def test_types_survive_sealing(tmp_path: Path) -> None:
     assert secrets.masked(sealed)["auth_params"] == {"a": MASK, "c": None}
     with pytest.raises(SecretsError):
         made.opened(sealed, "source:2")
+
+
+# Names of properties that say where something is.
+ADDRESS = re.compile(r"(address|url|urls|host|hosts|brokers|servers|endpoint|(^|[._])port)$")
+SPECS = [*registry.sources().values(), *registry.sinks().values()]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{type(spec).__name__}-{spec.name}")
+def test_each_address_of_a_type_holds_its_secrets(spec: SourceSpec | SinkSpec) -> None:
+    names = secret_names(spec.config)
+    addresses = {name for name in leaves(schema(spec.config)) if ADDRESS.search(name)}
+    assert addresses or not names, "no property says where the secrets go"
+    for name in addresses:
+        stored = dict.fromkeys(names | addresses, "stored")
+        changed = stored | dict.fromkeys(names, MASK) | {name: "elsewhere"}
+        for held in names - {name}:
+            whole = secrets.kept(changed, stored, {held})
+            with pytest.raises(problems.Problem, match=f"'{held}' is kept for the stored '{name}'"):
+                secrets.refuse_elsewhere(changed, whole, stored, {held})
+        said = stored | dict.fromkeys(names, "new") | {name: "elsewhere"}
+        secrets.refuse_elsewhere(said, said, stored, names)
+
+
+def leaves(node: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Dotted names of all properties of a JSON Schema."""
+    for name, value in node.get("properties", {}).items():
+        if "properties" in value:
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def test_each_address_of_an_external_object_holds_its_secrets() -> None:
+    for known in external.TYPES.values():
+        for type_, found in known.items():
+            named = {n for n in (*found.required, *found.optional) if ADDRESS.search(n)}
+            assert named and named <= {*found.address}, type_
 
 
 async def stored(plane: Plane, source_id: str) -> str:

@@ -177,6 +177,13 @@ async def test_another_query_begins_anew(place: Place) -> None:
     assert await place.rows(f"select raw from table({LETTERS})") == [["r"]]  # these stay
     await place.kill()
     assert await rows(place, 1) == [[6, "x"]]
+    # The same query does so when that is asked for.
+    await place.engine.advance(SINK, Position(0, 0), {"a": b"1"})
+    again = BackgroundQuery(SINK, ("select i * 2 as j, 'x' as x from s",), "orders", anew=True)
+    await place.engine.start_background(again, ME)
+    assert await place.engine.positions((SINK,)) == {SINK: Position()}
+    assert await place.engine.saved((SINK,)) == {SINK: {}}
+    assert await place.rows(f"select raw from table({LETTERS})") == [["r"]]
 
 
 async def test_what_it_uses_is_not_taken_away(place: Place) -> None:

@@ -8,10 +8,11 @@ import pyarrow as pa
 import pytest
 
 import engine.desk
-from engine.calls import Answer, Request
+from engine.calls import Answer, Kind, Request
 from engine.desk import CallDesk
 from engine.errors import Code, QueryFailed
 from engine.sql.plan_parts import Column
+from engine.table_calls import INSERT
 from engine.type_parser import parse_type
 from engine.udf.definition import Function
 from engine.udf.outside import Outside
@@ -120,3 +121,30 @@ def test_whatever_a_server_answers_is_a_failure_of_the_function(body: bytes) -> 
     with pytest.raises(QueryFailed, match="Function f failed") as caught:
         Outside(function, lambda _: Answer(body)).scalar([pa.array([1], pa.int32())], 0, 0)
     assert caught.value.code == Code.FUNCTION_FAILED
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"), [("table", INSERT), ("stream", "insert"), ("remote", "scalar")]
+)
+async def test_rows_that_may_be_written_are_not_sent_to_the_next_connector(
+    kind: Kind, method: str
+) -> None:
+    desk, sent, answers = CallDesk(Slow()), list[Request](), list[Answer]()
+
+    def connector(number: int, request: Request) -> None:
+        sent.append(request)
+
+    desk.attach(connector)
+    desk.send(Request(kind, "f", method, b"{}"), answers.append)
+    while not sent:
+        await asyncio.sleep(0)
+    desk.detach(connector)
+    desk.attach(connector)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    if kind == "remote":
+        assert (len(sent), answers) == (2, [])
+    else:
+        assert len(sent) == len(answers) == 1
+        assert "may be there or not" in answers[0].failure
+    await desk.close()

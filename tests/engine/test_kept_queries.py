@@ -344,9 +344,7 @@ async def test_a_planned_stop_replays_nothing_and_a_damaged_checkpoint_is_passed
     assert await place.rows("select n from table(mv)") == [[1], [3], [7], [15]]
 
 
-async def test_a_view_stops_when_its_dead_letter_stream_is_full(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_view_stops_when_its_dead_letter_stream_is_full(place: Place) -> None:
     await place.run("create stream s (k string)")
     await place.run(
         "create materialized view mv as select to_int32(k) as n from s settings enable_dlq=1"
@@ -354,13 +352,13 @@ async def test_a_view_stops_when_its_dead_letter_stream_is_full(
     view = place.engine._catalog.require("mv")
     await place.engine._views.check_letters()
     assert place.engine._views.status(view.id)[0] == "ExecutingPipeline"
-    monkeypatch.setattr(engine.views, "LETTERS_BYTES_MAX", 10)
+    place.engine._views.letters_bytes_max = 10
     await place.run("insert into s (k) values ('bad')")
     await _settled(place)
     await place.engine._views.check_letters()
     status, message = place.engine._views.status(view.id)
     assert status == "Error" and "_dlq_mv" in message
-    monkeypatch.setattr(engine.views, "LETTERS_BYTES_MAX", 1 << 30)
+    place.engine._views.letters_bytes_max = 1 << 30
     await place.run("insert into s (k) values ('7')")
     await place.run("system recover materialized view mv")
     await _settled(place)

@@ -6,9 +6,9 @@ import asyncio
 import struct
 from typing import Any
 
+import msgspec
 import pytest
 
-import engine.letterbox
 from engine.dead_letter import DeadLetter
 from engine.errors import EngineUnavailable, NotFound, StorageFull, UserError
 from engine.source_appends import SourceAck, SourceAppend
@@ -142,21 +142,90 @@ async def test_letters_are_in_the_commit_and_each_once(place: Place) -> None:
     assert await rows(place) == [[1, ""], [2, ""]]
 
 
-async def test_letters_are_bounded_and_replays_are_not(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("way_out", ["delete", "ttl", "bound"])
+async def test_letters_are_bounded_and_replays_are_not(place: Place, way_out: str) -> None:
+    await bounded(place, 1024)
     await place.run("create stream s (i int32, k string)")
     opened = await place.engine.open_source(SOURCE)
-    letter = DeadLetter("x" * 100, "why", "here")
+    letter = DeadLetter("x" * 2048, "why", "here")
+    other = DeadLetter("y" * 2048, "why", "there")
     await append(place, opened.epoch, 1, letters=(letter,))
-    monkeypatch.setattr(engine.letterbox, "LETTERS_BYTES_MAX", 10)
-    with pytest.raises(StorageFull, match=f"The dead-letter stream {LETTERS} holds"):
-        await append(place, opened.epoch, 2, b'{"i":2}', letters=(letter,), saved={"at": b"1"})
+    full = rf"The dead-letter stream {LETTERS} is full: .* dead_letter_bytes_max allows \(1024\)"
+    with pytest.raises(StorageFull, match=full):
+        await append(place, opened.epoch, 2, b'{"i":2}', letters=(other,), saved={"at": b"1"})
     assert (await place.engine.open_source(SOURCE)).number == 1  # nothing of it
-    opened = await place.engine.open_source(SOURCE)
+    epoch = await place.engine.open_replay(SOURCE)
     again = DeadLetter(letter.raw, letter.error, letter.origin, replayed=True)
-    await append(place, opened.epoch, 2, b'{"i":2}', letters=(again,))
-    assert await rows(place) == [[2, ""]]
+    await append(place, epoch, 0, b'{"i":1}', letters=(again,), replay=True)
+    assert await rows(place) == [[1, ""]]
+    if way_out == "delete":
+        await place.run(f"delete from {LETTERS} where origin = 'here'")
+    elif way_out == "ttl":
+        place.clock.advance(8 * 86_400_000)
+        await asyncio.to_thread(place.expire)
+    else:
+        await bounded(place, 1 << 20)
+    opened = await place.engine.open_source(SOURCE)
+    await append(place, opened.epoch, 2, b'{"i":2}', letters=(other,))
+    assert await rows(place) == [[1, ""], [2, ""]]
+    found = await place.rows(f"select origin from table({LETTERS}) order by origin")
+    assert found == ([["here"], ["there"]] if way_out == "bound" else [["there"]])
+
+
+async def bounded(place: Place, bytes_max: int) -> None:
+    """Start with another bound of dead-letter streams."""
+    settings = msgspec.structs.replace(
+        place.settings, dead_letter_bytes_max=bytes_max, dead_letter_days=3
+    )
+    place.settings = settings
+    await place.restart()
+
+
+async def test_the_ttl_of_dead_letters_is_a_setting(place: Place) -> None:
+    await bounded(place, 1 << 20)
+    await place.run("create stream s (i int32, k string)")
+    opened = await place.engine.open_source(SOURCE)
+    await append(place, opened.epoch, 1, letters=(DeadLetter("x", "why", "here"),))
+    found = (await place.engine.definitions()).definitions
+    (stream,) = [each for each in found if each.name == LETTERS]
+    assert stream.ttl_expression == "to_datetime(_tp_time) + interval 3 day"
+
+
+async def test_a_replay_stores_rows_and_marks_in_one_commit(place: Place) -> None:
+    await place.run("create stream s (i int32, k string)")
+    opened = await place.engine.open_source(SOURCE)
+    with pytest.raises(NotFound, match="has no dead letters"):
+        await place.engine.open_replay(SOURCE)
+    old = [DeadLetter("x", "why", f"t/0@{at}", time_ms=1_000 + at) for at in range(3)]
+    await append(place, opened.epoch, 1, b'{"i":1}', letters=tuple(old), saved={"at": b"3"})
+    older = await place.engine.open_replay(SOURCE)
+    epoch = await place.engine.open_replay(SOURCE)
+    marked = msgspec.structs.replace(old[0], replayed=True)
+    with pytest.raises(EngineUnavailable, match="was opened anew"):
+        await append(place, older, 0, b'{"i":7}', letters=(marked,), replay=True)
+    with pytest.raises(EngineUnavailable):  # another kind of opening
+        await append(place, opened.epoch, 0, b'{"i":7}', letters=(marked,), replay=True)
+    still = msgspec.structs.replace(old[1], error="still")
+    sent = b'{"i":7}', b'{"i":"no number"}'
+    ack = await append(place, epoch, 0, *sent, letters=(marked, still), replay=True)
+    assert [at for at, _ in ack.refused] == [1]
+    ack = await append(place, epoch, 0, sent[0], letters=(marked, still), replay=True)
+    assert ack == SourceAck(1)
+    # The source goes on in its own order, as if nothing had been.
+    await append(place, opened.epoch, 2, b'{"i":2}')
+    await place.kill()
+    asked = (
+        "select origin, error, to_unix_timestamp64_milli(time), replayed_at is not null "
+        f"from table({LETTERS}) order by origin"
+    )
+    assert await place.rows(asked) == [
+        ["t/0@0", "why", 1_000, True],
+        ["t/0@1", "still", 1_001, False],
+        ["t/0@2", "why", 1_002, False],
+    ]
+    assert await rows(place) == [[1, ""], [2, ""], [7, ""]]
+    opened = await place.engine.open_source(SOURCE)
+    assert (opened.number, opened.saved) == (2, {"at": b"3"})
 
 
 async def test_a_source_that_is_forgotten_leaves_nothing(place: Place) -> None:

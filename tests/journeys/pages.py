@@ -24,19 +24,27 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.journeys.server import Server
+from tests.journeys.server import Server, free_port
 from tests.journeys.waiting import wait_until
+from tests.services.nats import HELP, Nats, find_binary
 
 ROOT = Path(__file__).parents[2]
 # In the order of reading: on one server, since names must not collide for a reader either.
+CONNECTORS = ("stream_generator", "websocket", "nats", "jetstream")
 TUTORIALS = ("windows", "enrichment", "changelog-top-n", "materialized-view")
 PAGES = (
     "README.md", "docs/quickstart.md", "docs/streams.md", "docs/cli.md", "docs/client.md",
     "docs/clients.md", "docs/storage.md",
     *(f"docs/tutorials/{name}.md" for name in TUTORIALS),
+    *(f"docs/connectors/{name}.md" for name in CONNECTORS),
 )  # fmt: skip
 ALL_PAGES = (*sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md")), "README.md",
              "deploy/README.md")  # fmt: skip
+# Pages with a test of their own, which starts the servers that they read.
+ELSEWHERE = {
+    "docs/external-streams.md": "tests/journeys/test_external_streams.py",
+    "docs/external-tables.md": "tests/connectors/test_external_tables_page.py",
+}
 # Rows reach history soon, where docs/storage.md looks for them.
 ENVIRONMENT = {"TAILRACE_SEAL_BYTES": str(64 << 10)}
 # The stream of the quickstart that docs/storage.md reads.
@@ -113,11 +121,13 @@ class Reader:
 
     server: Server
     folder: Path
+    nats: Nats
     running: dict[Step, _Running] = field(default_factory=dict[Step, _Running])
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
         (self.folder / "folder").write_text(str(ROOT))
+        self._ports = {port: free_port() for port in ("8765", "8766")}
         bin_folder = str(Path(sys.executable).parent)
         self._environment = {
             **{name: value for name, value in os.environ.items() if "TAILRACE" not in name},
@@ -156,8 +166,11 @@ class Reader:
         return done.stdout
 
     def _own(self, code: str) -> str:
-        """The code with this server's address, key and folder in place of those of the page."""
+        """The code with addresses, key and folder of here in place of those of the page."""
         code = code.replace("http://127.0.0.1:8000", self.server.url)
+        code = code.replace("nats://127.0.0.1:4222", self.nats.url)
+        for port, free in self._ports.items():
+            code = code.replace(port, str(free))
         code = re.sub(r"KEY=\.\.\.", f"KEY={self.server.key}", code)
         code = code.replace(". .venv/bin/activate\n", "")
         code = code.replace(".venv/bin/", "")
@@ -217,9 +230,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         server = Server(folder / "data", **ENVIRONMENT).start()
+        nats = Nats(find_binary() or sys.exit(HELP)).start()
         try:
             for number, page in enumerate(PAGES):
-                reader = Reader(server, folder / f"reader-{number}")
+                reader = Reader(server, folder / f"reader-{number}", nats)
                 try:
                     outputs = {step.line: reader.follow(step) for step in followed(page)}
                     for step in reader.running:
@@ -230,6 +244,7 @@ def main() -> None:
                 if page in sys.argv[1:] or len(sys.argv) == 1:
                     _paste(page, outputs)
         finally:
+            nats.close()
             server.stop()
 
 

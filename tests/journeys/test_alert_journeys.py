@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.journeys.receiver import Receiver
@@ -46,12 +48,25 @@ class Alert:
 
     def measure(self, *temperatures: float) -> None:
         rows = [["oven", temperature] for temperature in temperatures]
-        self.server.ingest(self.stream, ["place", "t"], rows)
+        body = {"columns": ["place", "t"], "data": rows}
+        self.answered("POST", f"/streams/{self.stream}/ingest", body)
 
     def shown(self) -> dict[str, Any]:
-        answer = self.server.call("GET", self.path)
+        return self.answered("GET", self.path).json()
+
+    def answered(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """The good answer of the engine, which may be starting after a kill."""
+        answer = self.server.call(method, path, body)
+
+        def is_there() -> bool:
+            nonlocal answer
+            if answer.status_code == 429:
+                answer = self.server.call(method, path, body)
+            return answer.status_code != 429
+
+        wait_until(is_there, SECONDS, "the engine")
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        return answer
 
     def state(self) -> str:
         return self.shown()["instance"]["status"]
@@ -144,6 +159,23 @@ def test_a_replacement_begins_resolved(server: Server, receiver: Receiver) -> No
     alert.measure(102)
     alert.becomes("triggered")
     alert.told(101, 102)
+    # What was given up stays, and what could not be sent is there too.
+    assert "dead_letter_stream" not in alert.shown()
+    receiver.status = 404
+    alert.measure(40)
+    alert.becomes("resolved")
+    wait_until(lambda: "dead_letter_stream" in alert.shown(), SECONDS, "a dead letter")
+    receiver.status = 503
+    alert.measure(103)
+    alert.becomes("triggered")
+    changed = server.call("PUT", alert.path, {**alert.body, "description": "another"})
+    assert changed.status_code == 200, changed.text
+    stream = changed.json()["dead_letter_stream"]
+    listed = server.call("GET", "/alerts").json()
+    assert stream in [each.get("dead_letter_stream") for each in listed]
+    letters = server.select(f"select raw, error from table({stream}) order by time")
+    assert ["404" in letters[0][1], "changed" in letters[1][1]] == [True, True]
+    assert [json.loads(raw)["t"] for raw, _ in letters] == [40, 103]
 
 
 def test_slack_texts(server: Server, receiver: Receiver) -> None:
@@ -232,3 +264,68 @@ def test_nothing_fires_again_after_kills_and_restarts(tmp_path: Path, receiver: 
     assert receiver.requests[0].headers["x-incident-id"] == found["id"]
     assert found["status"] == "triggered"
     server.stop()
+
+
+def test_it_is_tried_over_the_past_before_it_is_switched_on(
+    server: Server, receiver: Receiver
+) -> None:
+    server.create("stoves", place="string", t="float64")
+    for temperature in (70, 101, 103, 60, 40, 30, 110):
+        server.ingest("stoves", ["place", "t"], [["kitchen", temperature]])
+    queries = {
+        "trigger_sql": "select place, t from stoves where t > 100",
+        "resolve_sql": "select place, t from stoves where t < 50",
+    }
+    before = len(server.call("GET", "/alerts").json())
+    tried = server.call("POST", "/alerts/test", {**queries, "minutes": 60})
+    assert tried.status_code == 200, tried.text
+    found = tried.json()
+    assert [(each["type"], each["row"]["t"]) for each in found["transitions"]] == [
+        ("triggered", 101), ("resolved", 40), ("triggered", 110),
+    ]  # fmt: skip
+    assert found["transitions"][0]["row"]["place"] == "kitchen"
+    times = [each["time"] for each in found["transitions"]]
+    assert times == sorted(times)
+    assert (found["scanned_rows"], found["truncated"]) == (14, False)
+    assert len(server.call("GET", "/alerts").json()) == before, "nothing is made"
+    # A count over a window of the same rows, which no bounded query of this text would give.
+    counting = "select count() as n from tumble(stoves, 1h) group by window_start emit periodic 1s"
+    tried = server.call("POST", "/alerts/test", {"trigger_sql": counting, "minutes": 1})
+    assert tried.status_code == 200, tried.text
+    assert [each["type"] for each in tried.json()["transitions"]] in ([], ["triggered"])
+    for change in ({"trigger_sql": "select u from stoves"}, {"minutes": 0}, {"minutes": 1441}):
+        refused = server.call("POST", "/alerts/test", {**queries, "minutes": 5, **change})
+        assert refused.status_code == 400, (change, refused.text)
+
+
+def test_several_actions_and_a_cool_down(server: Server, receiver: Receiver) -> None:
+    server.create("told", place="string", t="float64")
+    actions = [
+        {"action": "slack", "properties": {"url": f"{receiver.url}/hook/secret"}},
+        {"action": "timeplus", "properties": {"stream_name": "told"}},
+    ]
+    alert = Alert(server, receiver, "kilns", actions=actions, cooldown="1h")
+    shown = alert.shown()
+    assert shown["actions"][0]["properties"] == {"url": "******"}
+    assert shown["cooldown"] == "1h"
+    alert.measure(101)
+    alert.told(101)
+    wait_until(lambda: len(receiver.bodies("/hook/secret")) == 1, SECONDS, "slack")
+    # Within the cool-down: the state changes, and nobody is told.
+    alert.measure(40)
+    alert.told(101, 40)
+    alert.measure(102)
+    alert.becomes("triggered")
+    alert.quiet(101, 40)
+    assert len(receiver.bodies("/hook/secret")) == 2
+    rows = server.select("select t from table(told) order by _tp_time")
+    assert [row[0] for row in rows] == [101, 40]
+    used = server.call("DELETE", "/streams/told")
+    assert (used.status_code, used.json()["code"]) == (400, 630)
+    body = {**alert.body, "actions": shown["actions"][:1], "cooldown": ""}
+    assert server.call("PUT", alert.path, body).status_code == 200
+    assert server.call("DELETE", "/streams/told").status_code == 204
+    receiver.requests.clear()
+    alert.measure(105)
+    alert.told(105)
+    wait_until(lambda: len(receiver.bodies("/hook/secret")) == 1, SECONDS, "the kept address")

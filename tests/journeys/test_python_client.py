@@ -300,6 +300,7 @@ def sources(client: Face) -> None:
     sources.start(source.id)
     assert [one.id for one in sources.list()] == [source.id]
     assert isinstance(sources.logs(source.id, lines=5), list)
+    assert sources.replay(source.id, "error like '%x%'").replayed == 0
     (event,) = sources.preview(SourcePreview("stream_generator", made, size=1))
     assert set(event) > {"device", "number", "time"}
     inferred = sources.infer({"device": "d", "number": 1.5}).inferred_columns
@@ -331,6 +332,7 @@ def sinks_and_alerts(client: Face) -> None:
     sinks.start(sink.id)
     assert [one.id for one in sinks.list()] == [sink.id]
     assert isinstance(sinks.logs(sink.id), list)
+    assert sinks.replay(sink.id).failed == 0
     sinks.delete(sink.id)
 
     alerts = client.alerts
@@ -342,6 +344,8 @@ def sinks_and_alerts(client: Face) -> None:
     assert (alert.status, alert.instance.status) == ("running", "resolved")
     client.streams.ingest("orders", ["id", "price"], [[901, 101]])
     until(lambda: alerts.get(alert.id).instance.status == "triggered", "an alert")
+    (told,) = alerts.test(rule.trigger_sql, minutes=10).transitions
+    assert told.type == "triggered"
     alerts.resolve(alert.id)
     until(lambda: alerts.get(alert.id).instance.status == "resolved", "a resolved alert")
     assert [event.type for event in alerts.get(alert.id).instance.timeline] == [

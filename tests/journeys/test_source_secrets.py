@@ -122,7 +122,7 @@ def test_types_that_cannot_be_reached(server: Server) -> None:
     assert "127.0.0.1:1 cannot be reached" in shown["message"]
     errors = server.call("GET", f"{path}/stats?{RANGES}").json()["errors"]
     assert errors[0]["message"] == shown["message"]
-    for name in ("pulsar", "ably", "redpanda_connect"):
+    for name in ("ably", "redpanda_connect"):
         refused = server.call("POST", "/sources", {**body, "type": name})
         assert (refused.status_code, f"'{name}' is not available" in refused.text) == (400, True)
     assert server.call("DELETE", path).status_code == 204

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -27,8 +28,10 @@ def find_binary() -> str | None:
 class Nats:
     """A running server over a temporary folder; may be stopped and started on the same port."""
 
-    def __init__(self, binary: str) -> None:
-        self._binary = binary
+    def __init__(self, binary: str, *options: str) -> None:
+        """`options`: more of its command line."""
+        self.binary = binary
+        self._options = options
         self._folder = Path(tempfile.mkdtemp(prefix="tailrace-nats-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._port = -1
@@ -42,8 +45,8 @@ class Nats:
         """Start and wait until it says its port."""
         log = (self._folder / "log").open("ab")
         command = [
-            self._binary, "-a", "127.0.0.1", "-p", str(self._port), "-js",
-            "-sd", str(self._folder / "js"), "--ports_file_dir", str(self._folder),
+            self.binary, "-a", "127.0.0.1", "-p", str(self._port), "-js",
+            "-sd", str(self._folder / "js"), "--ports_file_dir", str(self._folder), *self._options,
         ]  # fmt: skip
         self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         file = self._folder / f"nats-server_{self._process.pid}.ports"
@@ -56,6 +59,16 @@ class Nats:
                 return self
             time.sleep(0.02)
         raise AssertionError(f"NATS does not start: {(self._folder / 'log').read_text()}")
+
+    def pause(self) -> None:
+        """It hangs until `resume`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It goes on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """kill -9; what JetStream had acknowledged is on disk."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pulsar as library
 import pytest
+from pulsar import asyncio as client_library
 
 from tests.services.certificates import Certificates, make_certificates
 from tests.services.java import ClassArchive, JavaParts, java_parts
@@ -19,6 +25,7 @@ from tests.services.server import Server
 from tests.services.shared import OnePerSession
 
 PROBE_SECONDS_MAX = 5.0
+CALL_SECONDS_MAX = 30.0
 HEAP = ("-Xms64m", "-Xmx384m", "-XX:MaxDirectMemorySize=192m")
 # Netty and BookKeeper reach into these; without it they fall back to slower ways or warn.
 OPENED = ("java.base/java.nio", "java.base/jdk.internal.misc", "java.base/jdk.internal.platform",
@@ -133,14 +140,50 @@ class Pulsar(Server):
         signature = hmac.new(SECRET, signed.encode(), hashlib.sha256).digest()
         return f"{signed}.{_base64(signature)}"
 
-    def new_topic(self, partitions: int = 0) -> str:
-        """A topic that no other test has, with partitions if there are any; its full name."""
-        name = f"persistent://public/default/{self.new_name()}"
+    def new_topic(self, partitions: int = 0, *, deduplicates: bool = False) -> str:
+        """A topic that no other test has, with partitions if there are any; its full name.
+        `deduplicates`: the broker drops what a producer sends again."""
+        namespace = "public/default"
+        if deduplicates:
+            namespace = f"public/{self.new_name()}"
+            self.admin("PUT", f"namespaces/{namespace}")
+            self.admin("POST", f"namespaces/{namespace}/deduplication", True)
+        name = f"persistent://{namespace}/{self.new_name()}"
         if partitions:
-            path = f"/admin/v2/{name.replace('://', '/')}/partitions"
-            answer = httpx.put(self.web + path, json=partitions, timeout=PROBE_SECONDS_MAX)
-            answer.raise_for_status()
+            self.admin("PUT", f"{name.replace('://', '/')}/partitions", partitions)
         return name
+
+    def admin(self, method: str, path: str, body: Any = None) -> Any:
+        """One call of the admin API below /admin/v2, which must succeed; what it answers."""
+        url = f"{self.web}/admin/v2/{path}"
+        answer = httpx.request(method, url, json=body, timeout=CALL_SECONDS_MAX)
+        assert answer.is_success, f"{answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Any]:
+        """The asyncio client of Apache Pulsar."""
+        quiet = library.FileLogger(library.LoggerLevel.Error, os.devnull)
+        made = client_library.Client(self.url, logger=quiet)
+        try:
+            yield made
+        finally:
+            await made.close()
+
+    async def publish(self, topic: str, *messages: bytes) -> None:
+        """Send them, in batches, and wait until all are stored."""
+        async with self.client() as client:
+            producer = await client.create_producer(topic, max_pending_messages=len(messages) + 1)
+            await asyncio.gather(*[producer.send(message) for message in messages])
+
+    async def messages(self, topic: str) -> list[Any]:
+        """All that a topic holds now."""
+        found: list[Any] = []
+        async with self.client() as client:
+            reader = await client.create_reader(topic, library.MessageId.earliest)
+            while await reader.has_message_available():
+                found.append(await reader.read_next())
+        return found
 
     def close(self) -> None:
         """End it and remove its folder."""

@@ -56,7 +56,9 @@ IMPORTS: dict[str, tuple[str, ...]] = {
 # `connectors` know these of the engine and nothing else.
 CONNECTOR_LEAVES = (
     *("batch", "calls", "clock", "dead_letter", "errors", "limits", "protocol", "remote"),
-    "source_appends",
+    *("source_appends", "table_calls"),
+    "external_objects",
+    "secret_settings",
 )
 
 # Supervised loops where any error must be turned into a state: file -> how many.

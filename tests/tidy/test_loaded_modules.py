@@ -23,6 +23,8 @@ PROCESSES = {
     "controlplane.cli": (*DATA, *WEB, "alembic", "rich", "yaml"),
     "controlplane.client": (*DATA, "polars", "litestar", "starlette", "sqlalchemy", "alembic"),
     "connectors.host": ("duckdb", "litestar", "sqlalchemy", "sqlglot"),
+    "connectors.sources.pulsar": ("pulsar", *WEB),
+    "connectors.sinks.pulsar": ("pulsar", *WEB),
     "engine.host": WEB,
     "engine.worker_main": (*WEB, "sqlglot", "pandas"),
 }

@@ -1,0 +1,114 @@
+"""Writes rows as records of a Kafka topic."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+from connectors import kafka_cluster
+from connectors.external.row_values import Message, RowWriter
+from connectors.formats.contract import FormatContext
+from connectors.kafka_cluster import Cluster
+from connectors.sink_contract import NotDelivered, Refusal, SinkContext, SinkRow, Unfit
+from engine.external_objects import External
+
+# What a broker takes by default as one batch of records, less what surrounds it.
+BATCH_BYTES_MAX: Final = 1_000_000
+BATCH_ROWS: Final = 1_000
+EVENT_ID: Final = "X-Event-Id"
+# What waits in a client that is given up ends by itself within its own deadline.
+CLOSE_SECONDS: Final = 3.0
+_ending: Final[set[asyncio.Task[None]]] = set()
+
+
+class KafkaWriter:
+    """See `connectors.sink_contract.Sink`. An idempotent producer, acknowledged by all replicas. A
+    row with a key goes where its key belongs, in order; without one the rows of a batch go to one
+    partition, in order, those of the next batch to the next."""
+
+    def __init__(
+        self, external: External, cluster: Cluster, topic: str, context: SinkContext
+    ) -> None:
+        self._cluster = cluster
+        self._topic = topic
+        self._context = context
+        format_ = FormatContext(context.clock, context.sleep, context.private)
+        self._rows = RowWriter(external, context.columns, topic, format_)
+        self._producer: Any = None
+        self._turn = 0
+
+    async def connect(self) -> None:
+        """Reach the cluster and find the topic and, if there is one, the schema."""
+        from aiokafka import AIOKafkaProducer
+        from aiokafka.errors import KafkaError
+
+        await self._rows.connect()
+        await kafka_cluster.check_addresses(self._cluster, private=self._context.private)
+        self._producer = AIOKafkaProducer(
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=BATCH_BYTES_MAX,
+            max_request_size=BATCH_BYTES_MAX,
+            client_id="tailrace",
+            **kafka_cluster.options(self._cluster),
+        )
+        kafka_cluster.guard(self._producer.client, private=self._context.private)
+        try:
+            await self._producer.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise await kafka_cluster.explained(self._cluster, error) from None
+        try:
+            await self._producer.partitions_for(self._topic)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise kafka_cluster.unreachable(self._cluster, error) from None
+
+    async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
+        """Send them and wait until all replicas have them."""
+        from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+        try:
+            partitions = sorted(await self._producer.partitions_for(self._topic))
+            turn = partitions[self._turn % len(partitions)]
+            self._turn += 1
+            refused, messages = self._rows.messages(rows)
+            sent = [await self._send(rows[at], message, turn) for at, message in messages]
+            await asyncio.gather(*sent)
+        except MessageSizeTooLargeError:
+            raise Unfit(f"The topic {self._topic} does not take a record of this size.") from None
+        except (KafkaError, OSError, TimeoutError) as error:
+            # Whatever the producer's own state is now: a new one has a clean one.
+            failure = kafka_cluster.unreachable(self._cluster, error)
+            raise NotDelivered(failure.message, reconnect=True) from None
+        return refused
+
+    async def _send(self, row: SinkRow, message: Message, turn: int) -> Any:
+        return await self._producer.send(
+            self._topic,
+            message.value,
+            key=message.key,
+            partition=turn if message.key is None else None,
+            headers=[(EVENT_ID, row.event_id.encode()), *message.headers],
+        )
+
+    async def close(self) -> None:
+        """Leave the cluster."""
+        await self._rows.close()
+        if self._producer is not None:
+            await stopped(self._producer)
+
+
+async def stopped(client: Any) -> None:
+    """End a client of the library; what takes it long goes on behind."""
+    task = asyncio.create_task(_stop(client))
+    _ending.add(task)
+    task.add_done_callback(_ending.discard)
+    await asyncio.wait([task], timeout=CLOSE_SECONDS)
+
+
+async def _stop(client: Any) -> None:
+    from aiokafka.errors import KafkaError
+
+    with contextlib.suppress(KafkaError, OSError):
+        await client.stop()
