@@ -20,8 +20,8 @@ QUIET_SECONDS: Final = 5.0
 MISSES_MAX: Final = 2
 # For all brokers one after the other, each with the deadline of a request.
 LOOK_SECONDS: Final = 3 * kafka_cluster.REQUEST_MS / 1_000
-# The coordinator of the group is asked for, then told: a request each.
-COMMIT_SECONDS: Final = 2 * kafka_cluster.REQUEST_MS / 1_000
+# A request of the coordinator of the group, which is known.
+COMMIT_SECONDS: Final = kafka_cluster.REQUEST_MS / 1_000
 # What takes longer to end, as the brokers are away, goes on behind.
 CLOSE_SECONDS: Final = 3.0
 _ending: Final[set[asyncio.Task[None]]] = set()

@@ -388,7 +388,8 @@ async def test_a_quiet_source_says_that_its_broker_died_and_goes_on(kafka: Kafka
         await live.until(lambda: live.objects() == [{"n": 1}], "the first")
         kafka.kill()
         try:
-            assert "cannot be reached" in await live.refused()
+            said = await live.refused()  # the second when a commit was under way
+            assert "cannot be reached" in said or "took no commit" in said
         finally:
             await asyncio.to_thread(kafka.start)
         await send(kafka, topic, b'{"n":2}')
