@@ -117,6 +117,9 @@ async def test_what_the_client_holds_is_bounded_and_told_when_it_is_lost() -> No
         await client.close()
         batches = source.batches()
         first = await anext(batches)
+        async with asyncio.timeout(10):
+            while source._connection.stats["in_msgs"] < 40:  # type: ignore[union-attr]
+                await asyncio.sleep(0.01)
         server.kill()
         await asyncio.sleep(0.5)  # a slow reader: meanwhile the connection ends
         taken = len(first.messages)
