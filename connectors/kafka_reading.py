@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors import kafka_cluster
+from connectors.kafka_closing import behind
 from connectors.kafka_cluster import Cluster
 from engine.clock import Clock
 from engine.errors import UserError
@@ -22,9 +23,6 @@ MISSES_MAX: Final = 2
 LOOK_SECONDS: Final = 3 * kafka_cluster.REQUEST_MS / 1_000
 # A request of the coordinator of the group, which is known.
 COMMIT_SECONDS: Final = kafka_cluster.REQUEST_MS / 1_000
-# What takes longer to end, as the brokers are away, goes on behind.
-CLOSE_SECONDS: Final = 3.0
-_ending: Final[set[asyncio.Task[None]]] = set()
 
 
 class Polling:
@@ -87,10 +85,7 @@ async def commit(consumer: Any, offsets: Mapping[Any, int]) -> None:
 
 async def stopped(consumer: Any) -> None:
     """End a consumer; what takes it long goes on behind. Never raises."""
-    task = asyncio.create_task(_stop(consumer))
-    _ending.add(task)
-    task.add_done_callback(_ending.discard)
-    await asyncio.wait([task], timeout=CLOSE_SECONDS)
+    await behind(_stop(consumer))
 
 
 async def _stop(consumer: Any) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import Any, Final
 
-from connectors import kafka_cluster
+from connectors import kafka_closing, kafka_cluster
 from connectors.external.row_values import Message, RowWriter
 from connectors.formats.contract import FormatContext
 from connectors.kafka_cluster import Cluster
@@ -18,9 +17,6 @@ from engine.external_objects import External
 BATCH_BYTES_MAX: Final = 1_000_000
 BATCH_ROWS: Final = 1_000
 EVENT_ID: Final = "X-Event-Id"
-# What waits in a client that is given up ends by itself within its own deadline.
-CLOSE_SECONDS: Final = 3.0
-_ending: Final[set[asyncio.Task[None]]] = set()
 
 
 class KafkaWriter:
@@ -41,11 +37,16 @@ class KafkaWriter:
 
     async def connect(self) -> None:
         """Reach the cluster and find the topic and, if there is one, the schema."""
+        await self._rows.connect()
+        await kafka_cluster.check_addresses(self._cluster, private=self._context.private)
+        await self._open()
+
+    async def _open(self) -> None:
+        """A producer, in place of the one before."""
         from aiokafka import AIOKafkaProducer
         from aiokafka.errors import KafkaError
 
-        await self._rows.connect()
-        await kafka_cluster.check_addresses(self._cluster, private=self._context.private)
+        await self._leave()
         self._producer = AIOKafkaProducer(
             acks="all",
             enable_idempotence=True,
@@ -69,6 +70,7 @@ class KafkaWriter:
         from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
         try:
+            await self._ready()
             partitions = sorted(await self._producer.partitions_for(self._topic))
             turn = partitions[self._turn % len(partitions)]
             self._turn += 1
@@ -76,12 +78,17 @@ class KafkaWriter:
             sent = [await self._send(rows[at], message, turn) for at, message in messages]
             await asyncio.gather(*sent)
         except MessageSizeTooLargeError:
+            await self._leave()  # its numbers have a gap; a new one is made for the next rows
             raise Unfit(f"The topic {self._topic} does not take a record of this size.") from None
         except (KafkaError, OSError, TimeoutError) as error:
             # Whatever the producer's own state is now: a new one has a clean one.
             failure = kafka_cluster.unreachable(self._cluster, error)
             raise NotDelivered(failure.message, reconnect=True) from None
         return refused
+
+    async def _ready(self) -> None:
+        if self._producer is None:
+            await self._open()
 
     async def _send(self, row: SinkRow, message: Message, turn: int) -> Any:
         return await self._producer.send(
@@ -95,20 +102,9 @@ class KafkaWriter:
     async def close(self) -> None:
         """Leave the cluster."""
         await self._rows.close()
-        if self._producer is not None:
-            await stopped(self._producer)
+        await self._leave()
 
-
-async def stopped(client: Any) -> None:
-    """End a client of the library; what takes it long goes on behind."""
-    task = asyncio.create_task(_stop(client))
-    _ending.add(task)
-    task.add_done_callback(_ending.discard)
-    await asyncio.wait([task], timeout=CLOSE_SECONDS)
-
-
-async def _stop(client: Any) -> None:
-    from aiokafka.errors import KafkaError
-
-    with contextlib.suppress(KafkaError, OSError):
-        await client.stop()
+    async def _leave(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await kafka_closing.stopped(producer)

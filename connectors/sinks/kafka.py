@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from connectors import kafka_cluster, kafka_formats, kafka_records
+from connectors import kafka_closing, kafka_cluster, kafka_formats, kafka_records
 from connectors.formats.contract import Encoder, Format, FormatContext
 from connectors.formats.encoders import encoder
 from connectors.kafka_records import Record
@@ -26,9 +25,6 @@ from engine.errors import UserError
 # What a broker takes by default as one batch of records, less what surrounds it.
 BATCH_BYTES_MAX: Final = 1_000_000
 TRANSACTION_PREFIX: Final = "tailrace-"
-# What waits in a client that is given up ends by itself within its own deadline.
-CLOSE_SECONDS: Final = 3.0
-_ending: Final[set[asyncio.Task[None]]] = set()
 
 
 class Config(kafka_formats.Schemas, frozen=True, kw_only=True):
@@ -233,19 +229,7 @@ class KafkaSink:
     async def _leave(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            task = asyncio.create_task(_stop(producer))
-            _ending.add(task)
-            task.add_done_callback(_ending.discard)
-            await asyncio.wait([task], timeout=CLOSE_SECONDS)
-
-
-async def _stop(producer: Any) -> None:
-    from aiokafka.errors import KafkaError
-
-    try:
-        await producer.stop()
-    except (KafkaError, OSError):
-        return
+            await kafka_closing.stopped(producer)
 
 
 def is_transactional(config: Config, context: SinkContext) -> bool:
