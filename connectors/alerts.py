@@ -41,6 +41,12 @@ LOAD_SECONDS: Final = 60.0
 # What templates may name beside the columns of the row.
 EXTRAS: Final = ("_alert_name", "_alert_severity", "_alert_status", "_alert_incident_id")
 GIVEN_UP: Final = "Too many messages waited for the target of the alert; the oldest was given up."
+# Rows that are not watched are not lost: they are read from the stored position on.
+WATCHES_NOT: Final = (
+    f"The alert watches no rows for now: {incidents.PENDING_MAX} messages wait for its actions, "
+    "which is the most there may be, and the oldest cannot be given up. It goes on from where it "
+    "is once that one is delivered or there is room."
+)
 
 
 # Who waits for room to store something, where it is none of the actions.
@@ -238,14 +244,17 @@ class AlertRunner(Supervised):
         """As `_save`; while there is no room `who` waits, until a stop."""
         await self._with_room(who, lambda: self._save(engine))
 
-    async def _with_room(self, who: int, commit: Callable[[], Awaitable[None]]) -> None:
-        """A commit, which is tried until there is room for it or a stop comes."""
+    async def _with_room(
+        self, who: int, commit: Callable[[], Awaitable[None]], what: str = ""
+    ) -> None:
+        """A commit, which is tried until there is room for it or a stop comes; `what` cannot go on
+        meanwhile, as is told."""
         backoff: Backoff | None = None
         while True:
             try:
                 await commit()
             except StorageFull as error:
-                self._hindered(who, error.message)
+                self._hindered(who, f"{what} {error.message}".lstrip())
             else:
                 break
             backoff = backoff or Backoff(self._clock.seed())
@@ -303,7 +312,7 @@ class AlertRunner(Supervised):
                 await self._save(engine)  # what else has changed is durable, and told of
                 raise
 
-        await self._with_room(who, commit)
+        await self._with_room(who, commit, WATCHES_NOT if who in (READER, RELEASER) else "")
 
     async def _store_letters(
         self, engine: WorkspaceEngine, message: Notification, numbers: Sequence[int], why: str
@@ -356,15 +365,22 @@ class AlertRunner(Supervised):
             await deliverer.close()
 
     def _hindered(self, who: int, message: str) -> None:
+        self._troubles.pop(who, None)
         self._troubles[who] = message
         self._trouble(message)
+        self._show()
 
     def _delivered(self, who: int) -> None:
         """It is well again when no other is in trouble."""
         self._troubles.pop(who, None)
         self._recovered()
-        for message in self._troubles.values():
-            self._state, self._message = "failed", message
+        self._show()
+
+    def _show(self) -> None:
+        """Of several troubles the newest, but that no rows are watched comes before all."""
+        if self._troubles:
+            newest = next(reversed(self._troubles.values()))
+            self._state, self._message = "failed", self._troubles.get(READER, newest)
 
     def _row(self, action: _Action, message: Notification) -> SinkRow:
         """The row that tells of a change; its columns are those of its query as they are now."""

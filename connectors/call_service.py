@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from engine.calls import Answer, Request, refused
 from engine.errors import TailraceError
 from engine.remote import RemoteEngine
@@ -29,8 +31,8 @@ class CallService:
         self._run_dir = run_dir
         self._functions = functions
         self._tables = tables
-        # Told of each connection that was made.
-        self.on_attached: Callable[[RemoteEngine], None] = _nobody
+        # Told of each connection that was made, and the name of its socket.
+        self.on_attached: Callable[[RemoteEngine, str], None] = _nobody
         self.streams: Perform
         self._engines: dict[str, RemoteEngine] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -54,14 +56,17 @@ class CallService:
         self._engines[path.name] = engine
 
         def begin(number: int, request: Request) -> None:
-            task = asyncio.create_task(self._answer(engine, number, request))
+            task = asyncio.create_task(self._answer(engine, path.name, number, request))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
         await engine.serve_calls(begin)
-        self.on_attached(engine)
+        self.on_attached(engine, path.name)
 
-    async def _answer(self, engine: RemoteEngine, number: int, request: Request) -> None:
+    async def _answer(self, engine: RemoteEngine, name: str, number: int, request: Request) -> None:
+        if request.external is not None:
+            external = msgspec.structs.replace(request.external, engine=name)
+            request = msgspec.structs.replace(request, external=external)
         try:
             perform = self._tables if request.kind == "table" else self._functions
             if request.kind == "stream":
@@ -85,5 +90,5 @@ class CallService:
             await engine.close()
 
 
-def _nobody(engine: RemoteEngine) -> None:
+def _nobody(engine: RemoteEngine, name: str) -> None:
     """Nobody wants to know."""

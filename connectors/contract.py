@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -162,11 +162,15 @@ class SourceBatch:
 
 @dataclass(frozen=True, slots=True)
 class CheckStep:
-    """One step of a connection test, in the order done; the first that is not ok is the last."""
+    """One step of a connection test, in the order done; the first that is not ok is the last.
+
+    `message`: why it failed, or what was found; no secret in it. `millis`: how long it took.
+    """
 
     name: str
     ok: bool
     message: str = ""
+    millis: int = 0
 
 
 class Source(Protocol):
@@ -198,19 +202,27 @@ class Source(Protocol):
         ...
 
 
-class CheckableSource(Source, Protocol):
-    """A source that can test its connection without running."""
+@runtime_checkable
+class Checkable(Protocol):
+    """A source or sink that can test its connection without running."""
 
     def check(self) -> AsyncIterator[CheckStep]:
-        """Try name, address, sign-in, subject one by one; ends at the first that fails."""
+        """Try name, address, sign-in, subject one by one; ends at the first that fails, within
+        `connectors.checking.CHECK_SECONDS`. Called once, in place of `connect`; `close` follows.
+
+        It leaves nothing behind and takes nothing from others: no message, consumer, topic or
+        schema. Where that bounds what can be tried, the last message says so.
+        """
         ...
 
 
-class SuggestingSource(Source, Protocol):
-    """A source that can propose values for a property, such as topic names."""
+@runtime_checkable
+class Suggesting(Protocol):
+    """A source or sink that can propose values for a property, such as topic names."""
 
     async def suggest(self, field: str) -> list[str]:
-        """At most 100 values for the property `field`; empty when there is nothing to propose."""
+        """Values for `field`, which its specification lists in `suggests`. Called once, in place of
+        `connect`; `close` follows. UserError when the other system cannot be asked."""
         ...
 
 
@@ -222,6 +234,8 @@ class SourceSpec:
     descriptions, defaults and `Secret` marks: validation, OpenAPI, the console's form and the
     reference page are drawn from its JSON Schema. `create` makes the source and does no I/O.
     `client` names the modules of its client library: they are loaded when the first one starts.
+    `suggests`: the properties that it proposes values for, each with the properties that this
+    takes; the others need not be given yet.
     """
 
     name: str
@@ -232,3 +246,4 @@ class SourceSpec:
     config: type[msgspec.Struct]
     create: Callable[[Any, SourceContext], Source]
     client: tuple[str, ...] = ()
+    suggests: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])

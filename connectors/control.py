@@ -15,8 +15,10 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from connectors.check_contract import ANSWER_SECONDS, Check, Suggest, Suggested
 from connectors.contract import (
     AlertDefinition,
+    CheckStep,
     ConnectorType,
     SinkDefinition,
     SourceDefinition,
@@ -187,6 +189,7 @@ Command = (
     | Samples | Log | Topics | Keys
     | ListSinkTypes | ValidateSink | StartSink | StartAlert | ResolveAlert
     | ReplaySource | ReplaySink
+    | Check | Suggest
 )  # fmt: skip
 
 
@@ -353,6 +356,14 @@ class ConnectorClient:
         """Up to `size` events; what there is when the time is over. UserError (400) on failure."""
         command = Preview(type_, properties, size, timeout_ms, workspace)
         return await self._call(command, list[dict[str, Any]], timeout_ms / 1000 + CALL_SECONDS)
+
+    async def check(self, wanted: Check) -> list[CheckStep]:
+        """Test the connection of a source or sink. See `Check`."""
+        return await self._call(wanted, list[CheckStep], ANSWER_SECONDS)
+
+    async def suggest(self, wanted: Suggest) -> Suggested:
+        """Values for a property. See `Suggest`."""
+        return await self._call(wanted, Suggested, ANSWER_SECONDS)
 
     async def ready(self) -> bool:
         """Whether the process answers now."""

@@ -17,6 +17,8 @@ import msgspec
 from connectors import alerts, control, properties, registry, sink_checks
 from connectors.alerts import AlertRunner
 from connectors.call_service import CallService
+from connectors.check_contract import Check, Suggest
+from connectors.checks import Checks
 from connectors.connector_log import ConnectorLog
 from connectors.contract import AlertDefinition, SinkDefinition, SourceDefinition
 from connectors.external.inserts import StreamInserts
@@ -84,6 +86,7 @@ class ConnectorHost:
     def __init__(self, surroundings: Surroundings, ring: KeyRing | None = None) -> None:
         self._around = surroundings
         self._ring = ring or KeyRing()
+        checks = Checks(surroundings)
         self._runners: dict[str, Runner] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._handlers: dict[type, Callable[[Any], Awaitable[object]]] = {
@@ -106,6 +109,8 @@ class ConnectorHost:
             control.ResolveAlert: self._resolve_alert,
             control.ReplaySource: self._replay_source,
             control.ReplaySink: self._replay_sink,
+            Check: checks.check,
+            Suggest: checks.suggest,
         }
 
     async def handle(self, command: control.Command) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 REDIRECTS_MAX: Final = 5
 ANSWER_BYTES_MAX: Final = 64 << 10
+# Of a request's body that are written at a time.
+PIECE_BYTES_MAX: Final = 256 << 10
 # Servers that connections are kept to: the target, the token server, where they redirect to.
 SERVERS_MAX: Final = 8
 # Redirects that send the same method and body again; the others would lose the row.
@@ -134,9 +136,10 @@ class HttpClient:
             async with client.stream(
                 call.method,
                 url.copy_with(host=address),
-                content=call.body,
+                content=_content(call.body),
                 headers={
                     **headers,
+                    **_length(call.body),
                     "host": url.netloc.decode("ascii"),
                     "accept-encoding": "identity",
                 },
@@ -208,6 +211,21 @@ def _next(url: httpx.URL, location: str, answer: Answer) -> httpx.URL:
     return target
 
 
+def _content(body: bytes) -> bytes | AsyncIterator[bytes]:
+    """A large body in pieces: all of it at once would hold the loop, above all with TLS."""
+    return body if len(body) <= PIECE_BYTES_MAX else _pieces(body)
+
+
+def _length(body: bytes) -> dict[str, str]:
+    """What else would have to be told of a body in pieces."""
+    return {} if len(body) <= PIECE_BYTES_MAX else {"content-length": str(len(body))}
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(body), PIECE_BYTES_MAX):
+        yield body[at : at + PIECE_BYTES_MAX]
+
+
 async def _body(response: httpx.Response, bytes_max: int) -> bytes:
     parts: list[bytes] = []
     size = 0
@@ -222,6 +240,14 @@ async def _body(response: httpx.Response, bytes_max: int) -> bytes:
 def _reason(error: httpx.TransportError) -> str:
     """What can be told: never a text with a URL, which may hold secrets."""
     import httpx
+
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({cause.verify_message})"
+    if isinstance(cause, ssl.SSLError):
+        return "it does not speak TLS at this port"
 
     kinds = {
         httpx.ConnectError: "no connection",

@@ -7,14 +7,13 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors import kafka_cluster
+from connectors import kafka_cluster, kafka_unpacking
 from connectors.kafka_closing import behind
 from connectors.kafka_cluster import Cluster
 from engine.clock import Clock
 from engine.errors import UserError
 
-POLL_MS: Final = 1_000
-POLL_RECORDS: Final = 5_000
+POLL_SECONDS: Final = 1.0
 # Without a record for so long it is looked whether a broker answers: the library never says.
 QUIET_SECONDS: Final = 5.0
 # One that restarts may miss a look.
@@ -40,7 +39,8 @@ class Polling:
         from aiokafka.errors import KafkaError
 
         try:
-            polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+            await kafka_unpacking.arrived(self._consumer, POLL_SECONDS)
+            polled = await kafka_unpacking.take(self._consumer)
         except (KafkaError, OSError) as error:
             raise kafka_cluster.unreachable(self._cluster, error) from None
         now = self._clock.monotonic()

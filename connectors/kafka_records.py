@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from connectors.batching import Turn
 from connectors.formats.contract import Encoder, Undecodable
 from connectors.sink_contract import Refusal, SinkRow
 
 EVENT_ID: Final = "X-Event-Id"
-# What is written at a time, so that the loop is not held: a few milliseconds of each.
-ROWS_AT_A_TIME: Final = 200
-CELLS_AT_A_TIME: Final = 1_000
-BYTES_AT_A_TIME: Final = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ async def records_of(
     """The records of all rows, but for those that cannot be written."""
     records: list[Record] = []
     refused: list[Refusal] = []
-    turn = _Turn()
+    turn = Turn()
     for index, row in enumerate(rows):
         if turn.is_over(len(row.values), sum(map(len, row.values))):
             await asyncio.sleep(0)
@@ -47,27 +44,6 @@ async def records_of(
     return records, refused
 
 
-@dataclass(slots=True)
-class _Turn:
-    """What was written since the loop last had its turn."""
-
-    rows: int = 0
-    cells: int = 0
-    size: int = 0
-
-    def is_over(self, cells: int, size: int) -> bool:
-        """Whether the loop is to have its turn before a row of so much, which is counted."""
-        full = (
-            self.rows >= ROWS_AT_A_TIME
-            or self.cells >= CELLS_AT_A_TIME
-            or self.size >= BYTES_AT_A_TIME
-        )
-        if full:
-            self.rows = self.cells = self.size = 0
-        self.rows, self.cells, self.size = self.rows + 1, self.cells + cells, self.size + size
-        return full
-
-
 @dataclass(frozen=True, slots=True)
 class Pack:
     """A record batch of the library, and the records in it."""
@@ -80,7 +56,7 @@ async def packs(producer: Any, records: Sequence[Record], *, alone: bool = False
     """The records in as few batches as a broker takes; one that is larger than those is alone, for
     the topic may take more. `alone`: each is."""
     found: list[Pack] = []
-    turn = _Turn()
+    turn = Turn()
     for record in records:
         if turn.is_over(1, len(record.value)):
             await asyncio.sleep(0)

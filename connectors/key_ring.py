@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from typing import Final
 
-from connectors.sealing import is_sealed, unseal
+import msgspec
+
+from connectors.sealing import SealError, is_sealed, unseal
+from engine.secret_settings import ADDRESS_SETTINGS
 
 # What the keys of remote functions are sealed for.
 FUNCTION_KEY_PLACE: Final = "remote function/auth_key"
+
+
+def external_place(engine: str, settings: Mapping[str, str], setting: str) -> str:
+    """What a secret of an external object is sealed for: its setting, and where it goes to, in
+    one workspace. So it is of no use to another object, whose address is another. An object may be
+    renamed, and has no id yet when its statement is sealed.
+
+    `engine`: the name of the workspace's socket (`engine.remote.socket_name`).
+    """
+    given = sorted((key.lower(), value) for key, value in settings.items())
+    address = [
+        (key, value.lower() if key == "type" else value)
+        for key, value in given
+        if key in ADDRESS_SETTINGS
+    ]
+    digest = hashlib.sha256(msgspec.json.encode(address)).hexdigest()
+    return f"external/{engine}/{digest}/{setting}"
+
+
+def former_place(setting: str) -> str:
+    """What earlier versions sealed it for: still opened, sealed anew when its engine connects."""
+    return f"external/{setting}"
 
 
 class KeyRing:
@@ -24,12 +50,17 @@ class KeyRing:
         self._keys = dict(keys)
         self._there.set()
 
-    async def opened(self, text: str, place: str) -> str:
-        """What was sealed for `place`; a text that is not sealed as it is. SealError.
+    async def opened(self, text: str, place: str, former: str = "") -> str:
+        """What was sealed for `place`, or `former`; a text that is not sealed as it is. SealError.
 
         Waits for the first keys: the caller has a deadline.
         """
         if not is_sealed(text):
             return text
         await self._there.wait()
-        return unseal(self._keys, text, place)
+        try:
+            return unseal(self._keys, text, place)
+        except SealError:
+            if not former:
+                raise
+            return unseal(self._keys, text, former)

@@ -16,6 +16,8 @@ CONNECT_SECONDS: Final = 5
 URLS_MAX: Final = 16
 PORT: Final = 4222
 _SCHEMES: Final = ("nats", "tls")
+# Properties that a suggestion needs to reach the server.
+REACHED_BY: Final = frozenset(("url", "username", "password", "token", "tls"))
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -68,6 +70,11 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"Property 'url' must name 1 to {URLS_MAX} servers")
         return [_checked(text if "://" in text else f"nats://{text}") for text in found]
 
+    def addresses(self) -> list[tuple[str, int]]:
+        """Hosts and ports of them."""
+        found = map(urlsplit, self.urls())
+        return [(parts.hostname or "", parts.port or PORT) for parts in found]
+
 
 class Common(Server, frozen=True, kw_only=True):
     """Properties of both NATS sources."""
@@ -113,9 +120,8 @@ async def connect(
     from nats.errors import Error
 
     urls = config.urls()
-    for url in urls:
-        parts = urlsplit(url)
-        await outbound.address_of(parts.hostname or "", parts.port or PORT, private=private)
+    for host, port in config.addresses():
+        await outbound.address_of(host, port, private=private)
     options: dict[str, Any] = {}
     if not config.tls.disable and (config.tls.skip_verify_server or _wants_tls(urls)):
         options["tls"] = await tls.in_thread(verify=not config.tls.skip_verify_server)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, Final
 
-from connectors import nats_connection
+from connectors import checking, nats_connection
+from connectors.checking import Reach, Step
+from connectors.contract import CheckStep
 from connectors.row_json import ObjectWriter
 from connectors.sink_contract import NotDelivered, Refusal, SinkContext, SinkRow
 
@@ -51,6 +53,18 @@ class Publisher:
             private=self._context.private,
             on_error=self._failed,
         )
+
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`. Whether the user may publish is not tried: that
+        would be a message."""
+        return checking.steps(self._context.clock, *self._steps(), ("subject", self._untried))
+
+    def _steps(self) -> tuple[Step, ...]:
+        reach = Reach(self._config.addresses(), private=self._context.private)
+        return (*reach.steps, ("sign-in", self.connect))
+
+    async def _untried(self) -> str:
+        return f"Publishing to {self.subject} is not tried."
 
     def messages(
         self, rows: Sequence[SinkRow]

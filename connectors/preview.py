@@ -27,7 +27,7 @@ async def preview(command: control.Preview, around: Surroundings) -> list[dict[s
         around.sleep,
         None,
         around.private,
-        definitions=await _definitions(command.workspace, around),
+        definitions=await definitions_of(command.workspace, around),
     )
     await registry.load(spec)
     source = spec.create(config, context)
@@ -47,7 +47,7 @@ async def preview(command: control.Preview, around: Surroundings) -> list[dict[s
     return taken
 
 
-async def _definitions(workspace: str, around: Surroundings) -> tuple[Definition, ...]:
+async def definitions_of(workspace: str, around: Surroundings) -> tuple[Definition, ...]:
     """What the workspace has; nothing while its engine is away."""
     if not workspace:
         return ()

@@ -267,6 +267,14 @@ class Connection:
         return unreachable(self._cluster, why)
 
 
+async def topic_of(connection: Connection | None) -> str:
+    """How many partitions the topic of a connection has; UserError when it cannot be used."""
+    if connection is None:
+        raise UserError("There is no connection.", 503, "orbit")
+    count = len(await connection.partitions())
+    return f"{count} partition{'' if count == 1 else 's'}"
+
+
 async def connect(cluster: Cluster, clock: Clock, *, private: bool) -> Connection:
     """Look at the addresses, sign in and make a client. UserError.
 

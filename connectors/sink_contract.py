@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -153,8 +153,8 @@ class SinkSpec:
     `name` is the `type` of the REST contract and the `action` of an alert. `config` as in
     `SourceSpec`. `create` makes the sink and does no I/O; UserError (400) for a template that does
     not fit the columns. `delivery` says how it is driven. `secrets` gives dotted names of values
-    that are secret beside those that `config` marks, such as those of some headers. `client` as in
-    `SourceSpec`.
+    that are secret beside those that `config` marks, such as those of some headers. `client` and
+    `suggests` as in `SourceSpec`.
     """
 
     name: str
@@ -167,3 +167,4 @@ class SinkSpec:
     delivery: Callable[[Any, SinkContext], Delivery]
     secrets: Callable[[Any], frozenset[str]] = _none
     client: tuple[str, ...] = ()
+    suggests: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])

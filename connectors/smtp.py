@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from connectors import outbound, tls
 from connectors.sink_contract import NotDelivered
@@ -20,6 +20,12 @@ Security = Literal["none", "starttls", "tls"]
 # What is shown of an answer of the server.
 ANSWER_CHARS_MAX: Final = 200
 QUIT_SECONDS: Final = 2.0
+# Of a message that is sent in parts: what may wait in the connection, and between two looks at it.
+WAITING_BYTES_MAX: Final = 256 << 10
+WRITE_SECONDS: Final = 0.005
+# Answers of a server that goes on with DATA, and that has a message.
+START_INPUT: Final = 354
+COMPLETED: Final = 250
 # Answers from this code on will be the same at the next attempt.
 PERMANENT: Final = 500
 
@@ -51,6 +57,20 @@ class Unreached(NamedTuple):
 
     why: str
     passes: bool
+
+
+class _Answer(Protocol):
+    """What the library has of a recipient that was refused."""
+
+    @property
+    def code(self) -> int:
+        """By the server."""
+        ...
+
+    @property
+    def message(self) -> str:
+        """Its text."""
+        ...
 
 
 class Mailer:
@@ -97,16 +117,34 @@ class Mailer:
             await self.close()
             raise self._lost(error) from None
 
+    async def accepts(self, sender: str, recipients: Sequence[str]) -> None:
+        """Ask whether the server takes mail for all of them, and send none. Rejected when it never
+        takes it for one, NotDelivered when it does not now."""
+        from aiosmtplib import SMTPException, SMTPResponseException
+
+        assert self._client is not None, "it was opened"
+        try:
+            await self._client.mail(sender)
+            for whom in recipients:
+                await self._client.rcpt(whom)
+            await self._client.rset()
+        except SMTPResponseException as error:
+            raise self._refused(error) from None
+        except (SMTPException, OSError, ValueError) as error:
+            raise self._lost(error) from None
+
     async def send(
-        self, message: bytes, sender: str, recipients: Sequence[str]
+        self, message: Sequence[bytes], sender: str, recipients: Sequence[str]
     ) -> dict[str, Unreached]:
         """Hand a message over, in ASCII like the addresses; whom the server did not take it for.
-        Rejected when it never takes it, NotDelivered when nobody was reached who may be later."""
+        Its parts are as they are sent: lines that end, and none begins with a point. Others have
+        the loop between them. Rejected when it never takes it, NotDelivered when nobody was reached
+        who may be later."""
         from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
         assert self._client is not None, "it was opened"
         try:
-            refused, _ = await self._client.sendmail(sender, list(recipients), message)
+            refused = await self._sent(self._client, message, sender, recipients)
         except SMTPRecipientsRefused as error:
             raise self._refused(min(error.recipients, key=lambda each: each.code)) from None
         except SMTPResponseException as error:
@@ -117,6 +155,60 @@ class Mailer:
             whom: Unreached(_told(answer.code, answer.message), answer.code < PERMANENT)
             for whom, answer in refused.items()
         }
+
+    async def _sent(
+        self, client: SMTP, message: Sequence[bytes], sender: str, recipients: Sequence[str]
+    ) -> Mapping[str, _Answer]:
+        """By the library where it is one part: it rewrites all of it several times, in one go."""
+        from aiosmtplib import SMTPRecipientRefused, SMTPRecipientsRefused, SMTPResponseException
+
+        if len(message) == 1:
+            return (await client.sendmail(sender, list(recipients), message[0]))[0]
+        if client.is_ehlo_or_helo_needed:
+            await client.ehlo()
+        size = sum(map(len, message))
+        refused: dict[str, SMTPRecipientRefused] = {}
+        try:
+            options = [f"size={size}"] if client.supports_extension("size") else []
+            await client.mail(sender, options=options)
+            for whom in recipients:
+                try:
+                    await client.rcpt(whom)
+                except SMTPRecipientRefused as error:
+                    refused[whom] = error
+            if len(refused) == len(recipients):
+                raise SMTPRecipientsRefused(list(refused.values()))
+            await self._data(client, message)
+        except (SMTPRecipientsRefused, SMTPResponseException):
+            with contextlib.suppress(OSError, SMTPResponseException):
+                await client.rset()
+            raise
+        return refused
+
+    async def _data(self, client: SMTP, message: Sequence[bytes]) -> None:
+        from aiosmtplib import SMTPDataError
+
+        answer = await client.execute_command(b"DATA")
+        if answer.code != START_INPUT:
+            raise SMTPDataError(answer.code, answer.message)
+        async with asyncio.timeout(self._server.seconds):
+            for part in message:
+                await self._write(client.transport, part)
+        # The end of the message, which the server answers as a command.
+        answer = await client.execute_command(b".")
+        if answer.code != COMPLETED:
+            raise SMTPDataError(answer.code, answer.message)
+
+    async def _write(self, transport: Any, part: bytes) -> None:
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the connection was cut")
+        transport.write(part)
+        await asyncio.sleep(0)
+        # The library keeps to itself when the connection has room.
+        while not transport.is_closing():
+            if transport.get_write_buffer_size() <= WAITING_BYTES_MAX:
+                return
+            await asyncio.sleep(WRITE_SECONDS)
 
     def _refused(self, error: SMTPResponseException) -> Exception:
         """4xx may pass, 421 with another connection; 5xx never."""

@@ -174,7 +174,7 @@ class Application:
     async def _settle(self, workspace: str, engine: Engine) -> None:
         """What the engine holds and runs for sources, sinks and alerts is what is stored; they are
         started again, for they may have been given up while it could not open its folder."""
-        await seal_stored(self.vault, engine)
+        await seal_stored(self.vault, engine, workspace)
         kinds = (self.sources, self.sinks, self.alerts)
         for place in await self.directory.workspaces():
             if place.name == workspace:

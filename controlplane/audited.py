@@ -23,7 +23,8 @@ SQL_OPERATIONS: Final = frozenset({"createQuery", "executeDDL", "execute"})
 # They need a write permission and change nothing that lasts; rows are counted by metrics.
 UNAUDITED: Final = SQL_OPERATIONS | {
     "ingestStream", "cancelQuery", "deleteQuery", "previewSource", "previewExternalStream",
-    "listKafkaTopics", "testAlert",
+    "listKafkaTopics", "testAlert", "checkSource", "suggestForSource", "checkSink",
+    "suggestForSink",
 }  # fmt: skip
 AUDITED: Final = {"login", "logout"} | {
     operation

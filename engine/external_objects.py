@@ -36,6 +36,7 @@ class External(msgspec.Struct, frozen=True):
     """An external stream or table as it is defined. Secrets among the settings may be sealed.
 
     `schema` and `message`: the content of the format schema that it uses, and the message in it.
+    `engine`: whose it is; the connector process sets it, by the connection on which it came.
     """
 
     id: str
@@ -46,6 +47,7 @@ class External(msgspec.Struct, frozen=True):
     columns: tuple[ExternalColumn, ...] = ()
     schema: str = ""
     message: str = ""
+    engine: str = ""
 
     def __repr__(self) -> str:
         return f"External({self.kind} {self.name!r} of type {self.type!r})"
@@ -59,15 +61,21 @@ class Start(msgspec.Struct, frozen=True):
     value: int = 0
 
 
+# Where a reader goes on when the broker has removed what comes next; '' = it fails.
+SkipTo = Literal["", "earliest", "latest"]
+
+
 class Reader(msgspec.Struct, frozen=True):
     """An external stream that is to be read for one query. `bounded`: up to the end as it is when
-    it begins; then it is reported as done. `letters`: unreadable messages become dead letters."""
+    it begins; then it is reported as done. `letters`: unreadable messages become dead letters.
+    `skip_to` counts until it is reported as placed."""
 
     owner: str
     external: External
     start: Start = Start()
     bounded: bool = False
     letters: bool = False
+    skip_to: SkipTo = ""
 
 
 class ViewWriter(msgspec.Struct, frozen=True):
@@ -101,7 +109,8 @@ class ExternalWork(msgspec.Struct, frozen=True):
 class ExternalState(msgspec.Struct, frozen=True):
     """How a reader or writer is. `placed`: it is known, and stored, where it began. `message`: why
     it cannot go on, tries again, '' = it goes on. `done`: a bounded one has read all. `skipped`:
-    messages that could not be read, `why` the last of them. `failed`: it does not try again."""
+    messages that could not be read, `why` the last of them. `failed`: no attempt will succeed,
+    its query ends."""
 
     owner: str
     placed: bool = False

@@ -18,12 +18,14 @@ from engine.clock import Clock
 from engine.cursors import Moved, note_of
 from engine.errors import Code, NotFound, QueryFailed, SqlError, TailraceError
 from engine.external_book import Entry, ReaderBook, gone_note, put_note
+from engine.external_failures import reader_failed
 from engine.external_objects import (
     External,
     ExternalColumn,
     ExternalState,
     ExternalWork,
     Reader,
+    SkipTo,
     ViewWriter,
 )
 from engine.external_plans import external_scans, start_of, wanted, with_readers
@@ -72,6 +74,7 @@ class _Active:
     stream: Definition
     held: HeldRows
     state: ExternalState
+    skip_to: SkipTo = ""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -151,10 +154,11 @@ class Externals:
             raise SqlError("the external stream was dropped meanwhile", Code.UNKNOWN_STREAM)
         return Entry(self._clock.uuid4(), query_id, stands_for, definition)
 
-    def run(self, query_id: str) -> None:
-        """The readers of a query are read from now on: it takes their rows."""
+    def run(self, query_id: str, skip_to: SkipTo = "") -> None:
+        """The readers of a query are read from now on: it takes their rows. `skip_to`: where they
+        go on if the broker has removed what comes next; else the query fails."""
         for entry in self._book.of_query(query_id):
-            self._activate(entry)
+            self._activate(entry).skip_to = skip_to
         self._tell()
 
     def _activate(self, entry: Entry) -> _Active:
@@ -340,7 +344,7 @@ class Externals:
             self._watchers.discard(changed)
 
     def _work(self) -> ExternalWork:
-        readers = (self._reader(active.entry) for active in self._active.values())
+        readers = (self._reader(active.entry, active.skip_to) for active in self._active.values())
         return ExternalWork(tuple(readers), tuple(self._writers()))
 
     def _writers(self) -> Iterator[ViewWriter]:
@@ -360,10 +364,10 @@ class Externals:
             self._told = {i: s for i, s in self._told.items() if self._catalog.by_id(i) is not None}
             self._tell()
 
-    def _reader(self, entry: Entry) -> Reader:
+    def _reader(self, entry: Entry, skip_to: SkipTo) -> Reader:
         now = self._catalog.by_id(entry.definition.id) or entry.definition
         external = self.external(msgspec.structs.replace(now, columns=entry.definition.columns))
-        return Reader(entry.owner, external, entry.start, entry.bounded, entry.letters)
+        return Reader(entry.owner, external, entry.start, entry.bounded, entry.letters, skip_to)
 
     def external(self, definition: Definition) -> External:
         """A definition as the connector process is given it."""
@@ -384,7 +388,11 @@ class Externals:
         active = self._active.get(state.owner)
         if active is not None:
             active.state = state
+            active.skip_to = "" if state.placed else active.skip_to
             active.changed.set()
+            if state.failed and not active.entry.bounded:
+                query_id = active.entry.query_id
+                self._flow.fail(query_id, reader_failed(state, self._catalog.by_id(query_id)))
         elif (view_id := view_of(state.owner)) and self._catalog.by_id(view_id) is not None:
             self._told[view_id] = state
 

@@ -145,6 +145,16 @@ class Flow:
         """Seconds that whoever needs a capture waits for outside calls at most."""
         return self._captures.patience
 
+    def fail(self, query_id: str, error: TailraceError) -> None:
+        """End a query with an error that is not of its steps; does not wait for it."""
+
+        def end() -> None:
+            query = self._lives.running.get(query_id)
+            if query is not None:
+                query.finish(error)
+
+        self._soon(end)
+
     def end_readers(self, stream_id: str, error: TailraceError) -> None:
         """A stream is gone: end every query that reads it with `error`; does not wait for it."""
 
@@ -153,10 +163,14 @@ class Flow:
             for query in self._lives.readers.get(stream_id, {}).values():
                 query.finish(error)
 
+        self._soon(end)
+
+    def _soon(self, action: Callable[[], None]) -> None:
+        """Run on the flow thread, and do not wait; directly when there is none."""
         if self._thread is None:
             with self._direct:
-                return end()
-        self._calls.put(end)
+                return action()
+        self._calls.put(action)
         with self._ready:
             self._ready.notify()
 

@@ -29,6 +29,11 @@ SECRET_SETTINGS: Final = frozenset(
     }
 )
 
+# Settings of external streams and tables that say where the secrets go to.
+ADDRESS_SETTINGS: Final = frozenset(
+    {"type", "address", "brokers", "kafka_schema_registry_url", "url", "service_url", "auth_type"}
+)
+
 
 def masked_settings(settings: Mapping[str, str]) -> dict[str, str]:
     """The settings as they may be shown, in their order."""

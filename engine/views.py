@@ -295,7 +295,7 @@ class Views:
             view.writer = view.recorder = None
             recorder.close()
             raise
-        self.externals.run(definition.id)
+        self.externals.run(definition.id, seek)
         restored = resume.state.step if resume is not None and resume.state is not None else -1
         every = interval_ms(planned.plan.settings)
         self._checkpoints.watch(definition.id, view.writer, every, restored=restored)
@@ -304,7 +304,7 @@ class Views:
             await asyncio.to_thread(self._checkpoints.forget, definition.id)
             raise NotFound(f"Materialized view '{definition.name}' was dropped.")
         await self._settle(view)
-        if job is None:
+        if job is None or seek:
             await self.externals.begun(definition.id)
 
     def _recorder(self, view: _Running, planned: ViewPlan, once: KeptAnswers) -> ViewRecorder:

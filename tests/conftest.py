@@ -7,6 +7,7 @@ import tempfile
 import uuid
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from tests import tls_contexts
 from tests.engine.seeds import first_seed
 from tests.journeys.conformance import Background, present
+from tests.scheduling import Together, group_of
+from tests.services.shared import OnePerSession
 from tests.syntax_trees import guard
 
 settings.register_profile("default", deadline=None, max_examples=50)
@@ -70,7 +73,10 @@ def _take_turns(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 def _is_of_another_turn(item: pytest.Item, turn: int) -> bool:
     marker = item.get_closest_marker("turns")
-    return marker is not None and (zlib.crc32(item.name.encode()) + turn) % marker.args[0] != 0
+    if marker is None:
+        return False
+    count, place = (*marker.args, zlib.crc32(item.name.encode()))[:2]
+    return (place + turn) % count != 0
 
 
 def _spread(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -82,8 +88,26 @@ def _spread(items: list[pytest.Item]) -> list[pytest.Item]:
     working = [name for name in files if not name.startswith(JOURNEYS)]
     working.sort(key=lambda name: -len(files[name]))
     place = {name: at / len(some) for some in (waiting, working) for at, name in enumerate(some)}
-    order = sorted(files, key=lambda name: place.get(name, 1))
+    first: dict[str, float] = {}  # of each group, whose files follow each other
+    for name in files:
+        group = group_of(name)
+        first[group] = min(first.get(group, 1), place.get(name, 1))
+    order = sorted(
+        files, key=lambda name: (first[group_of(name)], group_of(name), place.get(name, 1))
+    )
     return [item for name in order for item in files[name]]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """See `scheduling.py`."""
+    return Together(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Services that the next file uses too are kept."""
+    OnePerSession.next_module = getattr(nextitem, "module", None)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -92,11 +116,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     first = _worker(config).get("workerid", "gw0") == "gw0" and not _distributes(config)
     asked = any(item.nodeid.startswith(LAST) for item in session.items)
     if first and asked and present() and not config.getoption("collectonly"):
-        config.stash[Background.KEY].begin()
+        config.stash[Background.KEY].begin(full=bool(config.getoption("--full")))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """End the run of the conformance suite; others may wait for it still."""
+    """End services, and the run of the conformance suite; others may wait for that still."""
+    OnePerSession.close_all()
     broken = bool(session.shouldstop or session.shouldfail) or exitstatus > 1
     session.config.stash[Background.KEY].end(now=broken)
 

@@ -10,7 +10,7 @@ from connectors.contract import Sleep, Source
 from connectors.sink_contract import Delivery, Sink, SinkContext
 from engine.clock import Clock
 from engine.errors import UserError
-from engine.external_objects import External, Start
+from engine.external_objects import External, SkipTo, Start
 
 
 class Unreadable(UserError):
@@ -21,13 +21,16 @@ class Unreadable(UserError):
         super().__init__(message, 400, "orbit")
 
 
-def expired(external: External, what: str, known: int, first: int) -> Unreadable:
+class OffsetExpired(Unreadable):
     """The broker has removed messages that come next: going on behind them would lose them with
-    nothing said. `what`: where they were."""
-    return Unreadable(
-        f"Offset expired: the messages {known} to {first - 1} of {what}, which come next for "
-        f"{external.name}, are no longer kept. Make anew what reads it: it begins where its "
-        "seek_to says."
+    nothing said. Any reader fails with it; whoever runs it says where it goes on."""
+
+
+def expired(external: External, what: str, known: int, first: int) -> OffsetExpired:
+    """`what`: where the messages were. `known`: the wanted one; `first`: the earliest there is."""
+    return OffsetExpired(
+        f"Offset expired: {external.name} goes on with message {known} of {what}, whose earliest "
+        f"is {first}: the messages {known} to {first - 1} are no longer kept."
     )
 
 
@@ -37,8 +40,9 @@ class ReadContext:
 
     `saved`: the records that its batches stored, of all lives; with them it goes on where it was,
     and `start` counts only where there are none. `bounded`: it ends (`batches` returns) at the end
-    as it was when it began, which it keeps among the records. Time, randomness and waiting come
-    from here only.
+    as it was when it began, which it keeps among the records. `skip_to`: where it goes on when
+    messages that come next are gone, which else is an OffsetExpired. Time, randomness and waiting
+    come from here only.
     """
 
     reader_id: str
@@ -49,6 +53,7 @@ class ReadContext:
     # Whether addresses that are not public may be connected to (setting allow_private_networks).
     private: bool = False
     saved: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    skip_to: SkipTo = ""
 
 
 @dataclass(frozen=True, slots=True)

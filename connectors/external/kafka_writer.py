@@ -6,15 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from connectors import kafka_closing, kafka_cluster
+from connectors import kafka_closing, kafka_cluster, kafka_producing
 from connectors.external.row_values import Message, RowWriter
 from connectors.formats.contract import FormatContext
 from connectors.kafka_cluster import Cluster
 from connectors.sink_contract import NotDelivered, Refusal, SinkContext, SinkRow, Unfit
+from engine.errors import UserError
 from engine.external_objects import External
 
-# What a broker takes by default as one batch of records, less what surrounds it.
-BATCH_BYTES_MAX: Final = 1_000_000
 BATCH_ROWS: Final = 1_000
 EVENT_ID: Final = "X-Event-Id"
 
@@ -43,27 +42,10 @@ class KafkaWriter:
 
     async def _open(self) -> None:
         """A producer, in place of the one before."""
-        from aiokafka import AIOKafkaProducer
-        from aiokafka.errors import KafkaError
-
         await self._leave()
-        self._producer = AIOKafkaProducer(
-            acks="all",
-            enable_idempotence=True,
-            max_batch_size=BATCH_BYTES_MAX,
-            max_request_size=BATCH_BYTES_MAX,
-            client_id="tailrace",
-            **kafka_cluster.options(self._cluster),
+        self._producer = await kafka_producing.started(
+            self._cluster, self._topic, private=self._context.private
         )
-        kafka_cluster.guard(self._producer.client, private=self._context.private)
-        try:
-            await self._producer.start()
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise await kafka_cluster.explained(self._cluster, error) from None
-        try:
-            await self._producer.partitions_for(self._topic)
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise kafka_cluster.unreachable(self._cluster, error) from None
 
     async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
         """Send them and wait until all replicas have them."""
@@ -80,6 +62,8 @@ class KafkaWriter:
         except MessageSizeTooLargeError:
             await self._leave()  # its numbers have a gap; a new one is made for the next rows
             raise Unfit(f"The topic {self._topic} does not take a record of this size.") from None
+        except UserError as error:  # of a new producer
+            raise NotDelivered(error.message, reconnect=True) from None
         except (KafkaError, OSError, TimeoutError) as error:
             # Whatever the producer's own state is now: a new one has a clean one.
             failure = kafka_cluster.unreachable(self._cluster, error)

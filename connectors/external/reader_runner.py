@@ -12,13 +12,13 @@ import msgspec
 from connectors.buffer import Append, Buffer
 from connectors.contract import Source, SourceDefinition
 from connectors.external import registry
-from connectors.external.contract import ReadContext, Unreadable
+from connectors.external.contract import OffsetExpired, ReadContext, Unreadable
 from connectors.key_ring import KeyRing
 from connectors.source_writer import SourceWriter, Stored
 from connectors.supervised import Supervised
 from connectors.surroundings import Surroundings
 from engine.errors import NotFound, Overloaded, TailraceError
-from engine.external_objects import ExternalState, Reader
+from engine.external_objects import ExternalState, Reader, SkipTo
 
 # How long the keys that open secrets may take to be handed over.
 KEYS_SECONDS: Final = 10.0
@@ -27,7 +27,8 @@ Report = Callable[[ExternalState], Awaitable[None]]
 
 
 class ReaderRunner(Supervised):
-    """Reads until it is stopped, or a bounded reader until its end; whatever fails is tried again.
+    """Reads until it is stopped, or a bounded reader until its end; whatever fails is tried again,
+    also when it is told as failed: the engine stops it.
 
     The engine lets an append wait while the query is behind: then the buffer is full, and nothing
     more is taken from the broker. A message that cannot be read is counted, and becomes a dead
@@ -42,6 +43,7 @@ class ReaderRunner(Supervised):
         self._ring = ring
         self._report = report
         self._told = ExternalState(reader.owner)
+        self._skip_to: SkipTo = reader.skip_to
         self._telling: asyncio.Task[None] | None = None
         self._writer = SourceWriter(
             SourceDefinition(
@@ -74,6 +76,7 @@ class ReaderRunner(Supervised):
             self.reader.bounded,
             self._around.private,
             saved,
+            self._skip_to,
         )
         source = spec.reader(external, context)
         try:
@@ -124,14 +127,15 @@ class ReaderRunner(Supervised):
                 return
 
     async def _count(self, stored: Stored) -> None:
-        told = msgspec.structs.replace(self._told, placed=True, message="")
+        self._skip_to = ""  # it is stored where it goes on
+        told = msgspec.structs.replace(self._told, placed=True, message="", failed=False)
         if stored.given_up:
             skipped = self._told.skipped + stored.given_up
             told = msgspec.structs.replace(told, skipped=skipped, why=stored.why)
         await self._tell(told)
 
     async def _tell(self, state: ExternalState) -> None:
-        if state != self._told:
+        if state != self._told or state.failed:
             self._told = state
             await self._report(state)
 
@@ -140,7 +144,8 @@ class ReaderRunner(Supervised):
         if isinstance(error, NotFound):  # nobody wants it any more
             self._stopping.set()
             return
-        failed = self.reader.bounded and isinstance(error, Unreadable)
+        final = (OffsetExpired, Unreadable) if self.reader.bounded else OffsetExpired
+        failed = isinstance(error, final)
         message = self._message
         state = msgspec.structs.replace(self._told, message=message, failed=failed)
         self._telling = asyncio.create_task(self._tell_quietly(state))

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from connectors.external.contract import ExternalSpec
-from connectors.key_ring import KeyRing
+from connectors.key_ring import KeyRing, external_place, former_place
 from connectors.sealing import SealError
 from engine.errors import UserError
 from engine.external_objects import External
@@ -62,7 +62,8 @@ async def opened(external: External, ring: KeyRing) -> External:
     settings = dict(external.settings)
     for name in SECRET_SETTINGS & settings.keys():
         try:
-            settings[name] = await ring.opened(settings[name], secret_place(name))
+            place = external_place(external.engine, {**settings, "type": external.type}, name)
+            settings[name] = await ring.opened(settings[name], place, former_place(name))
         except SealError:
             raise UserError(
                 f"The setting {name} of {external.name} is sealed with a key that is not here: "
@@ -71,8 +72,3 @@ async def opened(external: External, ring: KeyRing) -> External:
                 "orbit",
             ) from None
     return msgspec.structs.replace(external, settings=settings)
-
-
-def secret_place(setting: str) -> str:
-    """What the value of a secret setting is sealed for."""
-    return f"external/{setting}"

@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from connectors.external.reader_runner import ReaderRunner
 from connectors.external.view_runner import ViewRunner
 from connectors.key_ring import KeyRing
@@ -31,20 +33,26 @@ class ExternalService:
         self._ring = ring
         self._serving: set[asyncio.Task[None]] = set()
 
-    def attach(self, engine: RemoteEngine) -> None:
-        """Serve an engine until the connection is lost."""
-        task = asyncio.create_task(self._serve(engine))
+    def attach(self, engine: RemoteEngine, name: str) -> None:
+        """Serve an engine until the connection is lost. `name`: of its socket."""
+        task = asyncio.create_task(self._serve(engine, name))
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
 
-    async def _serve(self, engine: RemoteEngine) -> None:
+    async def _serve(self, engine: RemoteEngine, name: str) -> None:
         async def of_engine(_: str) -> Any:
             if engine.closed.is_set():
                 raise EngineUnavailable("The engine is away.")
             return engine
 
         around = dataclasses.replace(self._around, engine=of_engine)
-        running = _Runners(lambda work: self._made(work, around, engine))
+
+        def made(work: Reader | ViewWriter) -> _Runner:
+            external = msgspec.structs.replace(work.external, engine=name)
+            own = msgspec.structs.replace(work, external=external)
+            return self._made(own, around, engine)
+
+        running = _Runners(made)
         try:
             async for work in engine.watch_external():
                 await running.now(work)
@@ -83,13 +91,21 @@ class _Runners:
         wanted: dict[str, Reader | ViewWriter] = {
             each.owner: each for each in (*work.readers, *work.writers)
         }
-        gone = [o for o, (was, _) in self._running.items() if wanted.get(o) != was]
+        gone = [o for o, (was, _) in self._running.items() if not _is_same(was, wanted.get(o))]
         await _stop(self._running.pop(owner)[1] for owner in gone)
         for owner, each in wanted.items():
-            if owner not in self._running:
-                runner = self._make(each)
-                self._running[owner] = (each, runner)
+            known = self._running.get(owner)
+            runner = self._make(each) if known is None else known[1]
+            self._running[owner] = (each, runner)
+            if known is None:
                 runner.start()
+
+
+def _is_same(was: Reader | ViewWriter, now: Reader | ViewWriter | None) -> bool:
+    """Whether it goes on: also when it needs no leave to skip any more."""
+    if isinstance(was, Reader) and isinstance(now, Reader) and not now.skip_to:
+        was = msgspec.structs.replace(was, skip_to="")
+    return was == now
 
 
 async def _stop(runners: Iterable[_Runner]) -> None:

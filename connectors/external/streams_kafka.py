@@ -143,8 +143,10 @@ class KafkaReader:
             number = partition.partition
             known = self._places.next(number)
             if known is not None and known < first[partition]:
-                what = f"partition {number} of the topic {self._topic}"
-                raise expired(self._external, what, known, first[partition])
+                if not self._context.skip_to:
+                    what = f"partition {number} of the topic {self._topic}"
+                    raise expired(self._external, what, known, first[partition])
+                known = (first if self._context.skip_to == "earliest" else last)[partition]
             if known is None or known > last[partition]:
                 # A partition that came later, or another topic of the name: all of it is new.
                 if known is not None:

@@ -109,8 +109,10 @@ class NatsReader:
         # What is gone of a stream of several subjects may have been others' messages.
         alone = not self._subject or info.config.subjects == [self._subject]
         if known is not None and alone and known < state.first_seq:
-            what = f"the JetStream stream {self._stream}"
-            raise expired(self._external, what, known, state.first_seq)
+            if not self._context.skip_to:
+                what = f"the JetStream stream {self._stream}"
+                raise expired(self._external, what, known, state.first_seq)
+            known = state.first_seq if self._context.skip_to == "earliest" else after
         wanted = ConsumerConfig(
             ack_policy=AckPolicy.ALL,
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -14,11 +13,11 @@ import httpx
 import msgspec
 import pyarrow as pa
 
-from connectors import tls
 from connectors.external import tables_contract as common
 from connectors.external.arrow_answers import batches_of
-from connectors.external.tables_arrow import Bounded, pages, schema_of, stream_of
+from connectors.external.tables_arrow import schema_of, stream_of
 from connectors.external.tables_contract import TableError, TextRows
+from connectors.external.tables_reading import ReadTable, looked_up, select, tls_context
 from connectors.external.tables_writer import table_spec
 from connectors.outbound import address_of
 from engine import table_calls as tc
@@ -81,10 +80,11 @@ def client(external: External, *, private: bool) -> ClickhouseTable:
     return ClickhouseTable(external, private=private)
 
 
-class ClickhouseTable:
+class ClickhouseTable(ReadTable[_Column]):
     """See `tables_contract.TableClient`."""
 
     def __init__(self, external: External, *, private: bool) -> None:
+        super().__init__()
         self._settings = external.settings
         self._private = private
         self._secure = common.flag(external.settings, "secure")
@@ -100,14 +100,15 @@ class ClickhouseTable:
         self._threads = ThreadPoolExecutor(self._connections, "clickhouse")
         self._client: httpx.AsyncClient | None = None
         self._lock = asyncio.Lock()
-        self._known: dict[str, _Column] | None = None
 
     # -- requests -----------------------------------------------------------------------------
 
     async def _opened(self) -> httpx.AsyncClient:
         async with self._lock:
             if self._client is None:
-                verify = await asyncio.to_thread(self._context) if self._secure else False
+                verify = (
+                    await asyncio.to_thread(tls_context, self._settings) if self._secure else False
+                )
                 self._client = httpx.AsyncClient(
                     verify=verify,
                     trust_env=False,  # a proxy of the environment would see secrets and rows
@@ -116,13 +117,6 @@ class ClickhouseTable:
                     timeout=httpx.Timeout(common.STATEMENT_SECONDS, connect=common.CONNECT_SECONDS),
                 )
             return self._client
-
-    def _context(self) -> ssl.SSLContext:
-        verify = not common.flag(self._settings, "skip_ssl_cert_check")
-        authority = self._settings.get("ssl_ca_pem", "")
-        if authority and verify:
-            return ssl.create_default_context(cadata=authority)
-        return tls.context(verify=verify)
 
     @asynccontextmanager
     async def _asked(
@@ -179,63 +173,39 @@ class ClickhouseTable:
 
     async def columns(self) -> tuple[ExternalColumn, ...]:
         """See TableClient.columns."""
-        self._known = None
+        self.known = None
         return tuple(
             ExternalColumn(c.name, f"nullable({c.type})" if c.nullable else c.type)
             for c in (await self._describe()).values()
         )
 
     async def _describe(self) -> dict[str, _Column]:
-        if self._known is None:
+        if self.known is None:
             sql = f"DESCRIBE TABLE {self._table} FORMAT JSONCompact"
             async with self._asked(sql, {}) as response:
                 body = await _text(response)
             try:
                 rows = msgspec.json.decode(body)["data"]
-                self._known = {row[0]: _column(row[0], row[1]) for row in rows}
+                self.known = {row[0]: _column(row[0], row[1]) for row in rows}
             except (msgspec.MsgspecError, KeyError, IndexError, TypeError):
                 raise TableError("what answers is no ClickHouse") from None
-        return self._known
-
-    def _chosen(self, known: dict[str, _Column], names: tuple[str, ...]) -> list[_Column]:
-        missing = [name for name in names if name not in known]
-        if missing:
-            self._known = None
-            raise TableError(
-                f"the table has no column {missing[0]} any more: CREATE OR REPLACE EXTERNAL TABLE "
-                "asks for its columns again"
-            )
-        return [known[name] for name in names]
+        return self.known
 
     # -- rows ---------------------------------------------------------------------------------
 
-    async def read(self, asked: tc.TableRead) -> AsyncGenerator[tuple[bytes, bool]]:
-        """See TableClient.read."""
-        schema = schema_of(asked.schema)
-        found = pages(self._rows(asked, schema), schema)
-        try:
-            async for page in found:
-                yield page
-        finally:
-            await found.aclose()
-
-    async def _rows(self, asked: tc.TableRead, schema: pa.Schema) -> AsyncGenerator[pa.RecordBatch]:
+    async def rows(self, asked: tc.TableRead, schema: pa.Schema) -> AsyncGenerator[pa.RecordBatch]:
+        """See ReadTable.rows."""
         known = await self._describe()
-        columns = self._chosen(known, asked.columns)
-        sql = f"SELECT {_heads(columns)} FROM {self._table}"
+        columns = self.chosen(known, asked.columns)
         conditions: list[str] = []
         parameters: dict[str, str] = {}
         for predicate in asked.where:
-            [column] = self._chosen(known, (predicate.column,))
+            [column] = self.chosen(known, (predicate.column,))
             if column.type.startswith("float"):  # NaN passes `> 1` here, but not there
                 continue
             conditions.append(_condition(column, predicate, parameters))
-        if conditions:
-            sql += " WHERE " + " AND ".join(conditions)
-        if asked.limit >= 0:
-            sql += f" LIMIT {asked.limit}"
         fields = {name: (None, value) for name, value in parameters.items()}
-        sql += " FORMAT ArrowStream"
+        sql = select(_heads(columns), self._table, conditions, asked.limit) + " FORMAT ArrowStream"
         async with self._asked(sql, {}, files=fields or None) as response:
             async for batch in batches_of(response, schema, self._threads):
                 yield batch
@@ -244,7 +214,7 @@ class ClickhouseTable:
         """See TableClient.look_up."""
         schema = schema_of(asked.schema)
         known = await self._describe()
-        compared = self._chosen(known, asked.keys)
+        compared = self.chosen(known, asked.keys)
         with pa.ipc.open_stream(pa.py_buffer(asked.values)) as reader:
             kinds = [field.type for field in reader.schema]
         names = [f"k{at}" for at in range(len(kinds))]
@@ -252,21 +222,14 @@ class ClickhouseTable:
         left = ", ".join(
             _compared(column, native) for column, native in zip(compared, natives, strict=True)
         )
-        heads = _heads(self._chosen(known, asked.columns))
-        sql = (
-            f"SELECT {heads} FROM {self._table} "
-            f"WHERE ({left}) IN (SELECT {', '.join(names)} FROM __keys) FORMAT ArrowStream"
-        )
+        heads = _heads(self.chosen(known, asked.columns))
+        among = f"({left}) IN (SELECT {', '.join(names)} FROM __keys)"
+        sql = select(heads, self._table, [among]) + " FORMAT ArrowStream"
         structure = ", ".join(f"{n} {t}" for n, t in zip(names, natives, strict=True))
         parameters = {"__keys_format": "ArrowStream", "__keys_structure": structure}
         files = {"__keys": ("keys", _renamed(asked.values, names))}
-        size = Bounded()
-        batches: list[pa.RecordBatch] = []
         async with self._asked(sql, parameters, files=files) as response:
-            async for batch in batches_of(response, schema, self._threads):
-                batches.append(batch)
-                size.add(batch)
-        return stream_of(batches, schema)
+            return await looked_up(batches_of(response, schema, self._threads), schema)
 
     async def insert(self, rows: bytes) -> None:
         """See TableClient.insert."""
@@ -287,7 +250,7 @@ class ClickhouseTable:
     async def _insert(
         self, names: tuple[str, ...], written: str, body: bytes, parameters: Mapping[str, str]
     ) -> None:
-        self._chosen(await self._describe(), names)
+        self.chosen(await self._describe(), names)
         heads = ", ".join(quoted(name) for name in names)
         sql = f"INSERT INTO {self._table} ({heads}) FORMAT {written}"
         given = {"wait_end_of_query": "1", "async_insert": "0", **parameters}

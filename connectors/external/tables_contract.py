@@ -56,7 +56,8 @@ class TableClient(Protocol):
     """
 
     async def columns(self) -> tuple[ExternalColumn, ...]:
-        """The columns and their types in the dialect, nullable ones said so."""
+        """The columns and their types in the dialect, nullable ones said so; times are in UTC or
+        in no zone."""
         ...
 
     def read(self, asked: tc.TableRead) -> AsyncGenerator[tuple[bytes, bool]]:

@@ -16,21 +16,18 @@ import pyarrow as pa
 from asyncmy.cursors import SSCursor
 from asyncmy.errors import MySQLError
 
-from connectors import tls
 from connectors.external import tables_contract as common
 from connectors.external.tables_arrow import (
-    Bounded,
     Convert,
     Fetches,
     as_base64,
     as_text,
-    pages,
     schema_of,
-    stream_of,
     table_of,
     values_of,
 )
 from connectors.external.tables_contract import TableError, TextRows
+from connectors.external.tables_reading import ReadTable, looked_up, select, tls_context
 from connectors.external.tables_writer import table_spec
 from engine import table_calls as tc
 from engine.errors import UserError
@@ -84,10 +81,11 @@ def client(external: External, *, private: bool) -> MysqlTable:
     return MysqlTable(external, private=private)
 
 
-class MysqlTable:
+class MysqlTable(ReadTable[_Column]):
     """See `tables_contract.TableClient`."""
 
     def __init__(self, external: External, *, private: bool) -> None:
+        super().__init__()
         self._settings = external.settings
         self._private = private
         self._host, self._port = common.host_and_port(external, PORT)
@@ -98,7 +96,6 @@ class MysqlTable:
         self._table = f"{quoted(self._database)}.{quoted(self._name)}"
         self._room = asyncio.Semaphore(common.connections(external))
         self._idle: list[Any] = []
-        self._known: dict[str, _Column] | None = None
 
     # -- connections --------------------------------------------------------------------------
 
@@ -157,14 +154,7 @@ class MysqlTable:
     async def _tls(self) -> ssl.SSLContext | None:
         if not common.flag(self._settings, "secure"):
             return None
-        return await asyncio.to_thread(self._context)
-
-    def _context(self) -> ssl.SSLContext:
-        verify = not common.flag(self._settings, "skip_ssl_cert_check")
-        authority = self._settings.get("ssl_ca_pem", "")
-        if authority and verify:
-            return ssl.create_default_context(cadata=authority)
-        return tls.context(verify=verify)
+        return await asyncio.to_thread(tls_context, self._settings)
 
     def _forget(self) -> None:
         """The server was lost: the other connections are too."""
@@ -176,7 +166,7 @@ class MysqlTable:
 
     async def columns(self) -> tuple[ExternalColumn, ...]:
         """See TableClient.columns."""
-        self._known = None
+        self.known = None
         async with self._session() as session:
             known = await self._describe(session)
         return tuple(
@@ -185,7 +175,7 @@ class MysqlTable:
         )
 
     async def _describe(self, session: Any) -> dict[str, _Column]:
-        if self._known is None:
+        if self.known is None:
             async with session.cursor() as cursor:
                 await cursor.execute(_COLUMNS, (self._database, self._name))
                 found = await cursor.fetchall()
@@ -193,50 +183,27 @@ class MysqlTable:
                 raise TableError(
                     f"there is no table {self._database}.{self._name} that this user may see"
                 )
-            self._known = {row[0]: _column(*row) for row in found}
-        return self._known
-
-    def _chosen(self, known: dict[str, _Column], names: tuple[str, ...]) -> list[_Column]:
-        missing = [name for name in names if name not in known]
-        if missing:
-            self._known = None
-            raise TableError(
-                f"the table has no column {missing[0]} any more: CREATE OR REPLACE EXTERNAL TABLE "
-                "asks for its columns again"
-            )
-        return [known[name] for name in names]
+            self.known = {row[0]: _column(*row) for row in found}
+        return self.known
 
     # -- rows ---------------------------------------------------------------------------------
 
-    async def read(self, asked: tc.TableRead) -> AsyncGenerator[tuple[bytes, bool]]:
-        """See TableClient.read."""
-        schema = schema_of(asked.schema)
-        found = pages(self._rows(asked, schema), schema)
-        try:
-            async for page in found:
-                yield page
-        finally:
-            await found.aclose()
-
-    async def _rows(self, asked: tc.TableRead, schema: pa.Schema) -> AsyncGenerator[pa.RecordBatch]:
+    async def rows(self, asked: tc.TableRead, schema: pa.Schema) -> AsyncGenerator[pa.RecordBatch]:
+        """See ReadTable.rows."""
         async with self._session() as session:
             known = await self._describe(session)
-            columns = self._chosen(known, asked.columns)
-            sql = f"SELECT {', '.join(c.selected for c in columns)} FROM {self._table}"
+            columns = self.chosen(known, asked.columns)
             conditions: list[str] = []
             arguments: list[Any] = []
             for predicate in asked.where:
-                [column] = self._chosen(known, (predicate.column,))
+                [column] = self.chosen(known, (predicate.column,))
                 if column.compared:
                     places = ", ".join(["%s"] * len(predicate.values))
                     op, right = ("IN", f"({places})") if predicate.op == "in" else (
                         predicate.op, places)  # fmt: skip
                     conditions.append(f"{column.compared} {op} {right}")
                     arguments += predicate.values
-            if conditions:
-                sql += " WHERE " + " AND ".join(conditions)
-            if asked.limit >= 0:
-                sql += f" LIMIT {asked.limit}"
+            sql = select(_heads(columns), self._table, conditions, asked.limit)
             fetches = Fetches(schema, [c.convert for c in columns])
             async for batch in _streamed(session, sql, arguments, fetches):
                 yield batch
@@ -246,31 +213,25 @@ class MysqlTable:
         schema, keys = schema_of(asked.schema), table_of(asked.values)
         async with self._session() as session:
             known = await self._describe(session)
-            columns = self._chosen(known, asked.columns)
-            compared = self._chosen(known, asked.keys)
+            columns = self.chosen(known, asked.columns)
+            compared = self.chosen(known, asked.keys)
             for column in compared:
                 if not column.compared:
                     raise TableError(f"column {column.name} cannot be looked up by: it holds bytes")
             left = ", ".join(c.compared for c in compared)
             place = ", ".join(["%s"] * len(compared))
             places = ", ".join([f"({place})" if len(compared) > 1 else place] * keys.num_rows)
-            sql = f"SELECT {', '.join(c.selected for c in columns)} FROM {self._table} WHERE "
-            sql += f"({left}) IN ({places})"
+            sql = select(_heads(columns), self._table, [f"({left}) IN ({places})"])
             values = zip(*(values_of(each) for each in keys.columns), strict=True)
             arguments = [_parameter(v) for row in values for v in row]
-            size = Bounded()
-            batches: list[pa.RecordBatch] = []
             fetches = Fetches(schema, [c.convert for c in columns])
-            async for batch in _streamed(session, sql, arguments, fetches):
-                size.add(batch)
-                batches.append(batch)
-        return stream_of(batches, schema)
+            return await looked_up(_streamed(session, sql, arguments, fetches), schema)
 
     async def insert(self, rows: bytes) -> None:
         """See TableClient.insert."""
         table = table_of(rows)
         async with self._session(alive=True) as session:
-            columns = self._chosen(await self._describe(session), tuple(table.schema.names))
+            columns = self.chosen(await self._describe(session), tuple(table.schema.names))
             names = ", ".join(quoted(c.name) for c in columns)
             places = ", ".join(["%s"] * len(columns))
             sql = f"INSERT INTO {self._table} ({names}) VALUES ({places})"
@@ -285,10 +246,10 @@ class MysqlTable:
     async def write(self, rows: TextRows, token: str) -> None:
         """See TableClient.write: a row whose primary key or unique value is there is left out."""
         async with self._session() as session:
-            columns = self._chosen(await self._describe(session), rows.columns)
+            columns = self.chosen(await self._describe(session), rows.columns)
             names = ", ".join(quoted(c.name) for c in columns)
             places = ", ".join(_read_text(c) for c in columns)
-            same = _same([*columns, *(self._known or {}).values()])
+            same = _same([*columns, *(self.known or {}).values()])
             sql = f"INSERT INTO {self._table} ({names}) VALUES ({places}) "
             sql += f"ON DUPLICATE KEY UPDATE {same}"  # IGNORE would cut values that do not fit
             given = [
@@ -303,6 +264,10 @@ class MysqlTable:
     async def close(self) -> None:
         """See TableClient.close."""
         self._forget()
+
+
+def _heads(columns: list[_Column]) -> str:
+    return ", ".join(c.selected for c in columns)
 
 
 async def _answers(session: Any) -> bool:

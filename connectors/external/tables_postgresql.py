@@ -13,22 +13,19 @@ from typing import Any, Final
 import asyncpg
 import pyarrow as pa
 
-from connectors import tls
 from connectors.external import tables_contract as common
 from connectors.external.tables_arrow import (
-    Bounded,
     Convert,
     Fetches,
     as_base64,
     as_text,
     each,
-    pages,
     schema_of,
-    stream_of,
     table_of,
     values_of,
 )
 from connectors.external.tables_contract import TableError, TextRows
+from connectors.external.tables_reading import ReadTable, looked_up, select, tls_context
 from connectors.external.tables_writer import table_spec
 from engine import table_calls as tc
 from engine.errors import UserError
@@ -146,10 +143,11 @@ def client(external: External, *, private: bool) -> PostgresTable:
     return PostgresTable(external, private=private)
 
 
-class PostgresTable:
+class PostgresTable(ReadTable[_Column]):
     """See `tables_contract.TableClient`."""
 
     def __init__(self, external: External, *, private: bool) -> None:
+        super().__init__()
         settings = external.settings
         self._private = private
         self._settings = settings
@@ -160,7 +158,6 @@ class PostgresTable:
         self._table = ".".join(quoted(p) for p in [*parts, settings.get("table") or external.name])
         self._pool: asyncpg.Pool | None = None
         self._lock = asyncio.Lock()
-        self._known: dict[str, _Column] | None = None
 
     # -- connections --------------------------------------------------------------------------
 
@@ -191,14 +188,7 @@ class PostgresTable:
     async def _tls(self) -> Any:
         if not common.flag(self._settings, "secure"):
             return "prefer"
-        return await asyncio.to_thread(self._context)
-
-    def _context(self) -> ssl.SSLContext:
-        verify = not common.flag(self._settings, "skip_ssl_cert_check")
-        authority = self._settings.get("ssl_ca_pem", "")
-        if authority and verify:
-            return ssl.create_default_context(cadata=authority)
-        return tls.context(verify=verify)
+        return await asyncio.to_thread(tls_context, self._settings)
 
     async def _connect(self, *args: Any, **options: Any) -> Any:
         await common.check_address(self._host, self._port, private=self._private)
@@ -208,7 +198,7 @@ class PostgresTable:
 
     async def columns(self) -> tuple[ExternalColumn, ...]:
         """See TableClient.columns."""
-        self._known = None
+        self.known = None
         async with self._session() as session:
             known = await self._describe(session)
         return tuple(
@@ -217,83 +207,45 @@ class PostgresTable:
             for c in known.values()
         )  # fmt: skip
 
-    def forget_columns(self) -> None:
-        """They are not as they were."""
-        self._known = None
-
     async def _describe(self, session: Any) -> dict[str, _Column]:
-        if self._known is None:
+        if self.known is None:
             found = await session.fetch(_COLUMNS, self._table)
             if not found:
                 raise TableError(f"there is no table {self._table} that this user may see")
-            self._known = {row["name"]: _column(row) for row in found}
-        return self._known
-
-    def _chosen(self, known: dict[str, _Column], names: tuple[str, ...]) -> list[_Column]:
-        missing = [name for name in names if name not in known]
-        if missing:
-            self._known = None
-            raise TableError(
-                f"the table has no column {missing[0]} any more: CREATE OR REPLACE EXTERNAL TABLE "
-                "asks for its columns again"
-            )
-        return [known[name] for name in names]
+            self.known = {row["name"]: _column(row) for row in found}
+        return self.known
 
     # -- rows ---------------------------------------------------------------------------------
 
-    async def read(self, asked: tc.TableRead) -> AsyncGenerator[tuple[bytes, bool]]:
-        """See TableClient.read."""
-        schema = schema_of(asked.schema)
-        found = pages(self._rows(asked, schema), schema)
-        try:
-            async for page in found:
-                yield page
-        finally:
-            await found.aclose()
-
-    async def _rows(self, asked: tc.TableRead, schema: pa.Schema) -> AsyncGenerator[pa.RecordBatch]:
+    async def rows(self, asked: tc.TableRead, schema: pa.Schema) -> AsyncGenerator[pa.RecordBatch]:
+        """See ReadTable.rows."""
         async with self._session() as session, session.transaction(readonly=True):
             known = await self._describe(session)
-            columns = self._chosen(known, asked.columns)
-            sql = f"SELECT {', '.join(c.selected for c in columns)} FROM {self._table}"
+            columns = self.chosen(known, asked.columns)
             conditions: list[str] = []
             arguments: list[Any] = []
             for predicate in asked.where:
-                [column] = self._chosen(known, (predicate.column,))
+                [column] = self.chosen(known, (predicate.column,))
                 conditions.append(_condition(column, predicate, arguments))
-            if conditions:
-                sql += " WHERE " + " AND ".join(conditions)
-            if asked.limit >= 0:
-                sql += f" LIMIT {asked.limit}"
-            cursor = await session.cursor(sql, *arguments)
-            fetches = Fetches(schema, [c.convert for c in columns])
-            while rows := await cursor.fetch(fetches.rows):
-                async for batch in fetches.batches(rows):
-                    yield batch
+            sql = select(_heads(columns), self._table, conditions, asked.limit)
+            async for batch in _fetched(session, sql, arguments, columns, schema):
+                yield batch
 
     async def look_up(self, asked: tc.TableLookUp) -> bytes:
         """See TableClient.look_up."""
         schema, keys = schema_of(asked.schema), table_of(asked.values)
         async with self._session() as session, session.transaction(readonly=True):
             known = await self._describe(session)
-            columns = self._chosen(known, asked.columns)
-            condition, arguments = _among(self._chosen(known, asked.keys), keys)
-            sql = f"SELECT {', '.join(c.selected for c in columns)} FROM {self._table} "
-            cursor = await session.cursor(f"{sql} WHERE {condition}", *arguments)
-            fetches = Fetches(schema, [c.convert for c in columns])
-            batches: list[pa.RecordBatch] = []
-            size = Bounded()
-            while rows := await cursor.fetch(fetches.rows):
-                async for batch in fetches.batches(rows):
-                    batches.append(batch)
-                    size.add(batch)
-        return stream_of(batches, schema)
+            columns = self.chosen(known, asked.columns)
+            condition, arguments = _among(self.chosen(known, asked.keys), keys)
+            sql = select(_heads(columns), self._table, [condition])
+            return await looked_up(_fetched(session, sql, arguments, columns, schema), schema)
 
     async def insert(self, rows: bytes) -> None:
         """See TableClient.insert."""
         table = table_of(rows)
         async with self._session() as session, session.transaction():
-            columns = self._chosen(await self._describe(session), tuple(table.schema.names))
+            columns = self.chosen(await self._describe(session), tuple(table.schema.names))
             names = ", ".join(quoted(c.name) for c in columns)
             values = ", ".join(_parameter(c, at) for at, c in enumerate(columns, 1))
             sql = f"INSERT INTO {self._table} ({names}) VALUES ({values})"
@@ -305,7 +257,7 @@ class PostgresTable:
     async def write(self, rows: TextRows, token: str) -> None:
         """See TableClient.write: a row whose primary key or unique value is there is left out."""
         async with self._session() as session, session.transaction():
-            columns = self._chosen(await self._describe(session), rows.columns)
+            columns = self.chosen(await self._describe(session), rows.columns)
             names = ", ".join(quoted(c.name) for c in columns)
             values = ", ".join(_read_text(c, at) for at, c in enumerate(columns, 1))
             sql = f"INSERT INTO {self._table} ({names}) VALUES ({values}) ON CONFLICT DO NOTHING"
@@ -319,6 +271,21 @@ class PostgresTable:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.terminate()
+
+
+def _heads(columns: list[_Column]) -> str:
+    return ", ".join(c.selected for c in columns)
+
+
+async def _fetched(
+    session: Any, sql: str, arguments: list[Any], columns: list[_Column], schema: pa.Schema
+) -> AsyncGenerator[pa.RecordBatch]:
+    """Rows as they come."""
+    cursor = await session.cursor(sql, *arguments)
+    fetches = Fetches(schema, [c.convert for c in columns])
+    while rows := await cursor.fetch(fetches.rows):
+        async for batch in fetches.batches(rows):
+            yield batch
 
 
 class _Session:
@@ -346,7 +313,7 @@ class _Session:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             pass
         if isinstance(error, _GONE):
-            self._table.forget_columns()
+            self._table.known = None
         if isinstance(error, _FAILURES):
             raise failed(error) from None
 

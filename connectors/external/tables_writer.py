@@ -7,11 +7,9 @@ deduplication tokens (ClickHouse).
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
-from zoneinfo import ZoneInfo
+from typing import Final, Protocol
 
 import msgspec
 
@@ -26,10 +24,8 @@ from connectors.external.tables_contract import (
 from connectors.sink_contract import Delivery, NotDelivered, Refusal, SinkContext, SinkRow, Unfit
 from engine.errors import UserError
 from engine.external_objects import External
-from engine.protocol import ResultColumn
 
 BATCH_ROWS: Final = 1_000
-_ZONED = re.compile(r"datetime(?:64)?\((?:\d+, )?'([^']+)'\)")
 _TIME: Final = re.compile(r"^(?:nullable\()?datetime")
 _plain = msgspec.json.Decoder().decode
 _write = msgspec.json.Encoder().encode
@@ -66,14 +62,14 @@ def _delivery(external: External) -> Delivery:
 
 
 class TableWriter:
-    """See `connectors.sink_contract.Sink`."""
+    """See `connectors.sink_contract.Sink`. Times come in UTC, whatever the zone of their column."""
 
     def __init__(self, external: External, context: SinkContext, client: MakeClient) -> None:
         self._external = external
         self._context = context
         self._make = client
         self._columns = tuple(column.name for column in context.columns)
-        self._texts = [text_of(column) for column in context.columns]
+        self._times = [bool(_TIME.match(column.type)) for column in context.columns]
         self._client: TableClient | None = None
 
     async def connect(self) -> None:
@@ -95,14 +91,14 @@ class TableWriter:
         """Write them in one transaction."""
         assert self._client is not None, "connect came first"
         texts = [
-            [text(value) for text, value in zip(self._texts, row.values, strict=False)]
+            [_text(value) for _, value in zip(self._columns, row.values, strict=False)]
             for row in rows
         ]
-        # Times as they were made UTC; the rest is passed on as it is.
+        # Times say that they are UTC; the rest is passed on as it is.
         json = [
             [
-                _write(f"{given}Z") if text.is_time and given is not None else bytes(value)
-                for text, given, value in zip(self._texts, made, row.values, strict=False)
+                _write(f"{text}Z") if is_time and text is not None else bytes(value)
+                for is_time, text, value in zip(self._times, made, row.values, strict=False)
             ]
             for row, made in zip(rows, texts, strict=True)
         ]
@@ -122,32 +118,9 @@ class TableWriter:
             await self._client.close()
 
 
-class Text:
-    """Makes of a JSON value the text that databases read."""
-
-    def __init__(self, *, is_time: bool = False, zone: ZoneInfo | None = None) -> None:
-        self.is_time = is_time
-        self._zone = zone
-
-    def __call__(self, value: msgspec.Raw) -> str | None:
-        """None for null."""
-        raw = bytes(value)
-        if raw == b"null":
-            return None
-        if raw[:1] != b'"':
-            return raw.decode()
-        found: Any = _plain(raw)
-        return self._utc(found) if self._zone is not None else str(found)
-
-    def _utc(self, text: str) -> str:
-        moment = dt.datetime.fromisoformat(text).replace(tzinfo=self._zone)
-        return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(" ")
-
-
-def text_of(column: ResultColumn) -> Text:
-    """How values of a column become texts; times of another zone become UTC."""
-    if not _TIME.match(column.type):
-        return Text()
-    found = _ZONED.search(column.type)
-    zone = ZoneInfo(found[1]) if found and found[1] != "UTC" else None
-    return Text(is_time=True, zone=zone)
+def _text(value: msgspec.Raw) -> str | None:
+    """A JSON value as the text that databases read; None for null."""
+    raw = bytes(value)
+    if raw == b"null":
+        return None
+    return str(_plain(raw)) if raw[:1] == b'"' else raw.decode()

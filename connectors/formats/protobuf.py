@@ -11,6 +11,7 @@ import msgspec
 
 from connectors.formats import proto_files
 from connectors.formats.contract import AMPLIFIED_MAX, OUTPUT_BYTES_MAX, Undecodable, too_large
+from connectors.formats.proto_memory import ParseMemory
 
 Convert = Callable[[Any], Any]
 # Of one message: its bytes, and how many it may become.
@@ -85,12 +86,14 @@ class ProtobufSchema:
     def reader(self, descriptor: Any) -> Read:
         """What makes a JSON object of the bytes of one message; it raises Undecodable."""
         parse = self.message_class(descriptor).FromString
+        memory = ParseMemory(descriptor)
         convert = self._converter(descriptor)
         as_is = descriptor.full_name.startswith("google.protobuf.")
 
         def read(data: bytes, limit: int = 0) -> bytes:
             limit = limit or max(OUTPUT_BYTES_MAX, AMPLIFIED_MAX * len(data))
             self._budget.begin(limit)
+            memory.check(data)
             try:
                 value = convert(parse(data))
                 if as_is and not isinstance(value, dict):

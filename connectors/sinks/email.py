@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.errors import MessageError
@@ -17,9 +18,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from connectors import batching, http_delivery
+from connectors import batching, checking, http_delivery
 from connectors.batching import BatchCount, BatchInterval
-from connectors.contract import Secret
+from connectors.checking import Reach
+from connectors.contract import CheckStep, Secret
 from connectors.http_delivery import Retries, RetryInterval, Timeout, span
 from connectors.row_json import ObjectWriter
 from connectors.sink_contract import (
@@ -33,6 +35,7 @@ from connectors.sink_contract import (
 )
 from connectors.smtp import Mailer, Rejected, Security, Server
 from connectors.template import Template
+from engine.errors import UserError
 
 PORTS: Final[dict[Security, int]] = {"none": 25, "starttls": 587, "tls": 465}
 RETRIES_DEFAULT: Final = 3
@@ -40,6 +43,11 @@ RECIPIENTS_MAX: Final = 50
 SUBJECT_CHARS_MAX: Final = 500
 # After so long without a message the connection is made anew: servers drop idle ones.
 IDLE_SECONDS: Final = 15.0
+# A mail whose text is longer is written and sent in parts, as base64, by parts of its text.
+WHOLE_BYTES_MAX: Final = 64 << 10
+PART_BYTES: Final = 48 << 10
+# Bytes that a line has as base64.
+BASE64_LINE_BYTES: Final = 57
 # Any server takes it: nothing in it has an eighth bit.
 _POLICY: Final = SMTP_POLICY.clone(cte_type="7bit")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -200,6 +208,7 @@ class EmailSink:
             self._from.domain,
             span(config.timeout, "timeout"),
         )
+        self._server = server
         self._mailer = Mailer(server, private=context.private)
         self._used = 0.0
         self._sent = _Sent("", [])
@@ -208,6 +217,25 @@ class EmailSink:
         """Connect and sign in."""
         await self._mailer.open()
         self._used = self._context.clock.monotonic()
+
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`. The server is asked for the recipients, and no mail
+        is sent."""
+        place = (self._server.host, self._server.port)
+        return checking.steps(
+            self._context.clock,
+            *Reach([place], private=self._context.private).steps,
+            ("sign-in", self.connect),
+            ("recipients", self._accepted),
+        )
+
+    async def _accepted(self) -> str:
+        to = [address.addr_spec for address in self._to]
+        try:
+            await self._mailer.accepts(self._from.addr_spec, to)
+        except Rejected as error:
+            raise UserError(error.message, 400, "orbit") from None
+        return "The server takes mail for all recipients."
 
     async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
         """Send the rows as one mail."""
@@ -232,8 +260,7 @@ class EmailSink:
 
     async def _send(self, rows: Sequence[SinkRow], sent: _Sent) -> None:
         """To all who have not got it; NotDelivered while some may still get it."""
-        # Not in the loop: 10,000 rows take half a second.
-        message = await asyncio.to_thread(lambda: self._message(rows).as_bytes())
+        message = await self._parts(rows)
         unreached = await self._mailer.send(message, self._from.addr_spec, sent.left)
         sent.refused += [
             f"{whom} ({each.why})" for whom, each in unreached.items() if not each.passes
@@ -243,8 +270,32 @@ class EmailSink:
             why = unreached[sent.left[0]].why
             raise NotDelivered(f"The mail server answered {why} for {sent.left[0]}.")
 
-    def _message(self, rows: Sequence[SinkRow]) -> EmailMessage:
-        first = rows[0]
+    async def _parts(self, rows: Sequence[SinkRow]) -> list[bytes]:
+        """The mail; a large one in parts, each as it is sent. Not made in the loop, and bit by bit:
+        a thread that runs for long without waiting holds the loop up too."""
+        pieces = batching.pieces(rows)
+        texts = [await asyncio.to_thread(self._texts, piece) for piece in pieces]
+        if sum(map(len, texts)) <= WHOLE_BYTES_MAX:
+            text = b"".join(texts).removesuffix(b"\r\n").decode()
+            return [await asyncio.to_thread(lambda: self._message(rows[0], text).as_bytes())]
+        head = self._message(rows[0], "")
+        head.replace_header("Content-Transfer-Encoding", "base64")
+        parts = [head.as_bytes(policy=_POLICY).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"]
+        rest = b""
+        for text in texts:
+            for at in range(0, len(text), PART_BYTES):
+                lines = rest + text[at : at + PART_BYTES]
+                whole = len(lines) - len(lines) % BASE64_LINE_BYTES
+                rest = lines[whole:]
+                parts.append(await asyncio.to_thread(_base64, lines[:whole]))
+        return [*parts, _base64(rest)]
+
+    def _texts(self, rows: Sequence[SinkRow]) -> bytes:
+        """Their texts, each with an end, and with the line ends of mails."""
+        text = "".join(f"{self._text_of(row)}\n" for row in rows)
+        return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n").encode()
+
+    def _message(self, first: SinkRow, text: str) -> EmailMessage:
         domain = self._from.domain
         message = EmailMessage(policy=_POLICY)
         message["From"] = self._from
@@ -259,7 +310,7 @@ class EmailSink:
         message["X-Event-Id"] = first.event_id
         for name, value in first.headers:
             message[name] = value
-        message.set_content("\n".join(map(self._text_of, rows)))
+        message.set_content(text)
         return message
 
     def _subject_of(self, row: SinkRow) -> str:
@@ -276,6 +327,11 @@ class EmailSink:
     async def close(self) -> None:
         """Close the connection."""
         await self._mailer.close()
+
+
+def _base64(data: bytes) -> bytes:
+    """As a mail has it: lines of 76 characters, whole ones but for the last of the mail."""
+    return base64.encodebytes(data).replace(b"\n", b"\r\n")
 
 
 def _given_up(rows: Sequence[SinkRow], why: str) -> Sequence[Refusal]:

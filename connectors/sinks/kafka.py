@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from connectors import kafka_closing, kafka_cluster, kafka_formats, kafka_records
+from connectors import (
+    checking,
+    kafka_closing,
+    kafka_cluster,
+    kafka_formats,
+    kafka_looks,
+    kafka_producing,
+    kafka_records,
+)
+from connectors.checking import Step
+from connectors.contract import CheckStep
 from connectors.formats.contract import Encoder, Format, FormatContext
 from connectors.formats.encoders import encoder
+from connectors.kafka_looks import Look
 from connectors.kafka_records import Record
 from connectors.kafka_transactions import TIMEOUT_MS, TooLarge, Transactions
 from connectors.sink_contract import (
@@ -22,9 +33,8 @@ from connectors.sink_contract import (
 )
 from engine.errors import UserError
 
-# What a broker takes by default as one batch of records, less what surrounds it.
-BATCH_BYTES_MAX: Final = 1_000_000
 TRANSACTION_PREFIX: Final = "tailrace-"
+SUGGESTS: Final = {"topic": kafka_looks.REACHED_BY}
 
 
 class Config(kafka_formats.Schemas, frozen=True, kw_only=True):
@@ -77,9 +87,9 @@ class KafkaSink:
     def __init__(self, config: Config, context: SinkContext) -> None:
         self._config = config
         self._context = context
-        self._encoder = self._encoder_of(
-            kafka_formats.format_of(config, config.data_type, config.tls)
-        )
+        self._format = kafka_formats.format_of(config, config.data_type, config.tls)
+        self._encoder = self._encoder_of(self._format)
+        self._look: Look | None = None
         self._producer: Any = None
         self._transactions: Transactions | None = None
         self._turn = 0
@@ -105,44 +115,43 @@ class KafkaSink:
         await kafka_cluster.check_addresses(config, private=self._context.private)
         await self._open()
 
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`. No producer, transaction or schema is made."""
+        context, config = self._context, self._config
+        look = Look(config, context.clock, context.sleep, private=context.private)
+        self._look = look
+
+        async def topic() -> str:
+            return f"{await look.topic(config.topic)}; writing is not tried."
+
+        wanted: list[Step] = [*look.steps, ("topic", topic)]
+        if self._format.registry is not None:
+            needed = config.schema_registry_use_latest
+            wanted.append(
+                ("registry", lambda: look.registry(self._format, config.topic, needed=needed))
+            )
+        return checking.steps(context.clock, *wanted)
+
+    async def suggest(self, field: str) -> list[str]:
+        """Topics of the cluster."""
+        return await kafka_cluster.topics(self._config, private=self._context.private)
+
     async def _open(self) -> None:
         """A producer, in place of the one before."""
-        from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
-
-        config = self._config
+        config, name = self._config, self._context.sink_id
+        transactional = is_transactional(config, self._context)
+        more: dict[str, Any] = {}
+        if transactional:
+            more["transactional_id"] = TRANSACTION_PREFIX + name
+            more["transaction_timeout_ms"] = TIMEOUT_MS
         await self._leave()
-        self._producer = self._made()
-        kafka_cluster.guard(self._producer.client, private=self._context.private)
-        try:
-            await self._producer.start()
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise await kafka_cluster.explained(config, error) from None
-        try:
-            await self._producer.partitions_for(config.topic)
-            if is_transactional(config, self._context):
-                name = self._context.sink_id
-                self._transactions = Transactions(self._producer, config.topic, name)
-                await self._transactions.begin()
-        except UnknownTopicOrPartitionError:
-            raise kafka_cluster.no_topic(config, config.topic) from None
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise kafka_cluster.unreachable(config, error) from None
-
-    def _made(self) -> Any:
-        from aiokafka import AIOKafkaProducer
-
-        given = kafka_cluster.options(self._config)
-        if is_transactional(self._config, self._context):
-            given["transactional_id"] = TRANSACTION_PREFIX + self._context.sink_id
-            given["transaction_timeout_ms"] = TIMEOUT_MS
-        return AIOKafkaProducer(
-            acks="all",
-            enable_idempotence=True,
-            max_batch_size=BATCH_BYTES_MAX,
-            max_request_size=BATCH_BYTES_MAX,
-            client_id="tailrace",
-            **given,
+        self._producer = await kafka_producing.started(
+            config, config.topic, private=self._context.private, **more
         )
+        if transactional:
+            self._transactions = Transactions(self._producer, config.topic, name)
+            with kafka_producing.told(config, config.topic):
+                await self._transactions.begin()
 
     async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
         """Send them and wait until all replicas have them."""
@@ -224,6 +233,8 @@ class KafkaSink:
     async def close(self) -> None:
         """Leave the registry and the cluster."""
         await self._encoder.close()
+        if self._look is not None:
+            await self._look.close()
         await self._leave()
 
     async def _leave(self) -> None:
@@ -255,4 +266,5 @@ spec = SinkSpec(
     create=KafkaSink,
     delivery=delivery,
     client=("aiokafka", "aiokafka.admin", "aiokafka.abc"),
+    suggests=SUGGESTS,
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from connectors import nats_publishing
+from connectors import checking, jetstream_looks, nats_connection, nats_publishing
+from connectors.contract import CheckStep
 from connectors.nats_publishing import Publisher
 from connectors.sink_contract import Delivery, Refusal, SinkContext, SinkRow, SinkSpec
 
@@ -39,6 +40,30 @@ class JetStreamSink(Publisher):
     def __init__(self, config: Config, context: SinkContext) -> None:
         super().__init__(config, context)
         self._stream = config.stream
+
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`."""
+        return checking.steps(self._context.clock, *self._steps(), ("stream", self._look))
+
+    async def _look(self) -> str:
+        found = await jetstream_looks.stream_of(self.connection, self._stream, self.subject)
+        return (
+            f"The stream {found.config.name} takes {self.subject}; publishing to it is not tried."
+        )
+
+    async def suggest(self, field: str) -> list[str]:
+        """Streams, and their subjects without wildcards."""
+        await self.connect()
+        found = await jetstream_looks.streams(self.connection)
+        if field == "stream":
+            return [each.config.name for each in found]
+        return [
+            subject
+            for each in found
+            if self._stream in ("", each.config.name)
+            for subject in each.config.subjects or []
+            if not {"*", ">"} & set(subject.split("."))
+        ]
 
     async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
         """Publish them and wait until the stream has stored all."""
@@ -78,4 +103,8 @@ spec = SinkSpec(
     create=JetStreamSink,
     delivery=_delivery,
     client=("nats", "nats.js.api", "nats.js.errors"),
+    suggests={
+        "stream": nats_connection.REACHED_BY,
+        "subject": nats_connection.REACHED_BY | {"stream"},
+    },
 )

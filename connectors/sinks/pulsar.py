@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Final, Literal
 
 import msgspec
 
-from connectors import pulsar_channels, pulsar_connection
+from connectors import checking, pulsar_channels, pulsar_connection
+from connectors.checking import Reach
+from connectors.contract import CheckStep
 from connectors.pulsar_channels import Message, Outgoing
 from connectors.pulsar_connection import Connection
 from connectors.row_json import ObjectWriter
@@ -67,6 +69,25 @@ class PulsarSink:
             self._config, context.clock, private=context.private
         )
         self._partitions = await self._connection.partitions()
+
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`. No producer is made."""
+        context = self._context
+
+        async def open_() -> None:
+            self._connection = await pulsar_connection.connect(
+                self._config, context.clock, private=context.private
+            )
+
+        async def topic() -> str:
+            return f"{await pulsar_connection.topic_of(self._connection)}; writing is not tried."
+
+        return checking.steps(
+            context.clock,
+            *Reach(self._config.addresses(), private=context.private).steps,
+            ("client", open_),
+            ("topic", topic),
+        )
 
     async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
         """Send them and wait until the brokers have stored all."""

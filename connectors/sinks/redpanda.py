@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.sink_contract import SinkSpec
-from connectors.sinks.kafka import Config, KafkaSink, delivery
+from connectors.sinks.kafka import SUGGESTS, Config, KafkaSink, delivery
 
 spec = SinkSpec(
     name="redpanda",
@@ -15,4 +15,5 @@ spec = SinkSpec(
     create=KafkaSink,
     delivery=delivery,
     client=("aiokafka", "aiokafka.admin", "aiokafka.abc"),
+    suggests=SUGGESTS,
 )

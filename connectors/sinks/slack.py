@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Final
 
 import msgspec
 
-from connectors import http_delivery
-from connectors.contract import Secret
+from connectors import checking, http_delivery, http_looks
+from connectors.contract import CheckStep, Secret
 from connectors.http_client import Call, HttpClient, Refused
 from connectors.http_delivery import Retries, RetryInterval, Timeout, span
 from connectors.row_json import ObjectWriter
@@ -68,6 +68,7 @@ class SlackSink:
         names = [*(column.name for column in context.columns), *context.extras]
         text, name = config.message(context)
         self._config = config
+        self._context = context
         self._title = context.title
         self._objects = ObjectWriter(context.columns)
         self._template = Template(text, names, f"property {name!r}") if text else None
@@ -75,6 +76,17 @@ class SlackSink:
 
     async def connect(self) -> None:
         """Connections are made by requests."""
+
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`. No message is sent, so that nobody knows whether the
+        webhook is one."""
+        reach = http_looks.reach(self._config.url, private=self._context.private)
+        return checking.steps(self._context.clock, *reach.steps, ("answer", self._answered))
+
+    async def _answered(self) -> str:
+        own = {name.lower(): value for name, value in self._config.header.items()}
+        seconds = span(self._config.timeout, "timeout")
+        return await http_looks.answer(self._client, self._config.url, own, seconds)
 
     async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
         """Send the message of the row."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from importlib import import_module
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
-from connectors import http_delivery
-from connectors.contract import Secret
+from connectors import checking, http_delivery, http_looks
+from connectors.contract import CheckStep, Secret
 from connectors.http_client import Answer, Call, HttpClient, Refused
 from connectors.http_delivery import Timeout, span
 from connectors.sink_contract import (
@@ -35,6 +35,10 @@ IDEMPOTENCY_HEADER: Final = "x-timeplus-idempotent-id"
 # Answers that say that the rows do not fit; all others may be others later.
 UNFIT: Final = frozenset((400, 413, 422))
 MESSAGE_CHARS_MAX: Final = 300
+# Of the list of a server's streams, which has some hundred bytes for each column.
+ANSWER_BYTES_MAX: Final = 4 << 20
+
+T = TypeVar("T")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +116,16 @@ class StreamSink:
                 return
         raise NotDelivered(f"The stream {self._stream!r} does not exist.")
 
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`."""
+        return checking.steps(self._context.clock, ("stream", self.connect))
+
+    async def suggest(self, field: str) -> list[str]:
+        """The streams of the workspace."""
+        engine = await self._context.engine()
+        found = (await engine.definitions()).definitions
+        return [each.name for each in found if each.kind == "stream" and _is_own(each.name)]
+
     async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
         """Append them as one."""
         name, body = _append(rows, self._before, len(self._names))
@@ -137,6 +151,18 @@ class StreamSink:
         """The engine is not the sink's."""
 
 
+def _is_own(name: str) -> bool:
+    """Whether users write to a stream of this name: others are the server's."""
+    return not name.startswith("_")
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """A stream or a column as the API shows it."""
+
+    name: str = ""
+    columns: tuple[_Named, ...] = ()
+
+
 class _Refusal(msgspec.Struct, frozen=True):
     """The error body of the API."""
 
@@ -151,18 +177,60 @@ class RemoteStreamSink:
     def __init__(self, config: Config, context: SinkContext) -> None:
         names = [column.name for column in context.columns]
         self._config = config
+        self._context = context
+        self._names = names
         self._width = len(names)
         self._before = _before(names)
         self._seconds = span(config.timeout, "timeout")
         stream, workspace = quote(config.stream_name, safe=""), quote(config.workspace, safe="")
         base = config.url.rstrip("/")
-        self._url = f"{base}/{workspace}/api/v1beta2/streams/{stream}/ingest"
-        self._client = HttpClient(context.clock, private=context.private, connections=1)
+        self._streams = f"{base}/{workspace}/api/v1beta2/streams"
+        self._url = f"{self._streams}/{stream}/ingest"
+        self._client = HttpClient(
+            context.clock,
+            private=context.private,
+            connections=1,
+            answer_bytes_max=ANSWER_BYTES_MAX,
+        )
 
     async def connect(self) -> None:
         """Connections are made by requests; a sink into a stream of this server needs no client."""
         if "httpx" not in sys.modules:  # it takes longer than the loop may be held
             await asyncio.to_thread(import_module, "httpx")
+
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`. Whether the key may append is not tried."""
+        reach = http_looks.reach(self._config.url, private=self._context.private)
+        return checking.steps(self._context.clock, *reach.steps, ("stream", self._look))
+
+    async def _look(self) -> str:
+        name = self._config.stream_name
+        answer = await self._asked(self._url.removesuffix("/ingest"))
+        if answer.status == 403:
+            return "The key may not look at streams; an append is not tried."
+        if answer.status != 200:
+            raise _unfit(answer, f"for the stream {name!r}")
+        has = {column.name for column in _decoded(answer, _Named).columns} | {EVENT_TIME}
+        missing = [column for column in self._names if column not in has]
+        if missing:
+            why = f"The stream {name!r} of {answer.host} has no column {missing[0]!r}."
+            raise UserError(why, 400, "orbit")
+        return "An append is not tried."
+
+    async def suggest(self, field: str) -> list[str]:
+        """The streams of the other server."""
+        answer = await self._asked(self._streams)
+        if answer.status != 200:
+            raise _unfit(answer, "for its streams")
+        return [each.name for each in _decoded(answer, list[_Named]) if _is_own(each.name)]
+
+    async def _asked(self, url: str) -> Answer:
+        await self.connect()
+        own = {"x-api-key": self._config.api_key}
+        try:
+            return await self._client.send(Call("GET", url, b"", {}, own, self._seconds))
+        except Refused as error:
+            raise NotDelivered(error.message) from None
 
     async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
         """Append them as one."""
@@ -198,6 +266,25 @@ class RemoteStreamSink:
         await self._client.close()
 
 
+def _unfit(answer: Answer, what: str) -> UserError:
+    """What another server says to a question in place of an answer."""
+    why = {
+        401: ": it does not accept the API key",
+        403: ": the API key may not look",
+        404: ": it has no such stream or workspace",
+    }.get(answer.status, "")
+    said = f"{answer.host} answers with status {answer.status} {what}{why}."
+    return UserError(said, 400, "orbit")
+
+
+def _decoded(answer: Answer, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        said = f"{answer.host} does not answer as this API does, or with too many streams."
+        raise UserError(said, 400, "orbit") from None
+
+
 def _create(config: Config, context: SinkContext) -> Sink:
     return RemoteStreamSink(config, context) if config.url else StreamSink(config, context)
 
@@ -215,4 +302,5 @@ spec = SinkSpec(
     config=Config,
     create=_create,
     delivery=_delivery,
+    suggests={"stream_name": frozenset(("url", "workspace", "api_key", "timeout"))},
 )

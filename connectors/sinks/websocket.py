@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from connectors import http_delivery, outbound, tls
+from connectors import checking, http_delivery, http_looks, outbound, tls
+from connectors.contract import CheckStep
 from connectors.row_json import ObjectWriter
 from connectors.sink_contract import Delivery, NotDelivered, Refusal, SinkContext, SinkRow, SinkSpec
 from connectors.template import Template
@@ -98,6 +99,20 @@ class WebSocketSink:
                 f"The WebSocket server {host} cannot be reached: {reason}."
             ) from None
         self._reading = asyncio.create_task(_read(self._socket))
+
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`. A ping is sent, no message."""
+        url, private = self._config.url, self._context.private
+        return checking.steps(
+            self._context.clock,
+            *http_looks.reach(url, private=private).steps,
+            ("handshake", self.connect),
+            ("ping", self._ping),
+        )
+
+    async def _ping(self) -> str:
+        await self.deliver(())
+        return "The server answers a ping; a row is not tried."
 
     async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
         """Send them, and a ping that the server answers after it has read them."""

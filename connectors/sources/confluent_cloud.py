@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.contract import SourceSpec
 from connectors.guarantees import SOURCES
+from connectors.kafka_looks import SUGGESTS
 from connectors.sources.kafka import Config, KafkaSource
 
 spec = SourceSpec(
@@ -15,4 +16,5 @@ spec = SourceSpec(
     config=Config,
     create=KafkaSource,
     client=("aiokafka", "aiokafka.admin", "aiokafka.abc"),
+    suggests=SUGGESTS,
 )

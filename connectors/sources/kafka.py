@@ -9,11 +9,13 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from connectors import kafka_cluster, kafka_codecs, kafka_formats, kafka_reading
-from connectors.contract import SourceBatch, SourceContext, SourceSpec
+from connectors import checking, kafka_cluster, kafka_codecs, kafka_formats, kafka_reading
+from connectors.checking import Step
+from connectors.contract import CheckStep, SourceBatch, SourceContext, SourceSpec
 from connectors.formats import decoders
 from connectors.formats.contract import Decoder, FormatContext
 from connectors.guarantees import SOURCES
+from connectors.kafka_looks import SUGGESTS, Look
 from connectors.kafka_positions import KafkaPositions
 from engine.errors import UserError
 
@@ -58,7 +60,9 @@ class KafkaSource:
         self._positions = KafkaPositions({})
         self._placed: set[Any] = set()  # partitions whose beginning was looked up
         self._failure: UserError | None = None
+        self._look: Look | None = None
         format_ = kafka_formats.format_of(config, config.data_type, config.tls, context.definitions)
+        self._format = format_
         self._decoder = decoders.decoder(
             format_, FormatContext(context.clock, context.sleep, context.private)
         )
@@ -92,6 +96,33 @@ class KafkaSource:
         cluster = await kafka_cluster.identity(config, self._consumer._client, config.topic)
         self._positions = KafkaPositions(self._context.saved, cluster, config.topic, self._group)
         self._consumer.subscribe([config.topic], listener=_listener(self._place))
+
+    def _looking(self) -> Look:
+        context = self._context
+        self._look = Look(self._config, context.clock, context.sleep, private=context.private)
+        return self._look
+
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`. No group is joined, nothing committed."""
+        look, config = self._looking(), self._config
+        wanted: list[Step] = [*look.steps, ("topic", lambda: look.topic(config.topic))]
+        if config.group or not self._is_preview:
+            wanted.append(("group", lambda: look.group(self._group)))
+        wanted.append(("read", lambda: look.read(config.topic)))
+        if self._format.registry is not None:
+            wanted.append(
+                ("registry", lambda: look.registry(self._format, config.topic, needed=False))
+            )
+        return checking.steps(self._context.clock, *wanted)
+
+    async def suggest(self, field: str) -> list[str]:
+        """Topics and groups of the cluster."""
+        config = self._config
+        if field == "topic":
+            return await kafka_cluster.topics(config, private=self._context.private)
+        look = self._looking()
+        await look.sign_in()
+        return await look.groups()
 
     async def _place(self, assigned: Iterable[Any]) -> None:
         """Begin each partition where the stored rows end; a new one as `offset` says."""
@@ -162,6 +193,8 @@ class KafkaSource:
     async def close(self) -> None:
         """Leave the group."""
         await self._decoder.close()
+        if self._look is not None:
+            await self._look.close()
         if self._consumer is not None:
             await kafka_reading.stopped(self._consumer)
 
@@ -190,4 +223,5 @@ spec = SourceSpec(
     config=Config,
     create=KafkaSource,
     client=("aiokafka", "aiokafka.admin", "aiokafka.abc"),
+    suggests=SUGGESTS,
 )

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from connectors import duration, messages, nats_connection
-from connectors.contract import SourceBatch, SourceContext, SourceSpec
+from connectors import checking, duration, messages, nats_connection
+from connectors.checking import Reach
+from connectors.contract import CheckStep, SourceBatch, SourceContext, SourceSpec
 from connectors.guarantees import SOURCES
 from engine.errors import UserError
 
@@ -85,20 +86,26 @@ class NatsSource:
 
     async def connect(self) -> None:
         """Connect and subscribe; UserError, also without the right to."""
-        from nats.errors import Error
+        await self._open()
+        await self._subscribe("" if self._context.source_id == PREVIEW else self._config.queue)
 
-        config = self._config
+    async def _open(self) -> None:
         self._connection = await nats_connection.connect(
-            config,
+            self._config,
             f"tailrace source {self._context.source_id}",
             self._closed,
             private=self._context.private,
             on_error=self._failed,
         )
+
+    async def _subscribe(self, queue: str) -> None:
+        from nats.errors import Error
+
+        config = self._config
         try:
             self._subscription = await self._connection.subscribe(
                 config.subject,
-                queue="" if self._context.source_id == PREVIEW else config.queue,
+                queue=queue,
                 cb=self._take,
                 pending_msgs_limit=config.prefetch_count,
                 pending_bytes_limit=PREFETCH_BYTES_MAX,
@@ -108,6 +115,16 @@ class NatsSource:
             self._why = self._why or _refused(error)
         if self._why:
             raise UserError(self._why, 400, "orbit")
+
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`. It listens beside the queue group, so that none of
+        its messages ends here."""
+        return checking.steps(
+            self._context.clock,
+            *Reach(self._config.addresses(), private=self._context.private).steps,
+            ("sign-in", self._open),
+            ("subject", lambda: self._subscribe("")),
+        )
 
     async def _take(self, message: Any) -> None:
         self._waiting.append(message.data)

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from connectors import duration, messages, nats_connection
-from connectors.contract import SourceBatch, SourceContext, SourceSpec
+from connectors import checking, duration, jetstream_looks, messages, nats_connection
+from connectors.checking import Reach
+from connectors.contract import CheckStep, SourceBatch, SourceContext, SourceSpec
 from connectors.guarantees import SOURCES
 from connectors.jetstream_positions import JetStreamPositions
 from connectors.nats_pull import Pull
@@ -25,6 +26,8 @@ FLUSH_SECONDS: Final = 2
 RANGES_MAX: Final = 1_000
 # Acknowledgements that are written at a time: 6 ms.
 ACKS_AT_A_TIME: Final = 200
+_REACHED_BY: Final = nats_connection.REACHED_BY
+_CONSUMERS_BY: Final = _REACHED_BY | {"stream", "subject"}
 
 
 class Config(nats_connection.Common, frozen=True, kw_only=True):
@@ -124,12 +127,7 @@ class JetStreamSource:
         """Connect; find or make the consumer."""
         from nats.errors import Error
 
-        self._connection = await nats_connection.connect(
-            self._config,
-            f"tailrace source {self._context.source_id}",
-            self._closed,
-            private=self._context.private,
-        )
+        await self._open()
         try:
             found = await self._found()
             self._consumer = (found.stream_name, found.name)
@@ -139,6 +137,60 @@ class JetStreamSource:
         except (Error, TimeoutError, ValueError) as error:
             reason = getattr(error, "description", None) or str(error) or type(error).__name__
             raise UserError(f"JetStream refuses the consumer: {reason}.", 400, "orbit") from None
+
+    async def _open(self) -> None:
+        self._connection = await nats_connection.connect(
+            self._config,
+            f"tailrace source {self._context.source_id}",
+            self._closed,
+            private=self._context.private,
+        )
+
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`. No consumer is made, and none is read."""
+        return checking.steps(
+            self._context.clock,
+            *Reach(self._config.addresses(), private=self._context.private).steps,
+            ("sign-in", self._open),
+            ("stream", self._look_at_stream),
+            ("consumer", self._look_at_consumer),
+        )
+
+    async def _look_at_stream(self) -> str:
+        config = self._config
+        found = await jetstream_looks.stream_of(self._connection, config.stream, config.subject)
+        self._consumer = (found.config.name, config.durable or config.queue)
+        return f"The stream {found.config.name} has {found.state.messages} messages."
+
+    async def _look_at_consumer(self) -> str:
+        stream, name = self._consumer
+        if not name:
+            return "The source makes one of its own when it starts."
+        found = await jetstream_looks.consumer_of(self._connection, stream, name)
+        if found is not None:
+            return f"The consumer {name} has {found.num_pending} messages to deliver."
+        if self._config.bind:
+            raise UserError(f"The stream {stream} has no consumer {name!r}.", 400, "orbit")
+        return f"The consumer {name} is made when the source starts."
+
+    async def suggest(self, field: str) -> list[str]:
+        """Streams, subjects of streams, durable consumers."""
+        await self._open()
+        config = self._config
+        if field in ("durable", "queue"):
+            stream = await jetstream_looks.stream_of(
+                self._connection, config.stream, config.subject
+            )
+            return await jetstream_looks.consumers(self._connection, stream.config.name)
+        found = await jetstream_looks.streams(self._connection)
+        if field == "stream":
+            return [each.config.name for each in found]
+        return [
+            subject
+            for each in found
+            if config.stream in ("", each.config.name)
+            for subject in each.config.subjects or []
+        ]
 
     async def _found(self) -> Any:
         """The consumer. One of our own name gets what the properties say now, but for where it
@@ -190,9 +242,9 @@ class JetStreamSource:
     async def _stored(self, found: Any) -> JetStreamPositions:
         """What is stored of this stream and consumer; of a stream that was made anew nothing."""
         stream = await self._connection.jetstream().stream_info(found.stream_name)
-        positions = JetStreamPositions(
-            self._context.saved, found.stream_name, str(stream.created), found.name
-        )
+        # Not in the loop: there may be 100,000 ranges.
+        of = (found.stream_name, str(stream.created), found.name)
+        positions = await asyncio.to_thread(JetStreamPositions, self._context.saved, *of)
         positions.since_ms = self._context.clock.now_ms()
         positions.acknowledged(found.ack_floor.stream_seq)
         return positions
@@ -217,7 +269,7 @@ class JetStreamSource:
                 raise UserError(f"JetStream: {reason}.", 400, "orbit") from None
             now = self._context.clock.monotonic()
             for piece in messages.pieces(fetched, _size):
-                batch = self._positions.batch(piece, format_, now)
+                batch = await self._positions.batch(piece, format_, now)
                 if self._positions.made_anew:
                     # What was taken for known is not: it is not acknowledged, and comes again.
                     raise UserError("The stream or its consumer was made anew.", 503, "orbit")
@@ -268,4 +320,10 @@ spec = SourceSpec(
     config=Config,
     create=JetStreamSource,
     client=("nats", "nats.js.api", "nats.js.errors"),
+    suggests={
+        "stream": _REACHED_BY,
+        "subject": _REACHED_BY | {"stream"},
+        "durable": _CONSUMERS_BY,
+        "queue": _CONSUMERS_BY,
+    },
 )

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from connectors import messages, outbound, pulsar_connection
+from connectors import checking, messages, pulsar_connection
+from connectors.checking import Reach
 from connectors.contract import CheckStep, SourceBatch, SourceContext, SourceSpec
 from connectors.guarantees import SOURCES
 from connectors.pulsar_channels import Incoming
@@ -118,30 +119,22 @@ class PulsarSource:
             raise UserError("The source is not connected.", 503, "orbit")
         return self._connection, self._incoming
 
-    async def check(self) -> AsyncIterator[CheckStep]:
-        """Address, sign-in, topic."""
-        config, context = self._config, self._context
-        try:
-            for host, port in config.addresses():
-                await outbound.address_of(host, port, private=context.private)
-        except UserError as error:
-            yield CheckStep("address", False, error.message)
-            return
-        yield CheckStep("address", True)
-        step = "connection"
-        try:
-            connection = await pulsar_connection.connect(
-                config, context.clock, private=context.private
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`. No subscription is made. Pulsar says nothing to a
+        sign-in that it does not take: then it is the topic that has no answer."""
+        context = self._context
+
+        async def open_() -> None:
+            self._connection = await pulsar_connection.connect(
+                self._config, context.clock, private=context.private
             )
-            try:
-                yield CheckStep(step, True)
-                step = "topic"
-                found = await connection.partitions()
-                yield CheckStep(step, True, f"{len(found)} partitions" if found[1:] else "")
-            finally:
-                await connection.close()
-        except UserError as error:
-            yield CheckStep(step, False, error.message)
+
+        return checking.steps(
+            context.clock,
+            *Reach(self._config.addresses(), private=context.private).steps,
+            ("client", open_),
+            ("topic", lambda: pulsar_connection.topic_of(self._connection)),
+        )
 
     async def close(self) -> None:
         """Leave the subscription, which keeps its position."""

@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from connectors import duration
-from connectors.contract import SourceBatch, SourceContext, SourceSpec
+from connectors import checking, duration
+from connectors.contract import CheckStep, SourceBatch, SourceContext, SourceSpec
 from connectors.event_templates import TEMPLATES
 from connectors.guarantees import SOURCES
 from engine.errors import UserError
@@ -104,6 +104,17 @@ class StreamGenerator:
                 "orbit",
             )
 
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`: there is nothing that could fail."""
+        return checking.steps(self._clock, ("template", self._shown))
+
+    async def _shown(self) -> str:
+        return f"Events with {', '.join(self._template.keys)}; there is nothing to connect to."
+
+    async def suggest(self, field: str) -> list[str]:
+        """The templates."""
+        return list(TEMPLATES)
+
     async def batches(self) -> AsyncIterator[SourceBatch]:
         """The first event at once, then the next at each interval, for ever."""
         begun = self._clock.monotonic()
@@ -162,4 +173,5 @@ spec = SourceSpec(
     icon="generator",
     config=Config,
     create=StreamGenerator,
+    suggests={"template": frozenset()},
 )

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from connectors import messages, outbound, tls
-from connectors.contract import SourceBatch, SourceContext, SourceSpec
+from connectors import checking, http_looks, messages, outbound, tls
+from connectors.contract import CheckStep, SourceBatch, SourceContext, SourceSpec
 from connectors.guarantees import SOURCES
 from engine.errors import UserError
 
@@ -72,6 +72,20 @@ class WebSocketSource:
 
     async def connect(self) -> None:
         """Connect and send the open message."""
+        from websockets.exceptions import WebSocketException
+
+        config = self._config
+        await self._open()
+        try:
+            if config.open_message:
+                text = config.open_message
+                await self._socket.send(
+                    text.encode() if config.open_message_type == "binary" else text
+                )
+        except (OSError, TimeoutError, WebSocketException) as error:
+            raise _unreachable(urlsplit(config.url).hostname or "", error) from None
+
+    async def _open(self) -> None:
         from websockets.asyncio.client import connect
         from websockets.exceptions import WebSocketException
 
@@ -94,13 +108,17 @@ class WebSocketSource:
                 max_queue=FRAMES_MAX,
                 **secure,
             )
-            if config.open_message:
-                text = config.open_message
-                await self._socket.send(
-                    text.encode() if config.open_message_type == "binary" else text
-                )
         except (OSError, TimeoutError, WebSocketException, ValueError) as error:
             raise _unreachable(host, error) from None
+
+    def check(self) -> AsyncIterator[CheckStep]:
+        """See `connectors.contract.Checkable`. The open message is not sent."""
+        url, private = self._config.url, self._context.private
+        return checking.steps(
+            self._context.clock,
+            *http_looks.reach(url, private=private).steps,
+            ("handshake", self._open),
+        )
 
     async def batches(self) -> AsyncIterator[SourceBatch]:
         """What has come, together."""

@@ -10,6 +10,7 @@ from controlplane.api.alert_tests import AlertTestController
 from controlplane.api.alerts import AlertController
 from controlplane.api.api_keys import ApiKeyController
 from controlplane.api.audit import AuditController
+from controlplane.api.connector_tests import ConnectorTestController
 from controlplane.api.dashboards import DashboardController
 from controlplane.api.external_streams import ExternalStreamController
 from controlplane.api.external_tables import ExternalTableController
@@ -79,6 +80,7 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     SchemaController,
     SourceController,
     ReplayController,
+    ConnectorTestController,
     SourceToolController,
     SinkController,
     AlertController,

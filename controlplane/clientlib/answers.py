@@ -338,6 +338,29 @@ class Replayed(Item, frozen=True, kw_only=True):
     failed: int = 0
 
 
+class CheckStep(Item, frozen=True, kw_only=True):
+    """A step of a connection test: why it failed or what it found, in `millis` milliseconds."""
+
+    name: str = ""
+    ok: bool = False
+    message: str = ""
+    millis: int = 0
+
+
+class Checked(Item, frozen=True, kw_only=True):
+    """A connection test; the first step that failed is the last."""
+
+    ok: bool = False
+    steps: list[CheckStep] = []
+
+
+class Suggestions(Item, frozen=True, kw_only=True):
+    """Values of a property; `truncated`: there are more that begin so."""
+
+    values: list[str] = []
+    truncated: bool = False
+
+
 class GapAt(Item, frozen=True, kw_only=True):
     """When a source missed what was sent: without `to` it lasts, `count` messages if known."""
 

@@ -216,6 +216,16 @@ class SourcePreview(Definition, frozen=True):
     timeout: str | None = None
 
 
+class ConnectorTrial(Definition, frozen=True):
+    """A source or sink to try. With `id` a stored one, in which the others replace what it has; a
+    secret that is `******` is the stored one. `query`: of a sink, which its templates must fit."""
+
+    type: str | None = None
+    properties: dict[str, Any] | None = None
+    id: str | None = None
+    query: str | None = None
+
+
 class ExternalStreamPreview(Definition, frozen=True):
     """Messages to look at: at most `count` within `timeout` seconds."""
 

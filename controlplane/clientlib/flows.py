@@ -7,16 +7,19 @@ from typing import Any
 from controlplane.clientlib.answers import (
     Alert,
     AlertTest,
+    Checked,
     Inferred,
     Replayed,
     Sink,
     SinkStats,
     Source,
     SourceStats,
+    Suggestions,
 )
 from controlplane.clientlib.calls import Call, Group, M, Many, ask, at, operation, order, send
 from controlplane.clientlib.definitions import (
     AlertDef,
+    ConnectorTrial,
     SinkDef,
     SinkUpdate,
     SourceDef,
@@ -94,6 +97,16 @@ class Sources(Group[M]):
         return ask(Many[str], at("sources", source_id, "logs"), lines=lines)
 
     @operation
+    def check(self, trial: ConnectorTrial) -> Call[Checked]:
+        """Test a connection step by step; nothing is made."""
+        return send(Checked, "POST", at("sources", "check"), trial)
+
+    @operation
+    def suggest(self, trial: ConnectorTrial, property_: str, prefix: str = "") -> Call[Suggestions]:
+        """Values for a property, such as the topics of a Kafka cluster."""
+        return send(Suggestions, "POST", at("sources", "suggest"), _asked(trial, property_, prefix))
+
+    @operation
     def preview(self, wanted: SourcePreview) -> Call[Many[Event]]:
         """Events of another system, without a source being made."""
         return send(Many[Event], "POST", "source/preview", wanted)
@@ -164,6 +177,16 @@ class Sinks(Group[M]):
         return send(Replayed, "POST", at("sinks", sink_id, "dlq", "replay"), body)
 
     @operation
+    def check(self, trial: ConnectorTrial) -> Call[Checked]:
+        """Test a connection step by step; no row is sent."""
+        return send(Checked, "POST", at("sinks", "check"), trial)
+
+    @operation
+    def suggest(self, trial: ConnectorTrial, property_: str, prefix: str = "") -> Call[Suggestions]:
+        """Values for a property, such as the topics of a Kafka cluster."""
+        return send(Suggestions, "POST", at("sinks", "suggest"), _asked(trial, property_, prefix))
+
+    @operation
     def stats(
         self, sink_id: str, *, errors_within: str = "1d", throughput_within: str = "1h"
     ) -> Call[SinkStats]:
@@ -231,3 +254,10 @@ class Alerts(Group[M]):
         """What an alert with these queries would have done in the last minutes; nothing is made."""
         body = {"trigger_sql": trigger_sql, "resolve_sql": resolve_sql, "minutes": minutes}
         return send(AlertTest, "POST", at("alerts", "test"), body)
+
+
+def _asked(trial: ConnectorTrial, property_: str, prefix: str) -> Event:
+    return {
+        "id": trial.id, "type": trial.type, "properties": trial.properties,
+        "property": property_, "prefix": prefix,
+    }  # fmt: skip

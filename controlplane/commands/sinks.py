@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from controlplane.clientlib import definitions as asked
-from controlplane.commands import flows
+from controlplane.commands import flows, trials
 
 
 def _create(calls: Any, fields: dict[str, Any]) -> Any:
@@ -37,3 +37,4 @@ FLOW = flows.Flow(
 sinks = flows.group(FLOW, "Take rows of queries to other systems.")
 flows.measured(sinks, FLOW)
 flows.replayed(sinks, FLOW, "Deliver dead letters of a sink again.")
+trials.tried(sinks, FLOW)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from controlplane.clientlib import definitions as asked
-from controlplane.commands import flows
+from controlplane.commands import flows, trials
 from controlplane.commands.options import connected
 from controlplane.commands.output import Output
 
@@ -53,6 +53,7 @@ FLOW = flows.Flow(
 sources = flows.group(FLOW, "Bring rows of other systems into streams.")
 flows.measured(sources, FLOW)
 flows.replayed(sources, FLOW, "Store dead letters of a source in its stream.")
+trials.tried(sources, FLOW)
 
 
 @sources.command()

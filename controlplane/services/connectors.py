@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from connectors.contract import AlertDefinition, SinkDefinition, SourceDefinition
+from connectors.check_contract import Check, Suggest, Suggested
+from connectors.contract import AlertDefinition, CheckStep, SinkDefinition, SourceDefinition
 from connectors.metrics import SourceCounters, SourceSample, SourceStats
 from connectors.replay_contract import Replayed, ReplayWanted
 from connectors.status import SourceStatus
@@ -101,6 +102,14 @@ class Connectors(Protocol):
         workspace: str = "",
     ) -> list[dict[str, Any]]:
         """Up to `size` events."""
+        ...
+
+    async def check(self, wanted: Check) -> list[CheckStep]:
+        """Test the connection of a source or sink; UserError when its properties do not fit."""
+        ...
+
+    async def suggest(self, wanted: Suggest) -> Suggested:
+        """Values for a property; UserError when the other system cannot be asked."""
         ...
 
     async def ready(self) -> bool:

@@ -44,7 +44,7 @@ class ExternalStreamService:
 
     async def create(self, principal: Principal, definition: Definition) -> Definition:
         """Create one; it succeeds also when nobody answers at its address."""
-        settings = sealed_settings(self._vault, definition.settings)
+        settings = sealed_settings(self._vault, definition.settings, principal.workspace)
         sealed = msgspec.structs.replace(definition, settings=settings)
         return await self._streams.create(principal, sealed)
 

@@ -23,7 +23,7 @@ class ExternalTableService:
 
     async def create(self, principal: Principal, definition: Definition) -> Definition:
         """Create one; it succeeds also when nobody answers at its address."""
-        settings = sealed_settings(self._vault, definition.settings)
+        settings = sealed_settings(self._vault, definition.settings, principal.workspace)
         sealed = msgspec.structs.replace(definition, settings=settings)
         return await self._tables.create(principal, sealed)
 

@@ -130,7 +130,7 @@ class QueryService:
         engine = await workspace.engine()
         request = QueryRequest(
             id=record.id,
-            sql=self._sealed(new.sql),
+            sql=self._sealed(principal, new.sql),
             caller=principal.caller,
             batch_count=min(max(new.batch_count, 0), BATCH_COUNT_MAX),
             batch_ms=min(max(new.batch_ms, 0), BATCH_MS_MAX),
@@ -162,9 +162,10 @@ class QueryService:
         )
         return live
 
-    def _sealed(self, sql: str) -> str:
+    def _sealed(self, principal: Principal, sql: str) -> str:
         """The statement as the engine gets it: its secrets are sealed."""
-        return sealed_external(self._vault, sealed_statement(self._vault, sql))
+        sealed = sealed_statement(self._vault, sql)
+        return sealed_external(self._vault, sealed, principal.workspace)
 
     def _record(self, principal: Principal, new: NewQuery) -> QueryRecord:
         record = QueryRecord(
@@ -258,7 +259,7 @@ class QueryService:
         timeout_ms = min(max(timeout_ms, 1), self._settings.exec_ms_max)
         request = QueryRequest(
             id=self._clock.uuid4(),
-            sql=self._sealed(sql),
+            sql=self._sealed(principal, sql),
             caller=principal.caller,
             bounded_only=True,
             timeout_ms=timeout_ms,

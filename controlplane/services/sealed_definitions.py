@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from connectors.key_ring import FUNCTION_KEY_PLACE
+from connectors.key_ring import FUNCTION_KEY_PLACE, former_place
 from connectors.sealing import is_sealed, sealed_with
 from controlplane.services.external_secrets import place_of
 from controlplane.services.secrets import SecretsError, Vault
@@ -20,14 +20,15 @@ log = logging.getLogger("tailrace.secrets")
 _EXTERNAL: Final = ("external_stream", "external_table")
 
 
-async def seal_stored(vault: Vault, engine: Engine) -> None:
-    """Seal what is plain, from a version that did not, or is sealed with an older key.
+async def seal_stored(vault: Vault, engine: Engine, workspace: str) -> None:
+    """Seal what is plain, from a version that did not, or is sealed with an older key, or for less
+    than it is now.
 
     What cannot be opened stays, and is logged; EngineUnavailable if the engine goes away.
     """
     for definition in (await engine.definitions()).definitions:
         try:
-            fresh = renewed(vault, definition)
+            fresh = renewed(vault, definition, workspace)
             if fresh is not None:
                 options = {**fresh.options, "or_replace": True}
                 fresh = msgspec.structs.replace(fresh, options=options)
@@ -40,12 +41,15 @@ async def seal_stored(vault: Vault, engine: Engine) -> None:
             log.error("the secrets of %s cannot be sealed: %s", definition.name, error.message)
 
 
-def renewed(vault: Vault, definition: Definition) -> Definition | None:
+def renewed(vault: Vault, definition: Definition, workspace: str) -> Definition | None:
     """The definition with its secrets sealed by the first key; None if they are. SecretsError."""
     if definition.kind in _EXTERNAL:
+        given = definition.settings
         settings = {
-            key: _renewed(vault, value, place_of(key)) if key in SECRET_SETTINGS else value
-            for key, value in definition.settings.items()
+            key: _renewed(vault, value, place_of(given, key, workspace), former_place(key))
+            if key in SECRET_SETTINGS
+            else value
+            for key, value in given.items()
         }
         if settings != definition.settings:
             return msgspec.structs.replace(definition, settings=settings)
@@ -59,11 +63,18 @@ def renewed(vault: Vault, definition: Definition) -> Definition | None:
     return None
 
 
-def _renewed(vault: Vault, value: str, place: str) -> str:
+def _renewed(vault: Vault, value: str, place: str, former: str = "") -> str:
     if value in ("", MASK):
         return value
     if not is_sealed(value):
         return vault.seal(value, place)
-    if sealed_with(value) == next(iter(vault.keys())):
+    by_first = sealed_with(value) == next(iter(vault.keys()))
+    if by_first and not former:
         return value
-    return vault.seal(vault.unseal(value, place), place)
+    try:
+        opened = vault.unseal(value, place)
+    except SecretsError:
+        if not former:
+            raise
+        return vault.seal(vault.unseal(value, former), place)
+    return value if by_first else vault.seal(opened, place)

@@ -6,18 +6,21 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.contract import SinkDefinition
+from connectors.check_contract import Suggested
+from connectors.contract import CheckStep, SinkDefinition
 from connectors.metrics import SourceCounters, SourceStats
 from connectors.replay_contract import Replayed
 from connectors.status import SourceStatus
 from controlplane.auth import Principal
 from controlplane.db.tables import Sink
+from controlplane.services import trials
 from controlplane.services.authored import DESCRIPTION_CHARS_MAX, check_text
 from controlplane.services.connector_rows import Means
 from controlplane.services.deliveries import Deliveries, Shown, plans_of
 from controlplane.services.names import check_name
 from controlplane.services.replays import LettersAsked, letters_of, replayed
 from controlplane.services.streams import HISTORY_DAYS_MAX
+from controlplane.services.trials import Trial, Wanted
 from engine.errors import EngineUnavailable, NotFound
 from engine.protocol import StreamStats, ViewState
 
@@ -168,6 +171,23 @@ class SinkService(Deliveries[Sink]):
         async with self._rows.lock(f"{row.id}/replay"):
             definition = self._definition(principal.workspace, row)
             return await replayed(lambda: self._connectors.replay_sink(definition, wanted))
+
+    async def check(self, principal: Principal, trial: Trial) -> list[CheckStep]:
+        """Test a connection step by step; 400 for a query that no sink can have, or properties that
+        do not fit its columns. A stored one has its query, unless another is given."""
+        whole = await trials.completed(self._rows, principal, trial)
+        columns = None
+        if whole.query:
+            plans = await self._check(principal, (whole.query,))
+            columns = plans_of(Sink(plans=plans))[0].header
+        elif whole.id:
+            columns = plans_of(await self._rows.get(principal, whole.id))[0].header
+        return await trials.check(self._connectors, "sink", principal.workspace, whole, columns)
+
+    async def suggest(self, principal: Principal, trial: Trial, wanted: Wanted) -> Suggested:
+        """Values for a property."""
+        whole = await trials.completed(self._rows, principal, trial)
+        return await trials.suggest(self._connectors, "sink", principal.workspace, whole, wanted)
 
     async def stats(
         self, principal: Principal, sink_id: str, range_ms: int, error_range_ms: int

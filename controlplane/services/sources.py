@@ -10,12 +10,14 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.contract import SourceDefinition
+from connectors.check_contract import Suggested
+from connectors.contract import CheckStep, SourceDefinition
 from connectors.replay_contract import Replayed
 from connectors.status import SourceStatus
 from controlplane import problems
 from controlplane.auth import Principal
 from controlplane.db.tables import Source, Workspace
+from controlplane.services import trials
 from controlplane.services.connector_rows import (
     AWAY,
     RUNNING,
@@ -29,6 +31,7 @@ from controlplane.services.connector_rows import (
 )
 from controlplane.services.names import check_name
 from controlplane.services.replays import LettersAsked, letters_of, replayed
+from controlplane.services.trials import Trial, Wanted
 from engine.errors import EngineUnavailable
 
 PREVIEW_SIZE_MAX: Final = 1_000
@@ -200,6 +203,16 @@ class SourceService:
         size = min(max(size, 1), PREVIEW_SIZE_MAX)
         timeout_ms = min(max(timeout_ms, 1), PREVIEW_MS_MAX)
         return await reach(self._connectors.preview(type_, properties, size, timeout_ms, workspace))
+
+    async def check(self, principal: Principal, trial: Trial) -> list[CheckStep]:
+        """Test a connection step by step."""
+        whole = await trials.completed(self._rows, principal, trial)
+        return await trials.check(self._connectors, "source", principal.workspace, whole)
+
+    async def suggest(self, principal: Principal, trial: Trial, wanted: Wanted) -> Suggested:
+        """Values for a property."""
+        whole = await trials.completed(self._rows, principal, trial)
+        return await trials.suggest(self._connectors, "source", principal.workspace, whole, wanted)
 
     async def _start(self, workspace: str, row: Source) -> SourceStatus:
         try:

@@ -10,7 +10,7 @@ import pytest
 from live_sink import LiveSink
 from mail_server import PASSWORD, USER, MailServer, mail_server
 
-from connectors import properties, registry
+from connectors import properties, registry, smtp
 from connectors.smtp import Mailer, Server
 from engine.errors import UserError
 
@@ -190,3 +190,48 @@ def test_nothing_secret_is_shown() -> None:
     assert properties.secret_names(config) == {"password"}
     server = Server("h", 1, "tls", True, "u", "p", "n", 1.0)
     assert not Mailer(server, private=True).is_open
+
+
+LARGE = "." + "ü" * 40_000 + "\n.\r\nlast"
+
+
+@pytest.mark.parametrize("security", ["none", "starttls"])
+async def test_a_large_mail_is_written_and_sent_in_parts(
+    tmp_path: Path, security: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    write = smtp.Mailer._write  # pyright: ignore[reportPrivateUsage]
+
+    async def watched(self: Mailer, transport: Any, part: bytes) -> None:
+        written.append(len(part))
+        await write(self, transport, part)
+
+    monkeypatch.setattr(smtp.Mailer, "_write", watched)
+    async with mail_server(tmp_path, security=security) as server:
+        server.data = ["451 busy", "cut", "250 OK"]
+        make = to if security == "none" else signed
+        given = make(server, body="{{ .text }}", batch_count=50, batch_interval="50ms")
+        async with LiveSink("email", given) as live:
+            live.rows(*([n, LARGE + str(n)] for n in range(20)))
+            await live.delivered(20)
+    (mail,) = server.mails
+    lines = LARGE.replace("\r\n", "\n")
+    assert text(mail.message) == "".join(f"{lines}{n}\n" for n in range(20))
+    assert mail.message["Content-Type"] == 'text/plain; charset="utf-8"'
+    assert mail.message["X-Event-Id"]
+    assert len(written) > 3 * 20
+    assert max(written) < 150_000
+    assert server.connections == 2, "the answer 451 leaves the connection as it was"
+
+
+async def test_a_large_mail_that_nobody_takes_is_given_up(tmp_path: Path) -> None:
+    async with mail_server(tmp_path, security="none") as server:
+        server.recipients = {"a@example.org": "550 no such user"}
+        server.data = ["552 too large"]
+        async with LiveSink("email", to(server, body="{{ .text }}", retries=0)) as live:
+            live.rows([1, LARGE], [2, LARGE])
+            await live.until(lambda: len(live.letters) == 2, "the second has one recipient")
+            log = "\n".join(live.runner.log.newest(9))
+    assert "answered 552 too large" in log
+    assert "a@example.org (550 no such user)" in log
+    assert [mail.recipients for mail in server.mails] == [["b@example.org"]]

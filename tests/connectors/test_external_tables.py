@@ -289,7 +289,7 @@ async def test_rows_of_a_view_are_written_once_however_often_they_come(stand: St
     context = SinkContext("v", ManualClock(), asyncio.sleep, columns, nobody, private=True)
     writer = spec.writer(external, context)
     await writer.connect()
-    batch = Rows(1, [[101, "a'\\", "2024-07-01 12:00:00.500"], [102, "b", "2024-01-01 00:00:00"]])
+    batch = Rows(1, [[101, "a'\\", "2024-07-01 10:00:00.500"], [102, "b", "2023-12-31 23:00:00"]])
     for _ in range(2):
         assert list(await writer.deliver(batch.sent())) == []
     found = await stand.run("select id, name, at from target where id > 100 order by id")

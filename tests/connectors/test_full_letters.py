@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import pytest
 from background import HEADER, BackgroundEngine, NoConfig, Target, refuses
 from virtual import VirtualTime
 
-from connectors import registry
-from connectors.alerts import AlertRunner
+from connectors import incidents, registry
+from connectors.alerts import WATCHES_NOT, AlertRunner
 from connectors.contract import (
     AlertAction,
     AlertDefinition,
@@ -21,6 +21,7 @@ from connectors.contract import (
     SourceSpec,
 )
 from connectors.runner import SourceRunner
+from connectors.sink_contract import NotDelivered, Refusal
 from connectors.sink_runner import SinkRunner
 from engine.errors import StorageFull
 from engine.source_appends import SourceAck, SourceAppend
@@ -162,4 +163,32 @@ async def test_an_action_that_waits_for_room_holds_up_no_other(world: World, tur
     letters = world.engine.hidden[f"alert:{ID}"].letters
     assert [letter.origin.split("-")[-1] for letter in letters] == ["triggered", "resolved"]
     assert world.target.taken == []
+    await runner.stop()
+
+
+async def test_an_alert_that_can_keep_no_more_messages_says_that_it_watches_no_rows(
+    world: World,
+) -> None:
+    """Whatever its actions say meanwhile; nothing is lost, and it goes on by itself."""
+    alert = AlertDefinition(ID, "default", "x", "target", 1, {}, HEADER, HEADER)
+    runner = AlertRunner(alert, world.engine.around(world.time))
+    runner.start()
+
+    def away(_: object) -> Sequence[Refusal]:
+        raise NotDelivered("The target is away.")
+
+    world.target.answers = [away] * 10_000
+    for number in range(incidents.PENDING_MAX + 4):
+        world.engine.append(f"alert:{ID}", (number % 2, [[number, "t"]]))
+    for _ in range(30):
+        await world.time.advance(10_000)
+        status = runner.status()
+        assert (status.status, status.message) == ("failed", f"{WATCHES_NOT} {FULL}")
+    assert f"{incidents.PENDING_MAX} messages wait" in runner.status().message
+    assert "once that one is delivered or there is room" in runner.status().message
+    world.target.answers = []
+    await world.time.advance(200_000)
+    assert runner.status().status == "running"
+    assert world.target.numbers() == list(range(incidents.PENDING_MAX + 4))
+    assert world.engine.hidden[f"alert:{ID}"].letters == []
     await runner.stop()

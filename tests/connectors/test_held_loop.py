@@ -7,11 +7,12 @@ import threading
 from collections.abc import Awaitable
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from connectors import kafka_records, properties
+from connectors import batching, http_client, kafka_records, properties
 from connectors.http_client import Answer, Call
 from connectors.sink_contract import SinkContext, SinkRow
 from connectors.sinks import email, http
@@ -62,13 +63,56 @@ async def test_requests_with_many_rows_are_not_made_in_the_loop() -> None:
     assert seen and threading.get_ident() not in seen
 
 
+async def test_large_requests_are_made_and_sent_bit_by_bit() -> None:
+    """By a real server: the pieces in which it comes are those that are written."""
+    got: list[bytes] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(line for line in head.lower().splitlines() if b"content-length" in line)
+        assert b"chunked" not in head
+        got.append(await reader.readexactly(int(length.split(b":")[1])))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    written: list[int] = []
+    pieces = http_client._pieces  # pyright: ignore[reportPrivateUsage]
+
+    async def watched(body: bytes) -> Any:
+        async for each in pieces(body):
+            written.append(len(each))
+            yield each
+
+    turns = Turns()
+    held: dict[int, int] = {}
+    async with server:
+        given = {"url": url, "batch_count": 10_000}
+        sink: Any = http.HttpSink(properties.parse(http.Config, given), context(2))
+        write = sink._objects.write
+
+        def counted(values: Any) -> bytes:
+            held[turns.count] = held.get(turns.count, 0) + 1
+            return write(values)
+
+        sink._objects.write = counted
+        with patch.object(http_client, "_pieces", watched):
+            assert await turns.while_(sink.deliver(rows(2_000, 2, b"1" * 500))) == ()
+        await sink.close()
+    assert got[0].count(b'"c1":') == 2_000
+    assert msgspec.json.decode(got[0], type=list[Any])[-1] is not None
+    assert len(written) >= len(got[0]) // http_client.PIECE_BYTES_MAX > 3
+    assert max(held.values()) <= batching.ROWS_AT_A_TIME
+
+
 async def test_mails_are_not_made_in_the_loop() -> None:
     given = {"host": "h", "from": "a@b.c", "to": ["d@e.f"], "batch_count": 10_000}
     sink = email.EmailSink(properties.parse(email.Config, given), context(2))
     sent: list[bytes] = []
 
-    async def send(message: bytes, *_: Any) -> dict[str, Any]:
-        sent.append(message)
+    async def send(message: list[bytes], *_: Any) -> dict[str, Any]:
+        sent.append(b"".join(message))
         return {}
 
     async def connect() -> None:

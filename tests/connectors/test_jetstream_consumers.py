@@ -180,8 +180,9 @@ async def test_tls(encrypted: Nats, nats_server: Nats, kind: str) -> None:
     trusting = {**given, "url": tls_url(encrypted), "tls": {"skip_verify_server": True}}
     async with Live("nats", trusting) as live:
         await live.connected()
-    async with Live(kind, {**given, "url": encrypted.url}) as live:
-        assert "certificate verify failed" in await live.refused()
+    for address in (encrypted.url, tls_url(encrypted)):
+        async with Live(kind, {**given, "url": address}) as live:
+            assert "certificate verify failed" in await live.refused()
     plain = tls_url(nats_server)
     async with Live(kind, {**given, "url": plain, "token": "secret"}) as live:
         assert "offers no TLS" in await live.refused()

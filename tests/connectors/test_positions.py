@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from nats.aio.msg import Msg
 
-from connectors import registry
+from connectors import jetstream_positions, registry
 from connectors.guarantees import SOURCES
 from connectors.jetstream_positions import JetStreamPositions
 from connectors.kafka_positions import KafkaPositions
@@ -89,45 +91,47 @@ def test_a_partition_that_begins_before_its_place_is_another() -> None:
     assert positions.is_behind(0, records(0, 1))
 
 
-def test_sequences_that_come_again_are_acknowledged_and_not_stored() -> None:
+async def test_sequences_that_come_again_are_acknowledged_and_not_stored() -> None:
     first = JetStreamPositions({}, "s", "made", "c")
-    batch = first.batch(messages(5, 7, 6), "streaming", 0.0)
+    batch = await first.batch(messages(5, 7, 6), "streaming", 0.0)
     assert list(batch.messages) == [b"5", b"7", b"6"]
     second = JetStreamPositions(batch.saved, "s", "made", "c")
     come = messages(6, 8, 7)
-    again = second.batch(come, "streaming", 0.0)
+    again = await second.batch(come, "streaming", 0.0)
     assert (list(again.messages), again.token) == ([b"8"], come)
     assert again.origin is not None and re.fullmatch(r"s@8:[0-9a-f]{8}", again.origin(0))
-    none = second.batch(messages(5), "streaming", 0.0)
+    none = await second.batch(messages(5), "streaming", 0.0)
     assert (list(none.messages), dict(none.saved)) == ([], {})
     second.acknowledged(20)
-    assert list(second.batch(messages(3, 20, 21), "streaming", 0.0).messages) == [b"21"]
+    third = await second.batch(messages(3, 20, 21), "streaming", 0.0)
+    assert list(third.messages) == [b"21"]
     assert len(second) == 1
     anew = JetStreamPositions(again.saved, "s", "made later", "c")
-    assert len(anew.batch(messages(5, 6), "streaming", 0.0).messages) == 2
+    both = await anew.batch(messages(5, 6), "streaming", 0.0)
+    assert len(both.messages) == 2
 
 
-def test_a_stream_that_was_made_anew_meanwhile_is_noticed() -> None:
+async def test_a_stream_that_was_made_anew_meanwhile_is_noticed() -> None:
     positions = JetStreamPositions({}, "s")
     positions.since_ms = 100_000
-    positions.batch(messages(5), "streaming", 0.0)
+    await positions.batch(messages(5), "streaming", 0.0)
     come = messages(5)
-    positions.batch(come, "streaming", 0.0)
+    await positions.batch(come, "streaming", 0.0)
     assert not positions.made_anew  # it is as old as the stream that was looked at
     assert come[0].data == b""
     positions.since_ms = 99_000
-    positions.batch(messages(5), "streaming", 0.0)
+    await positions.batch(messages(5), "streaming", 0.0)
     assert positions.made_anew
 
 
-def test_letters_of_a_stream_or_topic_made_anew_are_others() -> None:
+async def test_letters_of_a_stream_or_topic_made_anew_are_others() -> None:
     partition = SimpleNamespace(topic="t", partition=0)
     found = set()
     for key, time in (("old", 7), ("old", 7), ("new", 7), ("new", 8)):
         come = records(5)
         come[0].timestamp = time
         kafka = KafkaPositions({}, key).batch(partition, come, "lines", 0.0)
-        stream = JetStreamPositions({}, "s", key).batch(messages(5), "lines", 0.0)
+        stream = await JetStreamPositions({}, "s", key).batch(messages(5), "lines", 0.0)
         assert kafka is not None and kafka.origin is not None and stream.origin is not None
         found |= {kafka.origin(0), stream.origin(0)}
     assert len(found) == 3 + 2
@@ -146,3 +150,24 @@ def test_messages_are_handed_over_in_pieces() -> None:
 
 def test_each_source_says_what_it_promises() -> None:
     assert {name: spec.guarantee for name, spec in registry.sources().items()} == SOURCES
+
+
+async def test_batches_beside_very_many_ranges_are_not_made_in_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jetstream_positions, "HERE_RANGES_MAX", 3)
+    threads: list[int] = []
+    sequence = jetstream_positions._sequence  # pyright: ignore[reportPrivateUsage]
+
+    def watched(message: Any) -> int:
+        threads.append(threading.get_ident())
+        return sequence(message)
+
+    monkeypatch.setattr(jetstream_positions, "_sequence", watched)
+    positions = JetStreamPositions({}, "s")
+    await positions.batch(messages(1, 3, 5), "streaming", 0.0)
+    await positions.batch(messages(7), "streaming", 0.0)
+    batch = await positions.batch(messages(7, 9), "streaming", 0.0)
+    assert list(batch.messages) == [b"9"]
+    here = [each == threading.get_ident() for each in threads]
+    assert here == [True, True, True, True, False, False]

@@ -269,10 +269,11 @@ async def test_a_broker_that_is_away_is_a_message(monkeypatch: pytest.MonkeyPatc
 async def test_the_connection_is_checked_step_by_step(pulsar: Pulsar) -> None:
     given = {"broker_url": pulsar.url, "topic": pulsar.new_topic(2)}
     assert await _steps(given) == [
-        ("address", True, ""), ("connection", True, ""), ("topic", True, "2 partitions"),
+        ("address", True, ""), ("connection", True, ""), ("client", True, ""),
+        ("topic", True, "2 partitions"),
     ]  # fmt: skip
     steps = await _steps({**given, "topic": "persistent://nobody/nothing/t"})
-    assert [(name, ok) for name, ok, _ in steps][1:] == [("connection", True), ("topic", False)]
+    assert [(name, ok) for name, ok, _ in steps][2:] == [("client", True), ("topic", False)]
     steps = await _steps({**given, "broker_url": "127.0.0.1:1"})
     assert steps[-1][:2] == ("connection", False)
 

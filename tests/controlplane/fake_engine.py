@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from connectors.check_contract import Check, Suggest, Suggested
+from connectors.contract import CheckStep
 from connectors.metrics import SourceCounters, SourceSample, SourceStats, ThroughputPoint
 from connectors.replay_contract import Replayed, ReplayWanted
 from connectors.status import SourceStatus
@@ -355,6 +357,7 @@ class FakeConnectors:
         self.started: dict[str, tuple[Any, SourceCounters | None]] = {}
         self.counted: dict[str, SourceSample] = {}
         self.resolved: list[tuple[str, str]] = []
+        self.checked: list[Check | Suggest] = []
         self.replays: list[tuple[str, ReplayWanted]] = []
         self.away = False
         self.now_ms = 1_767_225_600_000
@@ -464,6 +467,16 @@ class FakeConnectors:
         if not properties.get("brokers"):
             raise UserError("The property 'brokers' is required.", 400, "orbit")
         return ["orders", "visits"]
+
+    async def check(self, wanted: Check) -> list[CheckStep]:
+        self._check()
+        self.checked.append(wanted)
+        return [CheckStep("address", True, "", 2), CheckStep("connection", False, "Refused.", 1)]
+
+    async def suggest(self, wanted: Suggest) -> Suggested:
+        self._check()
+        self.checked.append(wanted)
+        return Suggested(["orders", "visits"], True)
 
     async def ready(self) -> bool:
         return not self.away

@@ -144,6 +144,7 @@ DEFINITIONS = [
     (definitions.ExternalTableDef, "ExternalTableDef"),
     (definitions.ExternalStreamPreview, "PreviewExternalStreamRequest"),
     (definitions.SourcePreview, "SourcePreviewRequest"),
+    (definitions.ConnectorTrial, "SinkCheckRequest"),
 ]
 
 

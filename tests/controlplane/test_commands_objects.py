@@ -83,6 +83,17 @@ async def test_a_source_is_known_by_its_name(lite: Plane) -> None:
         )
         assert "replayed: 3" in (await line.run("sources", "replay", "gen")).stdout
         assert lite.connectors.replays[-1][1].limit == 1000
+        shown = await line.run("sources", "check", "gen", "-p", "seed=7", status=1)
+        assert "connection | FAILED" in shown.stdout
+        assert "connection: Refused." in shown.stdout
+        tried = lite.connectors.checked[-1]
+        assert (tried.type, tried.id) == ("stream_generator", made["id"])
+        assert tried.properties["interval"] == "5s"
+        assert str(tried.properties["seed"]) == "7"
+        said = await line.run("sources", "suggest", "template", "--type", "x", "--prefix", "o")
+        assert said.stdout == "orders\nvisits\n"
+        assert "There are more" in said.stderr
+        assert "Give the name" in (await line.run("sinks", "check", status=2)).stderr
         await line.run("sources", "delete", "gen")
         gone = await line.run("sources", "start", "gen", status=1)
         assert gone.stderr == "Error: There is no source 'gen'.\n"

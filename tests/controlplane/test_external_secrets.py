@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.key_ring import FUNCTION_KEY_PLACE
+from connectors.external import registry
+from connectors.key_ring import FUNCTION_KEY_PLACE, KeyRing, former_place
 from connectors.sealing import is_sealed
-from controlplane.services.external_secrets import place_of, sealed_external
+from controlplane.services.external_secrets import place_of, sealed_external, sealed_settings
 from controlplane.services.sealed_definitions import renewed, seal_stored
 from controlplane.services.secrets import SecretsError, Vault
-from engine.errors import SqlError
+from engine.errors import SqlError, UserError
+from engine.external_objects import External
 from engine.protocol import Caller, Definition
+from engine.remote import socket_name
 from engine.secret_settings import MASK
 from engine.sql.statements import CreateExternal, parse
 from tests.controlplane.conftest import API, Plane
@@ -33,6 +37,13 @@ def settings_in(sql: str) -> dict[str, str]:
     return statement.settings
 
 
+def opened(
+    vault: Vault, settings: Mapping[str, str], name: str = "password", workspace: str = "default"
+) -> str:
+    """The password of an object with these settings."""
+    return vault.unseal(settings["password"], place_of(settings, name, workspace))
+
+
 @pytest.fixture
 def vault(tmp_path: Path) -> Vault:
     return Vault("", tmp_path)
@@ -44,11 +55,32 @@ def vault(tmp_path: Path) -> Vault:
 @pytest.mark.parametrize("create", ["create", "/* x */ CREATE OR REPLACE"])
 def test_a_secret_in_a_statement_is_sealed(vault: Vault, create: str, written: str) -> None:
     sql = HEAD.replace("create", create) + written + ", user = 'password = ''plain'''"
-    read, sealed = settings_in(sql), settings_in(sealed_external(vault, sql))
-    assert vault.unseal(sealed["password"], place_of("password")) == read["password"] == "plain"
+    read, sealed = settings_in(sql), settings_in(sealed_external(vault, sql, "default"))
+    assert opened(vault, sealed) == read["password"] == "plain"
     assert {**sealed, "password": "plain"} == read
     with pytest.raises(SecretsError):
-        vault.unseal(sealed["password"], place_of("token"))
+        opened(vault, sealed, "token")
+
+
+async def test_a_sealed_secret_is_of_no_use_elsewhere() -> None:
+    vault, ring = Vault(NEW, Path()), KeyRing()
+    ring.put(vault.keys())
+    given = {"TYPE": "Kafka", "brokers": "a:1", "topic": "t", "Password": "plain"}
+    made = sealed_settings(vault, given, "default")
+    assert is_sealed(made["Password"])
+    own = {key.lower(): value for key, value in made.items()} | {"type": "kafka"}
+
+    async def open_(engine: str, **change: str) -> str:
+        external = External("1", "s", "external_stream", "kafka", own | change, engine=engine)
+        return (await registry.opened(external, ring)).settings["password"]
+
+    here = socket_name("default")
+    assert await open_(here) == await open_(here, topic="another") == "plain"
+    for elsewhere in (open_(here, brokers="b:1"), open_(socket_name("other"))):
+        with pytest.raises(UserError, match="give it anew"):
+            await elsewhere
+    former = vault.seal("old", former_place("password"))
+    assert await open_(here, password=former) == "old"
 
 
 @given(st.text(st.sampled_from("a'\\\"n y\n;,")))
@@ -59,11 +91,11 @@ def test_the_sealed_value_is_the_one_that_was_written(body: str) -> None:
         read = settings_in(sql)
     except SqlError:
         return
-    sealed = settings_in(sealed_external(vault, sql))
+    sealed = settings_in(sealed_external(vault, sql, "default"))
     expected = read.pop("password")
     found = sealed.pop("password")
     assert sealed == read
-    assert (vault.unseal(found, place_of("password")) if expected else found) == expected
+    assert (opened(vault, {**read, "password": found}) if expected else found) == expected
 
 
 @pytest.mark.parametrize(
@@ -82,13 +114,13 @@ def test_the_sealed_value_is_the_one_that_was_written(body: str) -> None:
     ],
 )
 def test_everything_else_is_as_it_was(vault: Vault, sql: str) -> None:
-    assert sealed_external(vault, sql) == sql
+    assert sealed_external(vault, sql, "default") == sql
 
 
 @pytest.mark.parametrize("bad", ["bare", "-5", "$$x$$", r"'a\x41'", "'open", f"'{'k' * 65_537}'"])
 def test_values_that_cannot_be_sealed_are_refused_by_name(vault: Vault, bad: str) -> None:
     with pytest.raises(SqlError, match="password") as caught:
-        sealed_external(vault, f"{HEAD} password = {bad}")
+        sealed_external(vault, f"{HEAD} password = {bad}", "default")
     assert bad not in caught.value.message
 
 
@@ -96,8 +128,8 @@ async def test_what_the_engine_gets_is_sealed(lite: Plane) -> None:
     for path, body in (("external_streams", STREAM), ("external_tables", TABLE)):
         made = await lite.client.post(f"{API}/{path}", json=body)
         assert made.status_code == 201, made.text
-        stored = lite.engine.by_name[body["name"]].settings["password"]
-        assert lite.app.vault.unseal(stored, place_of("password")) == "very secret"
+        stored = lite.engine.by_name[body["name"]].settings
+        assert opened(lite.app.vault, stored) == "very secret"
         shown = (await lite.client.get(f"{API}/{path}/{body['name']}")).text
         assert "sealed:" not in shown
         assert MASK in shown
@@ -119,29 +151,33 @@ def function(key: str) -> Definition:
 
 def test_what_is_plain_or_sealed_with_an_older_key_is_sealed_anew() -> None:
     old, both, new = (Vault(keys, Path()) for keys in (OLD, f"{NEW},{OLD}", NEW))
-    for secret in ("plain", old.seal("plain", place_of("password"))):
-        fresh = renewed(both, table(secret))
+    place = place_of(table("").settings, "password", "default")
+    for secret in ("plain", *(old.seal("plain", at) for at in (place, former_place("password")))):
+        fresh = renewed(both, table(secret), "default")
         assert fresh is not None
-        assert new.unseal(fresh.settings["password"], place_of("password")) == "plain"
-        assert renewed(both, fresh) is None
+        assert opened(new, fresh.settings) == "plain"
+        assert renewed(both, fresh, "default") is None
+    # By the right key, but for less than it is now.
+    fresh = renewed(new, table(new.seal("plain", former_place("password"))), "default")
+    assert fresh is not None and opened(new, fresh.settings) == "plain"
     for secret in ("plain", old.seal("plain", FUNCTION_KEY_PLACE)):
-        fresh = renewed(both, function(secret))
+        fresh = renewed(both, function(secret), "default")
         assert fresh is not None
         assert new.unseal(fresh.options["remote"]["auth_key"], FUNCTION_KEY_PLACE) == "plain"
-        assert renewed(both, fresh) is None
+        assert renewed(both, fresh, "default") is None
     others = (table(""), msgspec.structs.replace(function("x"), options={}))
-    assert [renewed(both, other) for other in others] == [None, None]
+    assert [renewed(both, other, "default") for other in others] == [None, None]
     with pytest.raises(SecretsError):
-        renewed(new, table(old.seal("plain", place_of("password"))))
+        renewed(new, table(old.seal("plain", place)), "default")
 
 
 async def test_an_engine_that_connects_has_its_plain_secrets_sealed(lite: Plane) -> None:
-    lost = Vault(OLD, Path()).seal("plain", place_of("password"))
+    lost = Vault(OLD, Path()).seal("plain", former_place("password"))
     await lite.engine.create(table("plain"), Caller("u", "bob"))
     away = msgspec.structs.replace(table(lost), name="away")
     await lite.engine.create(away, Caller("u", "bob"))
-    await seal_stored(lite.app.vault, lite.engine)
+    await seal_stored(lite.app.vault, lite.engine, "default")
     stored = lite.engine.by_name["t"]
-    assert lite.app.vault.unseal(stored.settings["password"], place_of("password")) == "plain"
+    assert opened(lite.app.vault, stored.settings) == "plain"
     assert stored.updated_by == Caller("u", "bob")
     assert lite.engine.by_name["away"].settings["password"] == lost, "its key is not here"

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.journeys.server import Server
+from tests.journeys.test_start import refused_here
 
 COMMAND = str(Path(sys.executable).with_name("tailrace"))
 FORBIDDEN = ("duckdb", "pyarrow", "numpy", "sqlglot", "alembic", "prometheus_client", "pydantic")
@@ -34,8 +35,8 @@ def refused(answer: subprocess.CompletedProcess[str], word: str) -> None:
 def test_bad_flags(tmp_path: Path) -> None:
     """Bad settings in the environment and in a file: tests/journeys/test_start.py."""
     data = tmp_path / "data"
-    refused(serve(data, f"--config={tmp_path}/none.toml"), "cannot be read")
-    refused(serve(data, "--port=99999"), "port")
+    assert "cannot be read" in refused_here(f"--data-dir={data}", f"--config={tmp_path}/none.toml")
+    assert "port" in refused_here(f"--data-dir={data}", "--port=99999")
     assert not data.exists()
 
 
@@ -45,8 +46,8 @@ def test_foreign_folder(tmp_path: Path) -> None:
 
 
 def test_a_setting_out_of_range(tmp_path: Path) -> None:
-    answer = serve(tmp_path / "data", "--port=0", TAILRACE_WORKERS_MAX="0")
-    refused(answer, "The setting workers_max must be a number from 1 to 64, it is '0'.")
+    said = refused_here(f"--data-dir={tmp_path / 'data'}", TAILRACE_WORKERS_MAX="0")
+    assert "The setting workers_max must be a number from 1 to 64, it is '0'." in said
 
 
 def test_unusable_store(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """The dialect's conformance suite against a real server; the suite itself is not part of this tree.
 
 `python -m tests.journeys.conformance` runs it and writes the ids of the cases that pass to
-`conformance.txt`, the baseline of `test_conformance.py`; with `--failed FILE` it writes to FILE
-which cases of that baseline fail. The suite is looked for beside the checkout and in the folder
-that CONFORMANCE_SUITE names.
+`conformance.txt`, the baseline of `test_conformance.py`. With `--failed FILE` it writes to FILE
+which cases fail of the part of that baseline whose turn it is, or of all with `--full`. The suite
+is looked for beside the checkout and in the folder that CONFORMANCE_SUITE names.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 from pathlib import Path
 
 import pytest
 
+from tests.engine.seeds import first_seed
 from tests.journeys.server import Server
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +32,8 @@ SUITE = Path(os.environ.get("CONFORMANCE_SUITE", ROOT.parent / "shared" / "confo
 # is run again beside three, and what fails there by itself.
 JOBS = (32, 4, 1)
 RUN_SECONDS_MAX = 900
+# A run of the tests plays one of so many parts of the baseline, others after each commit.
+PARTS = 3
 PARENT_SECONDS = 1.0
 
 
@@ -41,6 +45,11 @@ def present() -> bool:
 def known() -> set[str]:
     """Ids of the cases that passed when the baseline was written."""
     return _ids(PASSED)
+
+
+def part(ids: set[str], turn: int) -> set[str]:
+    """Those whose turn it is: PARTS turns that follow each other have all."""
+    return {one for one in ids if (zlib.crc32(one.encode()) + turn) % PARTS == 0}
 
 
 def _ids(file: Path) -> set[str]:
@@ -97,11 +106,12 @@ class Background:
         self._log = folder / "run.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def begin(self) -> None:
-        """Start it."""
+    def begin(self, *, full: bool) -> None:
+        """Start it. `full`: all cases, not only the part whose turn it is."""
         self._folder.mkdir(parents=True, exist_ok=True)
         module = "tests.journeys.conformance"
-        command = [sys.executable, "-m", module, "--failed", str(self._result)]
+        given = ["--failed", str(self._result), *(["--full"] if full else [])]
+        command = [sys.executable, "-m", module, *given]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -137,19 +147,20 @@ def _end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _write_failed(file: Path) -> None:
+def _write_failed(file: Path, ids: set[str]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by way of the server's stop
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    failed = sorted(failing(known()))
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(failed), encoding="utf-8")
-    part.replace(file)
+    failed = sorted(failing(ids))
+    written = file.with_suffix(".part")
+    written.write_text(json.dumps(failed), encoding="utf-8")
+    written.replace(file)
 
 
 def main() -> int:
     """Write the baseline and print what failed."""
     if sys.argv[1:2] == ["--failed"]:
-        _write_failed(Path(sys.argv[2]))
+        ids = known()
+        _write_failed(Path(sys.argv[2]), ids if "--full" in sys.argv else part(ids, first_seed()))
         return 0
     ids = _ids(SUITE / "dev.txt")
     failed = failing(ids)

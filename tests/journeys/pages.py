@@ -30,11 +30,12 @@ from tests.services.nats import HELP, Nats, find_binary
 
 ROOT = Path(__file__).parents[2]
 # In the order of reading: on one server, since names must not collide for a reader either.
+HISTORY_PAGE = "docs/storage.md"
 CONNECTORS = ("stream_generator", "websocket", "nats", "jetstream")
 TUTORIALS = ("windows", "enrichment", "changelog-top-n", "materialized-view")
 PAGES = (
     "README.md", "docs/quickstart.md", "docs/streams.md", "docs/cli.md", "docs/client.md",
-    "docs/clients.md", "docs/storage.md",
+    "docs/clients.md", "docs/connectors.md", HISTORY_PAGE,
     *(f"docs/tutorials/{name}.md" for name in TUTORIALS),
     *(f"docs/connectors/{name}.md" for name in CONNECTORS),
 )  # fmt: skip
@@ -47,7 +48,7 @@ ELSEWHERE = {
 }
 # Rows reach history soon, where docs/storage.md looks for them.
 ENVIRONMENT = {"TAILRACE_SEAL_BYTES": str(64 << 10)}
-# The stream of the quickstart that docs/storage.md reads.
+# The stream of the quickstart that HISTORY_PAGE reads.
 HISTORY_STREAM = "packages"
 STEP_SECONDS_MAX = 60
 WATCH_SECONDS_MAX = 30

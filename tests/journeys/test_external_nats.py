@@ -75,3 +75,30 @@ def test_a_view_goes_on_after_the_server_was_killed(server: Server, nats_server:
     run(server, f"CREATE EXTERNAL STREAM no (i int32) SETTINGS {away}")
     code, message = refusal(server, "SELECT * FROM table(no)")
     assert (code, "JetStream has no subject none.>" in message) == (210, True)
+
+
+def test_a_view_fails_whose_next_messages_were_removed(server: Server, nats_server: Nats) -> None:
+    publish(nats_server, "cut.a", b'{"i": 0}', stream="cut")
+    at = f"type = 'nats_jetstream', url = '{nats_server.url}', subject = 'cut.>'"
+    run(server, f"CREATE EXTERNAL STREAM cut (i int32) SETTINGS {at}")
+    run(server, "CREATE MATERIALIZED VIEW rest AS SELECT i FROM cut SETTINGS seek_to = 'earliest'")
+    found = "SELECT i FROM table(rest) ORDER BY i"
+    wait_until(lambda: server.select(found) == [[0]], SECONDS_MAX, "the first row")
+    run(server, "SYSTEM PAUSE MATERIALIZED VIEW rest")
+    publish(nats_server, "cut.a", b'{"i": 1}', b'{"i": 2}')
+
+    async def remove() -> None:
+        connection: Any = await nats.connect(nats_server.url)
+        await connection.jetstream().purge_stream("cut", keep=1)
+        await connection.close()
+
+    asyncio.run(remove())
+    run(server, "SYSTEM RESUME MATERIALIZED VIEW rest")
+    path = "/materialized_views/rest"
+    wait_until(
+        lambda: server.call("GET", path).json()["status"] == "Error", SECONDS_MAX, "its failure"
+    )
+    why = server.call("GET", path).json()["last_error_message"]
+    assert "cut goes on with message 2 of the JetStream stream cut, whose earliest is 3" in why
+    run(server, "SYSTEM RECOVER MATERIALIZED VIEW rest SETTINGS seek_to = 'earliest'")
+    wait_until(lambda: server.select(found) == [[0], [2]], SECONDS_MAX, "what is there")

@@ -215,3 +215,21 @@ def test_a_view_writes_its_rows_into_a_table_once(place: Server, shop: Shop) -> 
     wait_until(lambda: len(shop.run(stored)) == 301, SECONDS_MAX, "the row after the bad one")
     assert shop.run(stored)[-1] == (95_001, "/ok")
     assert shop.run("SELECT count(*) FROM seen WHERE at > now() - interval '1 hour'") == [(301,)]
+
+
+def test_both_hours_of_an_autumn_night_reach_the_table(place: Server, shop: Shop) -> None:
+    shop.run("CREATE TABLE nights (id int PRIMARY KEY, at timestamptz, plain timestamp)")
+    run(place, shop.create("nights"))
+    run(place, "create stream hours (id int32, at datetime64(3, 'Europe/Rome'))")
+    view = "select id, at, at as plain from hours"
+    run(place, f"create materialized view nightly into nights as {view}")
+    # Summer time ends at 1:00 UTC: both are 2:30 in Rome.
+    first, second = "2024-10-27T00:30:00.250Z", "2024-10-27T01:30:00.250Z"
+    place.ingest("hours", ["id", "at"], [[1, first], [2, second]])
+    utc = "to_char(at AT TIME ZONE 'UTC', 'HH24:MI:SS.MS')"
+    stored = f"SELECT id, {utc}, plain::time::text FROM nights ORDER BY id"
+    wait_until(lambda: len(shop.run(stored)) == 2, SECONDS_MAX, "the rows")
+    assert shop.run(stored) == [
+        (1, "00:30:00.250", "00:30:00.25"),
+        (2, "01:30:00.250", "01:30:00.25"),
+    ]

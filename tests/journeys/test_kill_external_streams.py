@@ -1,17 +1,20 @@
-"""Views over and into an external stream while processes on all sides are killed."""
+"""External streams while processes on all sides are killed and the broker removes records."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import threading
+from collections.abc import Iterable
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from tests.journeys.external_calls import records, run, topic
+from tests.journeys.external_calls import records, run, send, topic
 from tests.journeys.server import Server
+from tests.journeys.strict_sse import Answer
 from tests.journeys.waiting import wait_until
 from tests.services.kafka import Kafka, kafka
 
@@ -91,3 +94,78 @@ def test_each_message_is_in_the_view_once(
     wait_until(lambda: _selected(server, sql) == [[count]], SECONDS_MAX, "all were sent on")
     ids = {dict(each.headers)["X-Event-Id"]: each.value for each in records(kafka, to, count)}
     assert len(set(ids.values())) == len(ids)  # what was sent again has the id that it had
+
+
+async def _remove(kafka: Kafka, name: str, before: int) -> None:
+    """As retention does."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(name, 0): RecordsToDelete(before)})
+    finally:
+        await admin.close()
+
+
+def _removed_unread(
+    server: Server, kafka: Kafka, of: str, numbers: Iterable[int], before: int
+) -> None:
+    """Records come while nobody reads, and some are removed; then it is read again."""
+    (readers,) = server.children("connectors.host")
+    readers.suspend()
+    send(kafka, of, *(b'{"i": %d}' % i for i in numbers))
+    asyncio.run(_remove(kafka, of, before))
+    readers.kill()
+
+
+def test_queries_fail_whose_next_records_were_removed(server: Server, kafka: Kafka) -> None:
+    of, to = topic(kafka), topic(kafka)
+    place = f"type = 'kafka', brokers = '{kafka.bootstrap}', topic = '{of}'"
+    run(server, f"CREATE EXTERNAL STREAM cut (i int32) SETTINGS {place}")
+    run(server, "CREATE MATERIALIZED VIEW from_first AS SELECT i FROM cut")
+    run(server, "CREATE MATERIALIZED VIEW from_last AS SELECT i FROM cut")
+    made = server.call("POST", "/sinks", {
+        "name": "copies", "type": "kafka", "query": "SELECT i FROM cut",
+        "properties": {"brokers": kafka.bootstrap, "topic": to, "tls": {"disable": True}},
+    })  # fmt: skip
+    assert made.status_code == 201, made.text
+    sink = f"/sinks/{made.json()['id']}"
+    answer = Answer(server, "SELECT i FROM cut")
+    kept = Answer(server, "SUBSCRIBE TO SELECT i FROM cut")
+    send(kafka, of, b'{"i": 0}')
+    assert (answer.rows(1), kept.rows(1)) == ([[0]], [[0]])
+    for view in ("from_first", "from_last"):
+        wait_until(lambda view=view: _selected(server, f"SELECT i FROM table({view})") == [[0]],
+                   SECONDS_MAX, "the first row")  # fmt: skip
+    records(kafka, to, 1)
+    _removed_unread(server, kafka, of, range(1, 6), before=4)
+    said = f"cut goes on with message 1 of partition 0 of the topic {of}, whose earliest is 4"
+    for reader in (answer, kept):
+        rows, last = reader.rest()
+        assert (rows, last["status"], last["code"]) == ([], "failed", 2003)
+        assert said in last["message"] and "Run the query anew" in last["message"]
+
+    def state(view: str) -> tuple[str, str]:
+        found = server.call("GET", f"/materialized_views/{view}").json()
+        return found["status"], found["last_error_message"]
+
+    for view, seek in (("from_first", "earliest"), ("from_last", "latest")):
+        wait_until(lambda view=view: state(view)[0] == "Error", SECONDS_MAX, "its failure")
+        assert said in state(view)[1] and f"RECOVER MATERIALIZED VIEW {view}" in state(view)[1]
+        run(server, f"SYSTEM RECOVER MATERIALIZED VIEW {view} SETTINGS seek_to = '{seek}'")
+    wait_until(
+        lambda: said in server.call("GET", sink).json()["message"],
+        SECONDS_MAX,
+        "the sink's failure",
+    )
+    assert server.call("GET", sink).json()["status"] == "error"
+    assert server.call("POST", f"{sink}/start").status_code == 204
+    assert [r.value for r in records(kafka, to, 3)] == [b'{"i":0}', b'{"i":4}', b'{"i":5}']
+    first = "SELECT i FROM table(from_first) ORDER BY i"
+    wait_until(lambda: _selected(server, first) == [[0], [4], [5]], SECONDS_MAX, "what is there")
+    assert state("from_first") == ("ExecutingPipeline", "")
+    send(kafka, of, b'{"i": 6}')
+    last = "SELECT i FROM table(from_last) ORDER BY i"
+    wait_until(lambda: _selected(server, last) == [[0], [6]], SECONDS_MAX, "what came")
+    # A leave to skip counts once.
+    _removed_unread(server, kafka, of, (7, 8), before=8)
+    wait_until(lambda: state("from_first")[0] == "Error", SECONDS_MAX, "its next failure")

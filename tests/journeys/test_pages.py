@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.journeys.pages import (
     DUCKDB,
     ELSEWHERE,
     ENVIRONMENT,
+    HISTORY_PAGE,
     LASTING,
     PAGES,
     ROOT,
@@ -29,7 +31,10 @@ from tests.sql.test_sql_pages import PAGES as SQL_PAGES
 
 __all__ = ["nats_server"]  # the fixture, for the tests here
 
-STEPS = [step for page in PAGES for step in followed(page)]
+# Pages that each run follows: what a reader tries first. The others take turns.
+ALWAYS = ("README.md", "docs/quickstart.md", HISTORY_PAGE)
+OTHERS = [page for page in PAGES if page not in ALWAYS]
+TURNS = 3
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +68,15 @@ def normal(text: str) -> list[str]:
     return ["|".join(cell.strip() for cell in line.split("|")) for line in lines]
 
 
-def title(step: Step) -> str:
-    """Place and first words of a step."""
-    return f"{step.place} {step.code.strip().splitlines()[0][:40]}"
+def case(step: Step) -> Any:
+    """A step, named by its place and first words; its page is followed whole or not at all."""
+    turn = [pytest.mark.turns(TURNS, OTHERS.index(step.page))] if step.page in OTHERS else []
+    title = f"{step.place} {step.code.strip().splitlines()[0][:40]}"
+    return pytest.param(step, id=title, marks=turn)
 
 
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("step", STEPS, ids=[title(step) for step in STEPS])
+@pytest.mark.parametrize("step", [case(step) for page in PAGES for step in followed(page)])
 def test_step_works_as_shown(step: Step, readers: dict[str, Reader]) -> None:
     """Each command succeeds and prints what the page shows, its figures excepted."""
     reader = readers[step.page]

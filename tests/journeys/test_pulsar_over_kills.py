@@ -37,6 +37,7 @@ OWN_SERVER = "its processes are killed"
 TOGETHER = 200  # messages that are published at a time
 
 
+@pytest.mark.turns(2)
 @pytest.mark.timeout(600)
 def test_pulsar_over_kills_of_either_side(tmp_path: Path, pulsar: Pulsar, full: bool) -> None:
     messages, count = (MESSAGES, KILLS) if full else (MESSAGES // PART, KILLS // PART)

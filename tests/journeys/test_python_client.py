@@ -17,6 +17,7 @@ from controlplane.client import (
     ApiError,
     Client,
     ColumnDef,
+    ConnectorTrial,
     DashboardDef,
     End,
     ExternalStreamDef,
@@ -301,6 +302,10 @@ def sources(client: Face) -> None:
     assert [one.id for one in sources.list()] == [source.id]
     assert isinstance(sources.logs(source.id, lines=5), list)
     assert sources.replay(source.id, "error like '%x%'").replayed == 0
+    trial = ConnectorTrial("stream_generator", made)
+    tested = sources.check(trial)
+    assert (tested.ok, [step.name for step in tested.steps]) == (True, ["template"])
+    assert sources.suggest(trial, "template", "d").values == ["devops"]
     (event,) = sources.preview(SourcePreview("stream_generator", made, size=1))
     assert set(event) > {"device", "number", "time"}
     inferred = sources.infer({"device": "d", "number": 1.5}).inferred_columns
@@ -333,6 +338,10 @@ def sinks_and_alerts(client: Face) -> None:
     assert [one.id for one in sinks.list()] == [sink.id]
     assert isinstance(sinks.logs(sink.id), list)
     assert sinks.replay(sink.id).failed == 0
+    tested = sinks.check(ConnectorTrial(id=sink.id))
+    assert (tested.ok, [step.name for step in tested.steps]) == (True, ["stream"])
+    into = ConnectorTrial("timeplus")
+    assert not sinks.suggest(into, "stream_name", "no stream begins so").values
     sinks.delete(sink.id)
 
     alerts = client.alerts

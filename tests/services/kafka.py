@@ -1,4 +1,4 @@
-"""A real Kafka broker (KRaft) for tests: one a session, with plain, SASL and TLS listeners."""
+"""A real Kafka broker (KRaft) for tests: one for all, with plain, SASL and TLS listeners."""
 
 from __future__ import annotations
 
@@ -210,10 +210,13 @@ def start_kafka(settings: Mapping[str, str] | None = None) -> Kafka:
         raise
 
 
-_broker = OnePerSession(start_kafka)
+_broker = OnePerSession(start_kafka, "kafka")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kafka() -> Iterator[Kafka]:
-    """The session's broker. A test that kills or pauses it brings it back."""
+    """The broker of this module and of those that follow it.
+
+    A test that kills or pauses it brings it back.
+    """
     yield from _broker.use()

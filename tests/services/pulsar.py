@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,7 @@ class Pulsar(Server):
         return answer.json() if answer.content else None
 
     @asynccontextmanager
-    async def client(self) -> AsyncIterator[Any]:
+    async def client(self) -> AsyncGenerator[Any]:
         """The asyncio client of Apache Pulsar."""
         quiet = library.FileLogger(library.LoggerLevel.Error, os.devnull)
         made = client_library.Client(self.url, logger=quiet)
@@ -205,10 +205,13 @@ def start_pulsar(settings: Mapping[str, str] | None = None) -> Pulsar:
         raise
 
 
-_broker = OnePerSession(start_pulsar)
+_broker = OnePerSession(start_pulsar, "pulsar")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pulsar() -> Iterator[Pulsar]:
-    """The session's broker. A test that kills or pauses it brings it back."""
+    """The broker of this module and of those that follow it.
+
+    A test that kills or pauses it brings it back.
+    """
     yield from _broker.use()

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Generic, NoReturn, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, Protocol, TypeVar
 
 import pytest
 
@@ -35,15 +35,22 @@ S = TypeVar("S", bound=Closable)
 class OnePerSession(Generic[S]):
     """A service that all test modules of a process share.
 
-    pytest makes a session fixture once for each module that imports it; these share the service.
+    pytest makes a fixture once for each module that imports it; these share the service.
     """
 
-    def __init__(self, make: Callable[[], S]) -> None:
-        """`make` starts the service; when it fails, it is not tried a second time."""
+    # The module of the test that comes next; tests/conftest.py says it.
+    next_module: ClassVar[object] = None
+    _all: ClassVar[list[OnePerSession[Any]]] = []
+
+    def __init__(self, make: Callable[[], S], fixture: str = "") -> None:
+        """`make` starts the service; when it fails, it is not tried a second time. `fixture`: a
+        module that has this name uses it, so that it is kept for a next module that does."""
         self._make = make
+        self._fixture = fixture
         self._service: S | None = None
         self._failure: BaseException | None = None
         self._users = 0
+        self._all.append(self)
 
     def use(self) -> Generator[S]:
         """The body of the fixture: started for the first user, closed after the last."""
@@ -52,9 +59,22 @@ class OnePerSession(Generic[S]):
             yield self._get()
         finally:
             self._users -= 1
-            if self._users == 0 and self._service is not None:
-                self._service.close()
-                self._service = None
+            if self._users == 0 and not (
+                self._fixture and hasattr(self.next_module, self._fixture)
+            ):
+                self._close()
+
+    def _close(self) -> None:
+        service, self._service = self._service, None
+        if service is not None:
+            service.close()
+
+    @classmethod
+    def close_all(cls) -> None:
+        """At the end: the next module, for which one was kept, may never have come."""
+        for each in cls._all:
+            if not each._users:
+                each._close()
 
     def _get(self) -> S:
         if self._failure is not None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -153,6 +154,30 @@ def test_modules_share_one_server_which_the_last_one_closes() -> None:
     second.close()
     assert started[0].closed
     assert len(started) == 1
+
+
+def test_a_server_is_kept_for_the_next_module_that_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[int] = []
+
+    class Fake:
+        def close(self) -> None:
+            closed.append(1)
+
+    shared = OnePerSession(Fake, "broker")
+    monkeypatch.setattr(OnePerSession, "next_module", SimpleNamespace(broker=1))
+    users = [shared.use() for _ in range(3)]
+    first = next(users[0])
+    users[0].close()
+    assert next(users[1]) is first and not closed
+    monkeypatch.setattr(OnePerSession, "next_module", SimpleNamespace(other=1))
+    users[1].close()
+    assert closed == [1]
+    assert next(users[2]) is not first
+    monkeypatch.setattr(OnePerSession, "next_module", SimpleNamespace(broker=1))
+    users[2].close()
+    assert closed == [1]
+    OnePerSession.close_all()
+    assert closed == [1, 1], "the next module never came"
 
 
 def test_a_failed_start_is_not_tried_by_every_module() -> None:

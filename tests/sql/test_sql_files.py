@@ -15,7 +15,11 @@ FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.s
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.usefixtures("shared_workers")
-@pytest.mark.parametrize("coalesced", [False, True], ids=["single", "coalesced"])
+@pytest.mark.parametrize(
+    "coalesced",
+    [False, pytest.param(True, marks=pytest.mark.turns(3))],
+    ids=["single", "coalesced"],
+)
 @pytest.mark.parametrize("name", FILES)
 async def test_file(name: str, coalesced: bool, tmp_path: Path) -> None:
     text = (FOLDER / name).read_text(encoding="utf-8")

@@ -66,6 +66,7 @@ BROAD_HANDLERS: dict[str, int] = {
     "connectors/call_service.py": 1,  # a call's failure is its answer
     "engine/desk.py": 1,  # the same
     "connectors/host.py": 1,  # a request's failure is that request's answer
+    "connectors/kafka_unpacking.py": 1,  # raised behind the records before what cannot be unpacked
     "connectors/delivery.py": 1,  # one row's failure is its dead letter
     "connectors/supervised.py": 1,  # one connector's failure is its status, not the process's
     "controlplane/commands/ingest.py": 1,  # the reader thread's error is raised by the main thread

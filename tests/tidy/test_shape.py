@@ -16,11 +16,17 @@ LINE_CHARS_MAX = 100
 PRAGMA = re.compile(r"\s*# (type: ignore|pyright: ignore|noqa).*$")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 
 
 def functions(source: Source) -> Iterator[Function]:
-    """Every function and method."""
-    return (n for n in ast.walk(source.tree) if isinstance(n, Function))
+    """Every function and method: they stand in statements, so expressions are not looked at."""
+    waiting: list[ast.AST] = [source.tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Function):
+            yield node
+        waiting += [n for n in ast.iter_child_nodes(node) if isinstance(n, BLOCKS)]
 
 
 def parameters(function: Function) -> int:
