@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Coroutine, Iterator
 from itertools import islice, product
 from typing import Any, Final
 
@@ -18,8 +19,10 @@ from connectors.surroundings import Surroundings
 from engine.errors import Overloaded, TailraceError, UserError
 from engine.protocol import ResultColumn
 
-# Each has connections of its own; the others are told to come again.
-CHECKS_MAX: Final = 8
+# Each has connections of its own; the others are told to come again. Of one workspace fewer, so
+# that the tests of others go on.
+CHECKS_MAX: Final = 16
+WORKSPACE_CHECKS_MAX: Final = 8
 CLOSE_SECONDS: Final = 10.0
 # A source of this id takes nothing from others; of a sink it is a name like any.
 NEW: Final = "preview"
@@ -35,7 +38,7 @@ class Checks:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
-        self._running = 0
+        self._running: Counter[str] = Counter()
 
     async def check(self, command: Check) -> list[CheckStep]:
         """See `Check`; Overloaded while many others run."""
@@ -44,11 +47,10 @@ class Checks:
         columns = command.columns
         if columns is None:
             columns = tuple(ResultColumn(name, "string") for name in _fields(command.properties))
-        made = await self._make(spec, config, command.id or NEW, command.workspace, columns)
-        if not isinstance(made, Checkable):
-            await made.close()
-            return [CheckStep("properties", True, "This type has no test of its own.")]
-        async with _Turn(self, made):
+        made_of = self._make(spec, config, command.id or NEW, command.workspace, columns)
+        async with _Turn(self, command.workspace, made_of) as made:
+            if not isinstance(made, Checkable):
+                return [CheckStep("properties", True, "This type has no test of its own.")]
             return [step async for step in made.check()]
 
     async def suggest(self, command: Suggest) -> Suggested:
@@ -61,11 +63,10 @@ class Checks:
         if name not in spec.suggests:
             return Suggested()
         config = _partial(spec, described, command.properties, name)
-        made = await self._make(spec, config, NEW, command.workspace, ())
-        if not isinstance(made, Suggesting):
-            await made.close()
-            return Suggested()
-        async with _Turn(self, made):
+        made_of = self._make(spec, config, NEW, command.workspace, ())
+        async with _Turn(self, command.workspace, made_of) as made:
+            if not isinstance(made, Suggesting):
+                return Suggested()
             try:
                 async with asyncio.timeout(CHECK_SECONDS):
                     found = await made.suggest(name)
@@ -81,17 +82,21 @@ class Checks:
         fits = sorted({each for each in found if each.casefold().startswith(start)})
         return Suggested(fits[:SUGGESTIONS_MAX], len(fits) > SUGGESTIONS_MAX)
 
-    def enter(self) -> None:
+    def enter(self, workspace: str) -> None:
         """One more runs; Overloaded when that is too many."""
-        if self._running >= CHECKS_MAX:
+        mine = self._running[workspace] >= WORKSPACE_CHECKS_MAX
+        if mine or self._running.total() >= CHECKS_MAX:
+            bound = WORKSPACE_CHECKS_MAX if mine else CHECKS_MAX
             raise Overloaded(
-                f"{CHECKS_MAX} connection tests run already; try again in a moment.", 429, "orbit"
+                f"{bound} connection tests run already; try again in a moment.", 429, "orbit"
             )
-        self._running += 1
+        self._running[workspace] += 1
 
-    def leave(self) -> None:
+    def leave(self, workspace: str) -> None:
         """One has ended."""
-        self._running -= 1
+        self._running[workspace] -= 1
+        if not self._running[workspace]:
+            del self._running[workspace]
 
     async def _make(
         self,
@@ -123,14 +128,28 @@ class Checks:
 
 
 class _Turn:
-    """While one runs; then it is closed, in bounded time."""
+    """A place among those that run, and what is made there; that is closed in bounded time."""
 
-    def __init__(self, checks: Checks, made: Any) -> None:
+    def __init__(
+        self, checks: Checks, workspace: str, made_of: Coroutine[Any, Any, Source | Sink]
+    ) -> None:
         self._checks = checks
-        self._made = made
+        self._workspace = workspace
+        self._made_of = made_of
+        self._made: Source | Sink
 
-    async def __aenter__(self) -> None:
-        self._checks.enter()
+    async def __aenter__(self) -> Source | Sink:
+        try:
+            self._checks.enter(self._workspace)
+        except Overloaded:
+            self._made_of.close()
+            raise
+        try:
+            self._made = await self._made_of
+        except BaseException:
+            self._checks.leave(self._workspace)
+            raise
+        return self._made
 
     async def __aexit__(self, *_: object) -> None:
         try:
@@ -139,7 +158,7 @@ class _Turn:
         except TimeoutError:
             pass  # the other system is away
         finally:
-            self._checks.leave()
+            self._checks.leave(self._workspace)
 
 
 def _spec(kind: Kind, type_: str) -> SourceSpec | SinkSpec:

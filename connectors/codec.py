@@ -53,8 +53,10 @@ def _rows(message: bytes) -> list[dict[str, Any]]:
 def _objects(message: bytes) -> Iterator[dict[str, Any]]:
     try:
         found = msgspec.json.Decoder().decode_lines(message)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = [message]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        why = str(error).partition(" - ")[0]
+        yield _unreadable(message, f"It is no JSON: {why}.")
+        return
     for each in found[0] if len(found) == 1 and isinstance(found[0], list) else found:
         if isinstance(each, dict):
             yield each

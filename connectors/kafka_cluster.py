@@ -168,6 +168,8 @@ async def identity(cluster: Cluster, client: Any, topic: str) -> object:
         raise no_topic(cluster, topic)
     if code == errors.TopicAuthorizationFailedError.errno:
         raise _failure(f"Kafka at {_names(cluster)} does not let this user read {topic!r}.")
+    if code == errors.InvalidTopicError.errno:
+        raise _failure(f"{topic!r} is no name that a topic of Kafka can have.")
     return getattr(answer, "cluster_id", None) or sorted(cluster.addresses())
 
 
@@ -177,8 +179,12 @@ def no_topic(cluster: Cluster, topic: str) -> UserError:
 
 
 def unreachable(cluster: Cluster, error: Exception) -> UserError:
-    """What is told of a failure of the library."""
-    reason = str(error).split("\n", 1)[0] or type(error).__name__
+    """What is told of a failure of the library, whose own texts show its insides."""
+    reason = str(error).split("\n", 1)[0]
+    if isinstance(error, TimeoutError) or not reason:
+        reason = "no answer in time"
+    elif "bootstrap" in reason:
+        reason = "no broker answers as Kafka does"
     return _failure(f"Kafka at {_names(cluster)} cannot be reached: {reason}.")
 
 

@@ -143,7 +143,8 @@ async def connect(
         )
         return connection
     except (OSError, TimeoutError, ValueError, Error) as error:
-        reason = str(error) or type(error).__name__
+        reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+        reason = reason or "the connection was not taken"
         raise UserError(
             f"NATS at {', '.join(urls)} cannot be reached: {reason}.", 400, "orbit"
         ) from None

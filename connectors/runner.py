@@ -144,8 +144,10 @@ class SourceRunner(Supervised):
                 self._failed(error)
                 await self._pause(self._retry.next())
             except TailraceError as error:
+                if self._stopping.is_set() and isinstance(error, UserError):
+                    raise  # it is refused for good
                 self._failed(error)
-                await self._around.sleep(self._retry.next())
+                await self._pause(self._retry.next())
             else:
                 self._recovered()
                 self._retry.reset()

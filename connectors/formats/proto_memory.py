@@ -14,6 +14,8 @@ PARSE_BYTES_MAX: Final = 64 << 20
 _AROUND: Final = 40
 _FIELD: Final = 8
 _TEXT: Final = 16
+# Of the bytes of a number behind the first: it has 10 at most, or the parser refuses it.
+_SHIFTS: Final = tuple(range(7, 70, 7))
 _VARINT, _EIGHT, _BYTES, _GROUP, _GROUP_END, _FOUR = range(6)
 
 
@@ -52,7 +54,7 @@ class ParseMemory:
         if self._root.size + len(data) // 2 * self._widest > PARSE_BYTES_MAX:
             try:
                 self._walk(data)
-            except IndexError:  # it ends within a number
+            except IndexError:  # it ends within a number, or a number does not end
                 return
 
     def _walk(self, data: bytes) -> None:
@@ -113,11 +115,10 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
     if value < 128:
         return value, at
     value &= 127
-    shift = 7
-    while True:
+    for shift in _SHIFTS:
         byte = data[at]
         value |= (byte & 127) << shift
         at += 1
         if byte < 128:
             return value, at
-        shift += 7
+    raise IndexError("a number of more than 10 bytes")

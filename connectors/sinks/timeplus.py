@@ -105,7 +105,12 @@ class StreamSink:
         self._before = _before(names)
 
     async def connect(self) -> None:
-        """Look whether the stream is there and has the columns."""
+        """Look whether the stream is there, may be written to and has the columns."""
+        if not _is_own(self._stream):
+            raise NotDelivered(
+                f"The stream {self._stream!r} belongs to the server, which alone writes its rows; "
+                "name one of yours."
+            )
         engine = await self._context.engine()
         for definition in (await engine.definitions()).definitions:
             if definition.name == self._stream and definition.kind != "function":
@@ -153,7 +158,7 @@ class StreamSink:
 
 def _is_own(name: str) -> bool:
     """Whether users write to a stream of this name: others are the server's."""
-    return not name.startswith("_")
+    return not name.startswith("_") or name.startswith("_tp_metric_")
 
 
 class _Named(msgspec.Struct, frozen=True):

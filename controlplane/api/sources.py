@@ -275,7 +275,7 @@ def _gap(gap: Gap) -> StatsGap:
 def _stats(stats: SourceStats) -> Stats:
     return Stats(
         errors=errors_of(stats),
-        failure_count=stats.errors,
+        failure_count=stats.dropped,
         gaps=[_gap(gap) for gap in stats.gaps],
         success_count=stats.sent,
         throughput=throughput_of(stats),

@@ -24,6 +24,7 @@ from controlplane.services.resume import Resume
 from controlplane.services.secrets import Vault
 from engine.clock import Clock
 from engine.errors import EngineUnavailable, NotFound, Overloaded, SqlError
+from engine.naming import is_servers
 from engine.protocol import Engine
 
 log = logging.getLogger("tailrace.connectors")
@@ -235,7 +236,13 @@ async def reach(answer: Awaitable[T]) -> T:
 
 
 def check_writable(workspace: WorkspaceEngine, name: str, kind: str) -> None:
-    """400 for a view or a random stream. One that is not known yet is the engine's to refuse."""
+    """400 for a view, a random stream or a stream of the server. One that is not known yet is the
+    engine's to refuse."""
+    if is_servers(name):
+        raise problems.bad_request(
+            f"{name} belongs to the server, which alone writes its rows; a {kind} writes to a "
+            "stream of yours."
+        )
     try:
         found = workspace.definition(name).kind
     except NotFound:

@@ -10,7 +10,7 @@ from engine.background import HEADERS, writes_outside
 from engine.batch import TP_DELTA, TP_TIME
 from engine.errors import Code, SqlError
 from engine.functions.table import MISSING
-from engine.naming import a_kind, kind_words
+from engine.naming import a_kind, is_servers, kind_words
 from engine.protocol import ColumnDef, Definition
 from engine.sql.context import Context, Item
 from engine.sql.definitions import bind_columns, check_definition
@@ -103,6 +103,9 @@ def target_columns(
         return _outside(view, item, target), target
     if target is not None and target.kind != "stream":
         message = f"{where.name} is {a_kind(where.kind)}, rows go into streams"
+        raise SqlError(message, Code.BAD_ARGUMENTS)
+    if target is not None and is_servers(target.name):
+        message = f"{target.name} belongs to the server, which alone writes its rows"
         raise SqlError(message, Code.BAD_ARGUMENTS)
     held = {
         c.name: Column(c.name, c.type)

@@ -14,7 +14,7 @@ from connectors.runner import SourceRunner
 from connectors.surroundings import Surroundings
 from engine.clock import SystemClock
 
-SECONDS_MAX = 20.0
+SECONDS_MAX = 60.0
 
 
 class Live:

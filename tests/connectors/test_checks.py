@@ -17,7 +17,7 @@ from test_loaded_clients import TYPES, kinds
 from connectors import checking, registry
 from connectors.check_contract import SUGGESTIONS_MAX, Check, Suggest
 from connectors.checking import CHECK_SECONDS
-from connectors.checks import CHECKS_MAX
+from connectors.checks import WORKSPACE_CHECKS_MAX
 from connectors.contract import CheckStep
 from connectors.jetstream_looks import overlap
 from engine.clock import SystemClock
@@ -129,12 +129,14 @@ async def test_only_some_run_at_a_time() -> None:
         given = {"url": f"http://127.0.0.1:{port}/", "timeout": "1s"}
         one = Check("sink", "http", given, "default")
         answers = await asyncio.gather(
-            *(shared.check(one) for _ in range(CHECKS_MAX + 2)), return_exceptions=True
+            *(shared.check(one) for _ in range(WORKSPACE_CHECKS_MAX + 2)),
+            shared.check(Check("sink", "http", given, "other")),
+            return_exceptions=True,
         )
         again = await shared.check(one)
     assert sum(isinstance(answer, Overloaded) for answer in answers) == 2
     told = [answer[-1].message for answer in answers if isinstance(answer, list)]
-    assert told == ["127.0.0.1 gave no answer within 1 s."] * CHECKS_MAX
+    assert told == ["127.0.0.1 gave no answer within 1 s."] * (WORKSPACE_CHECKS_MAX + 1)
     assert len(again) == 3, "the places are free"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,14 @@ def test_no_bytes_break_it(schema: protobuf.ProtobufSchema, data: bytes) -> None
             parse(data)
         except Exception:  # noqa: BLE001 - of the library: what it cannot read is its matter
             return
+
+
+async def test_a_number_without_an_end_is_left_to_the_parser_at_once(
+    schema: protobuf.ProtobufSchema,
+) -> None:
+    endless = b"\xff" * 1_000_000  # as one number it would take a minute
+    with pytest.raises(Undecodable):
+        reader(schema)(endless)
+    before = time.process_time()
+    proto_memory.ParseMemory(schema.by_name("Row")).check(endless)
+    assert time.process_time() - before < 1.0

@@ -406,7 +406,7 @@ class FakeConnectors:
         if source_id not in self.sources:
             return SourceStats()
         now = ThroughputPoint(self.now_ms // 60_000 * 60_000, 5.0)
-        return SourceStats(received=3, sent=2, errors=1, uptime_ms=range_ms, throughput=(now,))
+        return SourceStats(received=3, sent=2, dropped=1, uptime_ms=range_ms, throughput=(now,))
 
     async def validate_sink(
         self,

@@ -216,7 +216,7 @@ async def test_statistics(lite: Plane) -> None:
     lite.connectors.now_ms = lite.clock.now_ms()
     stats = (await lite.client.get(path, params=RANGES)).json()
     assert [point["value"] for point in stats["throughput"]] == [5.0]
-    assert (stats["success_count"], stats["failure_count"], stats["errors"]) == (2, 0, [])
+    assert (stats["success_count"], stats["failure_count"], stats["errors"]) == (2, 1, [])
     assert stats["nodes"] == [
         {
             "checkpoint_size": 300, "last_error_message": "", "node_id": 1,

@@ -182,6 +182,7 @@ async def test_only_the_rows_at_which_a_view_fails_go_to_its_dead_letter_stream(
         f"insert into {letters} (raw) values ('mine')",
         f"drop stream {letters}",
         f"rename stream {letters} to mine",
+        f"create materialized view w into {letters} as select k as raw from s",
         "create stream _dlq_mine (i int32)",
     ):
         assert await _code(place, sql) == 36
