@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ from controlplane.services.flows import AlertFlows, QueryFlows, SinkFlows, Sourc
 from controlplane.services.global_metrics import GlobalMetricsService, throughputs
 from controlplane.services.health import HealthService
 from controlplane.services.invitations import InvitationService
+from controlplane.services.people import PeopleService
 from controlplane.services.queries import QueryService
 from controlplane.services.rest import pause
 from controlplane.services.resume import Resume
@@ -44,6 +46,8 @@ from controlplane.services.saved_queries import SavedQueryService
 from controlplane.services.schemas import SchemaService
 from controlplane.services.sealed_definitions import seal_stored
 from controlplane.services.secrets import Vault
+from controlplane.services.series import SeriesService
+from controlplane.services.series_auth import SeriesAuth
 from controlplane.services.sessions import SessionService
 from controlplane.services.sinks import SinkService
 from controlplane.services.sources import SourceService
@@ -56,6 +60,7 @@ from controlplane.services.workspaces import Installation, WorkspaceService
 from controlplane.settings import Settings
 from controlplane.sse import Streaming
 from controlplane.telemetry import HttpCounters
+from controlplane.tokens import Tokens
 from engine.clock import Clock
 from engine.protocol import Engine
 
@@ -85,11 +90,16 @@ class Application:
         self.passwords = Passwords()
         self.vault = outside.vault or Vault(settings.secret_keys, settings.data_path())
         self.authenticator = Authenticator(
-            self.directory, self.passwords, outside.clock, auth_limits(settings)
+            self.directory,
+            self.passwords,
+            outside.clock,
+            auth_limits(settings),
+            Tokens(self.vault.keys, outside.clock, settings.token_minutes),
         )
         self.access = AccessService(
             self.directory, self.authenticator, self.passwords, outside.clock
         )
+        self.people = PeopleService(self.directory, self.access, self.authenticator, self.passwords)
         self.sessions = SessionService(
             self.directory, self.authenticator, outside.clock, auth_limits(settings)
         )
@@ -210,16 +220,19 @@ class Application:
             "authenticator": self.authenticator,
             "counters": self.counters,
             "dashboards": self.dashboards,
-            "documents": Documents(_produce_document),
+            "documents": Documents(partial(_produce_document, self.settings.root_path)),
             "global_metrics": self.global_metrics,
             "external_streams": self.external_streams,
             "external_tables": self.external_tables,
             "health": self.health,
             "invitations": self.invitations,
+            "people": self.people,
             "public": OPEN_OPERATIONS | public,
             "queries": self.queries,
             "saved_queries": self.saved_queries,
             "schemas": self.schemas,
+            "series": SeriesService(self.engines, self.clock),
+            "series_auth": SeriesAuth(self.authenticator, self.settings),
             "sessions": self.sessions,
             "settings": self.settings,
             "sinks": self.sinks,
@@ -288,8 +301,8 @@ def auth_limits(settings: Settings) -> AuthLimits:
     )
 
 
-def _produce_document() -> bytes:
+def _produce_document(root_path: str) -> bytes:
     """The OpenAPI document; imported late since few processes ever need it."""
     from controlplane import openapi
 
-    return openapi.encoded()
+    return openapi.encoded(root_path)

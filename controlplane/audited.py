@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from controlplane.api.common import OPERATION_KEY, client_address
 from controlplane.auth import Principal
-from controlplane.permissions import OPERATIONS
+from controlplane.permissions import OPERATIONS, SERIES_CHANGES
+from controlplane.scope import OPERATION_KEY, client_address
 from controlplane.services.audit import Act, AuditService
 from controlplane.statement_names import definition_of
 
@@ -26,11 +26,19 @@ UNAUDITED: Final = SQL_OPERATIONS | {
     "listKafkaTopics", "testAlert", "checkSource", "suggestForSource", "checkSink",
     "suggestForSink",
 }  # fmt: skip
-AUDITED: Final = {"login", "logout"} | {
-    operation
-    for operation, permission in OPERATIONS.items()
-    if permission.startswith("write:") and operation not in UNAUDITED
-}
+AUDITED: Final = (
+    SERIES_CHANGES
+    | {"login", "logout"}
+    | {
+        operation
+        for operation, permission in OPERATIONS.items()
+        if permission.startswith("write:") and operation not in UNAUDITED
+    }
+)
+# Texts that say nothing; the second is what a client of Kronicle sends for an id it has not.
+NOTHING: Final = frozenset({"", "None"})
+# What names something stands in a small body; larger ones hold rows and are not looked at.
+NAMED_BYTES_MAX: Final = 64 << 10
 # The status of a request that ended without an answer: its outcome is not known.
 NO_ANSWER: Final = 499
 
@@ -42,12 +50,13 @@ class _Named(msgspec.Struct, frozen=True):
     name: Any = None
     username: Any = None
     email: Any = None
+    login: Any = None
     sql: Any = None
 
     def label(self) -> str:
         """The first of them that is there."""
-        for value in (self.id, self.name, self.username, self.email):
-            if isinstance(value, str) and value:
+        for value in (self.id, self.name, self.username, self.email, self.login):
+            if isinstance(value, str) and value not in NOTHING:
                 return value
         return ""
 
@@ -116,7 +125,7 @@ class _Exchange:
         else:
             start, self._start = self._start, None
             if start is not None:
-                answer = _named(message.get("body", b"")).label()
+                answer = _label_in(message.get("body", b""))
                 label = self._label() or ("", "")
                 await self._record((label[0], answer or label[1]), start["status"])
                 await self._send(start)
@@ -143,7 +152,7 @@ class _Exchange:
     def _asked(self) -> str:
         """What the body names; a statement's body names its query."""
         in_body = self._operation() not in SQL_OPERATIONS
-        return _named(b"".join(self._body)).label() if in_body else ""
+        return _label_in(b"".join(self._body)) if in_body else ""
 
     async def _record(self, label: tuple[str, str], status: int) -> None:
         self._over = True
@@ -151,6 +160,11 @@ class _Exchange:
         if principal is not None:
             act = Act(label[0], label[1] or self._asked(), status, client_address(self._scope))
             await self._audit.record(principal, act)
+
+
+def _label_in(body: bytes) -> str:
+    """What a body says that it is about; '' when it is large."""
+    return _named(body).label() if len(body) <= NAMED_BYTES_MAX else ""
 
 
 def _named(body: bytes) -> _Named:

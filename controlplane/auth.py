@@ -10,12 +10,13 @@ import hmac
 import logging
 import re
 import secrets
-from collections.abc import Callable, Mapping
-from typing import Final, Generic, TypeVar
+from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
 from controlplane import problems
+from controlplane.bounded_cache import BoundedCache
 from controlplane.db.repository import Directory
 from controlplane.db.tables import User, Workspace
 from controlplane.lockout import Lockout
@@ -23,13 +24,14 @@ from controlplane.passwords import Passwords
 from controlplane.permissions import (
     ADMIN_OPERATIONS,
     OPERATIONS,
-    SQL_DEFINITIONS,
     expand,
     role_permissions,
 )
+from controlplane.principal import Principal
+from controlplane.scope import DEFAULT_WORKSPACE
+from controlplane.tokens import Claims, Tokens, is_token
 from engine.clock import Clock
 from engine.errors import Code
-from engine.protocol import Caller
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +58,11 @@ class AuthLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """What the credentials of one request are judged by."""
+    """What the credentials of one request are judged by.
+
+    Without a workspace it is the one that the credentials are for: a key's or a token's own; of a
+    user the default workspace, or else the only one.
+    """
 
     headers: Mapping[bytes, bytes]
     workspace: str
@@ -64,52 +70,11 @@ class Asking(msgspec.Struct, frozen=True):
     address: str = ""
 
 
-class Principal(msgspec.Struct, frozen=True):
-    """A signed-in caller.
+class IssuedToken(msgspec.Struct, frozen=True):
+    """A token and whose it is; the text is kept nowhere."""
 
-    `proof` is the digest of the key or of the session's token; with a password, its stored hash.
-    """
-
-    user_id: str
-    user_name: str
-    role: str
-    permissions: frozenset[str]
-    workspace_id: str
-    workspace: str
-    key_id: str
-    proof: str
-    expire_at_ms: int = 0
-    session_id: str = ""
-
-    @property
-    def caller(self) -> Caller:
-        """What the engine stores as created_by."""
-        return Caller(self.user_id, self.user_name)
-
-    @property
-    def is_admin(self) -> bool:
-        """Whether the role is admin; what a key leaves of that is for `may`."""
-        return self.role == "admin"
-
-    def may(self, permission: str) -> bool:
-        """Whether the role, narrowed by the key, has it."""
-        return permission in self.permissions
-
-    def may_change(self, owner_id: str) -> bool:
-        """Whether an object with an owner is the caller's to change: the own one, or as admin."""
-        return self.is_admin or owner_id == self.user_id
-
-    def statement_classes(self) -> tuple[str, ...]:
-        """Classes of SQL that the caller may run."""
-        runs = self.may("write:query")
-        defines = self.is_admin and all(self.may(f"write:{group}") for group in SQL_DEFINITIONS)
-        classes = {
-            "read": runs,
-            "write": runs and self.may("write:stream"),
-            "ddl": runs and defines,
-            "others": runs and self.is_admin,
-        }
-        return tuple(name for name, given in classes.items() if given)
+    principal: Principal
+    text: str
 
 
 def digest_of(key: bytes) -> str:
@@ -150,60 +115,29 @@ def permit(principal: Principal, operation: str | None) -> None:
         )
 
 
-Value = TypeVar("Value")
-
-
-class BoundedCache(Generic[Value]):
-    """Remembers the newest entries for a while; the oldest go first."""
-
-    def __init__(self, entries_max: int, seconds: float, clock: Clock) -> None:
-        self._entries: dict[str, tuple[Value, float]] = {}
-        self._entries_max = entries_max
-        self._seconds = seconds
-        self._clock = clock
-
-    def get(self, key: str) -> Value | None:
-        """The value if it is young enough."""
-        entry = self._entries.get(key)
-        if entry is None or entry[1] < self._clock.monotonic():
-            return None
-        return entry[0]
-
-    def ageing(self, key: str) -> bool:
-        """Whether half of its time or more is over: to be asked for anew before it is."""
-        entry = self._entries.get(key)
-        return entry is not None and entry[1] - self._clock.monotonic() < self._seconds / 2
-
-    def put(self, key: str, value: Value) -> None:
-        """Remember; drops the oldest entry when full."""
-        self._entries.pop(key, None)
-        while len(self._entries) >= self._entries_max:
-            del self._entries[next(iter(self._entries))]
-        self._entries[key] = (value, self._clock.monotonic() + self._seconds)
-
-    def drop(self, unwanted: Callable[[Value], bool]) -> None:
-        """Forget the entries whose value fits."""
-        gone = [key for key, (value, _) in self._entries.items() if unwanted(value)]
-        for key in gone:
-            del self._entries[key]
-
-
 class Authenticator:
     """Checks credentials against the store, with a bounded memory of those just seen."""
 
     def __init__(
-        self, directory: Directory, passwords: Passwords, clock: Clock, limits: AuthLimits
+        self,
+        directory: Directory,
+        passwords: Passwords,
+        clock: Clock,
+        limits: AuthLimits,
+        tokens: Tokens | None = None,
     ) -> None:
         entries_max, seconds = limits.entries_max, limits.cache_seconds
         self._directory = directory
         self._passwords = passwords
         self._clock = clock
         self._limits = limits
+        self._tokens = tokens
         self._pepper = secrets.token_bytes(32)
         self._lockout = Lockout(limits.failures_max, limits.lock_seconds, entries_max, clock)
         self._keys: BoundedCache[Principal] = BoundedCache(entries_max, seconds, clock)
         self._sign_ins: BoundedCache[Principal] = BoundedCache(entries_max, seconds, clock)
         self._sessions: BoundedCache[Principal] = BoundedCache(entries_max, seconds, clock)
+        self._holders: BoundedCache[Principal] = BoundedCache(entries_max, seconds, clock)
         # A verified password stays verified while the stored hash is the same.
         self._verified: BoundedCache[str] = BoundedCache(entries_max, 600.0, clock)
         self._verifying: dict[str, asyncio.Task[bool]] = {}
@@ -235,6 +169,8 @@ class Authenticator:
         if authorization is not None:
             scheme, _, value = authorization.strip().partition(b" ")
             kind = scheme.lower()
+            if kind == b"bearer" and is_token(value.strip()):
+                return await self._by_token(value.strip(), asking.workspace)
             if kind in (b"apikey", b"bearer"):
                 return await self._by_key(value.strip(), asking.workspace)
             if kind == b"basic":
@@ -255,7 +191,9 @@ class Authenticator:
         if principal.session_id:
             return _same(principal, await self._find_session(principal.proof, principal.workspace))
         user = await self._directory.user(principal.user_id)
-        if user is None or user.password_hash != principal.proof:
+        if user is None:
+            return False
+        if principal.proof != (_version(user) if principal.by_token else user.password_hash):
             return False
         role = await self._directory.role(principal.workspace_id, principal.user_id)
         return role == principal.role
@@ -273,7 +211,7 @@ class Authenticator:
 
         self._changes += 1
         self._looking.clear()
-        for cache in (self._keys, self._sign_ins, self._sessions):
+        for cache in (self._keys, self._sign_ins, self._sessions, self._holders):
             cache.drop(fits)
         if workspace_id:
             self._workspaces.clear()
@@ -297,7 +235,7 @@ class Authenticator:
         principal = await self._find_key(digest_of(key))
         if principal is None or self._expired(principal):
             raise problems.forbidden("The API key is unknown, expired or deleted.")
-        if principal.workspace != workspace:
+        if workspace and principal.workspace != workspace:
             raise problems.no_workspace(workspace)
         return principal
 
@@ -340,32 +278,34 @@ class Authenticator:
             key_id=key.id,
             proof=digest,
             expire_at_ms=key.expire_at_ms,
+            email=user.email or "",
         )
         if changes == self._changes:
             self._keys.put(digest, principal)
         return principal
 
     async def sign_in(self, name: str, password: str, workspace: str, address: str) -> Principal:
-        """The caller by password. 403 if it is wrong, 429 after many that were, 404 elsewhere."""
+        """The caller by password, with name or e-mail. 403 if it is wrong, 429 after many that
+        were, 404 elsewhere."""
         self._lockout.check(name, address)  # a right password must not show while others are tried
         memory = self._memory(name, password)
         principal = self._sign_ins.get(memory + workspace)
         if principal is not None:
             return principal
         changes = self._changes
-        user = await self._directory.user_by_name(name)
+        user = await self._directory.user_by_login(name)
         stored = user.password_hash if user is not None else ""
+        if user is not None:
+            name = user.username  # attempts by name and by e-mail count together
+            self._lockout.check(name, address)
         if not stored or self._verified.get(memory) != stored:
             if not await self._fits(memory, stored, (name, password, address)) or user is None:
                 raise problems.forbidden(WRONG_SIGN_IN)
             self._verified.put(memory, stored)
         assert user is not None
-        principal = await self._member(user, workspace, Principal(
-            user_id=user.id, user_name=user.username, role="", permissions=frozenset(),
-            workspace_id="", workspace=workspace, key_id="", proof=stored,
-        ))  # fmt: skip
+        principal = await self._member(user, workspace, _stranger(user, workspace, stored))
         if principal is None:
-            raise problems.no_workspace(workspace)
+            raise _not_in(workspace)
         if changes == self._changes:
             self._sign_ins.put(memory + workspace, principal)
         return principal
@@ -405,13 +345,80 @@ class Authenticator:
 
     async def _member(self, user: User, workspace: str, base: Principal) -> Principal | None:
         """`base` with the user's role in the workspace; None without one, 404 without that."""
-        place = await self.workspace(workspace)
-        role = await self._directory.role(place.id, user.id)
-        if not role:
+        place = await (self.workspace(workspace) if workspace else self._home(user))
+        role = await self._directory.role(place.id, user.id) if place is not None else ""
+        if place is None or not role:
             return None
         return msgspec.structs.replace(
-            base, role=role, permissions=role_permissions(role), workspace_id=place.id
+            base,
+            role=role,
+            permissions=role_permissions(role),
+            workspace_id=place.id,
+            workspace=place.name,
         )
+
+    async def _home(self, user: User) -> Workspace | None:
+        """The default workspace for its members; for others the only one that they are in."""
+        roles = await self._directory.roles_of(user.id)
+        places = [place for one in roles if (place := await self.workspace_of(one)) is not None]
+        default = [place for place in places if place.name == DEFAULT_WORKSPACE]
+        return default[0] if default else places[0] if len(places) == 1 else None
+
+    async def workspace_of(self, identity: str) -> Workspace | None:
+        """The workspace with that id."""
+        for known in (True, False):
+            if not known:
+                self._workspaces = {w.name: w for w in await self._directory.workspaces()}
+            for place in self._workspaces.values():
+                if place.id == identity:
+                    return place
+        return None
+
+    # -- tokens ----------------------------------------------------------------------------------
+
+    async def issue(self, name: str, password: str, workspace: str, address: str) -> IssuedToken:
+        """A token for the user of that name or e-mail; errors as of `sign_in`."""
+        assert self._tokens is not None
+        principal = await self.sign_in(name, password, workspace, address)
+        user = await self._directory.user(principal.user_id)
+        if user is None or user.password_hash != principal.proof:
+            raise problems.forbidden(WRONG_SIGN_IN)
+        await self._tokens.prepare()
+        made = self._tokens.issue(Claims(user.id, principal.workspace_id, user.token_version))
+        return IssuedToken(principal, made)
+
+    async def _by_token(self, token: bytes, workspace: str) -> Principal:
+        assert self._tokens is not None
+        await self._tokens.prepare()
+        claims = self._tokens.read(token)
+        principal = await self._find_holder(claims, workspace) if claims is not None else None
+        if principal is None or self._expired(principal):
+            raise problems.forbidden("The token is unknown, expired or revoked; log in again.")
+        if not principal.role:
+            raise _not_in(workspace)
+        return principal
+
+    async def _find_holder(self, claims: Claims, workspace: str) -> Principal | None:
+        """The token's caller, with an empty role where the user is no member; None if revoked."""
+        memory = f"{claims.user_id} {claims.version} {workspace or '/' + claims.workspace_id}"
+        principal = self._holders.get(memory)
+        if principal is None:
+            changes = self._changes
+            user = await self._directory.user(claims.user_id)
+            if user is None or user.token_version != claims.version:
+                return None
+            if not workspace:
+                place = await self.workspace_of(claims.workspace_id)
+                if place is None:
+                    return None
+                workspace = place.name
+            base = msgspec.structs.replace(
+                _stranger(user, workspace, _version(user)), by_token=True
+            )
+            principal = await self._member(user, workspace, base) or base
+            if changes == self._changes:
+                self._holders.put(memory, principal)
+        return msgspec.structs.replace(principal, expire_at_ms=claims.expire_at_ms)
 
     async def _by_session(self, token: bytes, asking: Asking) -> Principal:
         if not SESSION_TOKEN.fullmatch(token):
@@ -426,7 +433,7 @@ class Authenticator:
         if principal is None or self._expired(principal):
             raise problems.forbidden("The session is unknown or over; sign in again.")
         if not principal.role:
-            raise problems.no_workspace(asking.workspace)
+            raise _not_in(asking.workspace)
         return principal
 
     async def _find_session(self, digest: str, workspace: str) -> Principal | None:
@@ -445,15 +452,33 @@ class Authenticator:
             return None
         if now - row.seen_at_ms >= SEEN_MS:
             await self._directory.touch_session(row.id, now)
-        base = Principal(
-            user_id=user.id, user_name=user.username, role="", permissions=frozenset(),
-            workspace_id="", workspace=workspace, key_id="", proof=digest,
-            expire_at_ms=end_ms, session_id=row.id,
-        )  # fmt: skip
+        base = msgspec.structs.replace(
+            _stranger(user, workspace, digest), expire_at_ms=end_ms, session_id=row.id
+        )
         principal = await self._member(user, workspace, base) or base
         if changes == self._changes:
             self._sessions.put(digest + workspace, principal)
         return principal
+
+
+def _stranger(user: User, workspace: str, proof: str) -> Principal:
+    """The user before it is known what the role in the workspace is."""
+    return Principal(
+        user_id=user.id, user_name=user.username, role="", permissions=frozenset(),
+        workspace_id="", workspace=workspace, key_id="", proof=proof, email=user.email or "",
+    )  # fmt: skip
+
+
+def _version(user: User) -> str:
+    return str(user.token_version)
+
+
+def _not_in(workspace: str) -> problems.Problem:
+    if workspace:
+        return problems.no_workspace(workspace)
+    return problems.Problem(
+        404, "The user is in no workspace, or in several: then begin the path with its name."
+    )
 
 
 def _same(then: Principal, now: Principal | None) -> bool:

@@ -5,22 +5,29 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Final
 
-from litestar import Litestar, Router
+from litestar import Litestar, Request, Router
+from litestar.connection import ASGIConnection
 from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
 from litestar.types import Receive, Scope, Send
 
-from controlplane.api.common import SERVICES_KEY, guard, provide_principal
+from controlplane.api.common import guard, provide_principal
 from controlplane.api.routes import API_PREFIX, CONTROLLERS
 from controlplane.api.system import HANDLERS
+from controlplane.compat.callers import SERIES_API, series_guard
+from controlplane.compat.routes import ROUTERS, UNROUTED
 from controlplane.problems import exception_handlers
 from controlplane.request import JsonRequest
+from controlplane.scope import SERVICES_KEY
 
 # What controllers and the guard may ask for by name.
 NAMES: Final = (
     "access", "alerts", "audit", "authenticator", "counters", "dashboards", "documents",
-    "external_streams", "external_tables", "global_metrics", "health", "invitations", "public",
-    "queries", "saved_queries", "schemas", "sessions", "settings", "sinks", "sources", "streaming",
-    "streams", "topology", "udfs", "version", "views", "workspaces",
+    "external_streams", "external_tables", "global_metrics", "health", "invitations", "people",
+    "public", "queries", "saved_queries", "schemas", "series", "series_auth", "sessions",
+    "settings", "sinks", "sources", "streaming", "streams", "topology", "udfs", "version", "views",
+    "workspaces",
 )  # fmt: skip
 
 
@@ -45,15 +52,35 @@ def _framework(body_bytes_max: int) -> Litestar:
     dependencies = {name: _given(name) for name in NAMES}
     dependencies["principal"] = Provide(provide_principal, sync_to_thread=False)
     return Litestar(
-        route_handlers=[Router(API_PREFIX, route_handlers=list(CONTROLLERS)), *HANDLERS],
+        route_handlers=[Router(API_PREFIX, route_handlers=list(CONTROLLERS)), *HANDLERS, *ROUTERS],
         dependencies=dependencies,
-        guards=[guard],
-        exception_handlers=exception_handlers(),
+        guards=[_guard],
+        exception_handlers=_exception_handlers(),
         openapi_config=None,
         request_class=JsonRequest,
         logging_config=None,
         request_max_body_size=body_bytes_max,
     )
+
+
+def _exception_handlers() -> dict[Any, Any]:
+    """Those of v1beta2; what no route takes is answered as the API answers whose address it is."""
+    handlers = exception_handlers()
+    plain = handlers[HTTPException]
+
+    def on_framework(request: Request[Any, Any, Any], error: HTTPException) -> Any:
+        for addresses, respond in UNROUTED:
+            if addresses.match(request.scope["path"]):
+                return respond(request, error)
+        return plain(request, error)
+
+    return {**handlers, HTTPException: on_framework}
+
+
+async def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """That of the API which the handler is of."""
+    chosen = series_guard if SERIES_API in handler.opt else guard
+    await chosen(connection, handler)
 
 
 def _given(name: str) -> Provide:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from controlplane.api.common import DEFAULT_WORKSPACE, WORKSPACE_KEY
 from controlplane.api.ingest import Hot, ingest
 from controlplane.problems import Problem, render
 from controlplane.request import bounded
+from controlplane.scope import CHOSEN_KEY, DEFAULT_WORKSPACE, WORKSPACE_KEY
 from controlplane.telemetry import request_id
 
 Scope = dict[str, Any]
@@ -20,6 +20,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # /{workspace}/api/... ; a workspace cannot be called like a first part of our own addresses.
 WORKSPACE_PATH: Final = re.compile(r"/([A-Za-z][A-Za-z0-9_-]{0,63})(/api(?:/.*)?)")
+# /{workspace}/kronicle/... : a time-series API, whose own addresses follow.
+SERIES_PATH: Final = re.compile(
+    r"/([A-Za-z][A-Za-z0-9_-]{0,63})/(?:kronicle|timedb|opensynaptic)(/.*)"
+)
 INGEST_PATH: Final = re.compile(r"/api/v1beta2/streams/([^/]+)/ingest/?")
 LOW_LEVEL_PATH: Final = re.compile(r"/(?:proton|timeplusd)/v1/ingest/streams/([^/]+)/?")
 REQUEST_ID_PATTERN: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -59,9 +63,9 @@ class Front:
             self._active -= 1
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
+        path = self._below_root(scope["path"])
         workspace = DEFAULT_WORKSPACE
-        found = WORKSPACE_PATH.fullmatch(path)
+        found = WORKSPACE_PATH.fullmatch(path) or SERIES_PATH.fullmatch(path)
         if found is not None:
             workspace, path = found.groups()
         hot = INGEST_PATH.fullmatch(path)
@@ -75,6 +79,7 @@ class Front:
         scope["path"] = path
         scope["raw_path"] = path.encode()
         scope[WORKSPACE_KEY] = workspace
+        scope[CHOSEN_KEY] = found is not None
         identity = self._identity(scope)
         token = request_id.set(identity)
         try:
@@ -83,6 +88,13 @@ class Front:
             await self._app(scope, bounded(receive, seconds), counted)
         finally:
             request_id.reset(token)
+
+    def _below_root(self, path: str) -> str:
+        """The path without the one at which a proxy shows this server, if it left that there."""
+        root = self._hot.settings.root_path
+        if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+            return path[len(root) :] or "/"
+        return path
 
     def _identity(self, scope: Scope) -> str:
         """The caller's X-Request-Id if it is harmless, else the next of ours."""

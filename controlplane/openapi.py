@@ -17,10 +17,13 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from controlplane.api.routes import API_PREFIX, CONTROLLERS, DEPENDENCIES
+from controlplane.api.routes import API_PREFIX, CONTROLLERS
 from controlplane.api.system import HANDLERS
+from controlplane.compat.routes import ROUTERS
+from controlplane.framework import NAMES
 from controlplane.openapi_examples import add_examples
 from controlplane.openapi_links import add_links
+from controlplane.openapi_series import SeriesOperations
 from controlplane.permissions import OPEN_OPERATIONS, OPERATIONS
 from controlplane.problems import ErrorResponse
 from controlplane.services.live_query import Metrics
@@ -74,6 +77,7 @@ QUERY_EVENT: Final = {
 MEDIA: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "createQuery": ("text/event-stream", QUERY_EVENT),
     "getDocs": ("text/html", {"type": "string"}),
+    "getRedoc": ("text/html", {"type": "string"}),
     "getMetrics": ("text/plain", {"type": "string"}),
     "getWorkspaceMetrics": ("text/plain", {"type": "string"}),
     "getOpenAPI": ("application/json", {"type": "object"}),
@@ -108,17 +112,21 @@ INGEST_TEXT: Final = (
 def document() -> dict[str, Any]:
     """The document as a dictionary."""
     app = Litestar(
-        route_handlers=[Router(API_PREFIX, route_handlers=list(CONTROLLERS)), *HANDLERS],
+        route_handlers=[Router(API_PREFIX, route_handlers=list(CONTROLLERS)), *HANDLERS, *ROUTERS],
         logging_config=None,
         openapi_config=OpenAPIConfig(
             title="Tailrace",
             version=version("tailrace"),
-            description="Streaming SQL over REST, v1beta2.",
+            description="Streaming SQL over REST, v1beta2, and the APIs of Kronicle, TimeDB and "
+            "OpenSynaptic on the same streams.",
             render_plugins=[JsonRenderPlugin()],
             use_handler_docstrings=True,
         ),
-        dependencies={name: Provide(lambda: None, sync_to_thread=False) for name in DEPENDENCIES},
+        dependencies={
+            name: Provide(lambda: None, sync_to_thread=False) for name in (*NAMES, "principal")
+        },
     )
+    series = SeriesOperations(app)
     produced: dict[str, Any] = app.openapi_schema.to_schema()
     produced["servers"] = [
         {"url": "/", "description": "The default workspace."},
@@ -138,9 +146,11 @@ def document() -> dict[str, Any]:
     components["securitySchemes"] = SECURITY
     for struct in (ErrorResponse, Metrics):
         components.setdefault("schemas", {})[struct.__name__] = _schema(struct)
+    series.add_schemas(components["schemas"])
     for path, item in paths.items():
         for method, operation in item.items():
             _finish(operation)
+            series.finish(operation)
             add_examples(path, method, operation)
     produced["paths"] = dict(sorted(paths.items()))
     add_links(produced)
@@ -155,7 +165,8 @@ def _schema(struct: type[msgspec.Struct]) -> dict[str, Any]:
 def _finish(operation: dict[str, Any]) -> None:
     """Names, errors and security as they are; the framework's own guesses go."""
     for parameter in operation.get("parameters", ()):
-        parameter["name"] = OWN_ID.sub("id", parameter["name"])
+        if parameter["in"] == "path":
+            parameter["name"] = OWN_ID.sub("id", parameter["name"])
         parameter["schema"] = _without_null(parameter["schema"])
     name: str = operation["operationId"]
     operation["description"] = " ".join(operation["description"].split())
@@ -180,7 +191,9 @@ def _finish(operation: dict[str, Any]) -> None:
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of a parameter: in texts and lists of texts `null` is a text as any other. (For a
-    number it means absent.)"""
+    number it means absent.) One that says what it is documented as is that."""
+    if "oneOf" in schema and "type" in schema:
+        return {name: value for name, value in schema.items() if name != "oneOf"}
     left = [one for one in schema.get("oneOf", ()) if one != {"type": "null"}]
     return left[0] if len(left) == 1 and left[0]["type"] in ("string", "array") else schema
 
@@ -265,9 +278,12 @@ def _low_level_operation(name: str) -> dict[str, Any]:
     }
 
 
-def encoded() -> bytes:
-    """The document as the text of the file."""
-    return (json.dumps(document(), indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+def encoded(root_path: str = "") -> bytes:
+    """The document as the text of the file; with the path at which a proxy shows the server."""
+    made = document()
+    for server in made["servers"] if root_path else ():
+        server["url"] = root_path + server["url"].rstrip("/")
+    return (json.dumps(made, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,12 @@ NAMES: Final = {
 }
 PARAMETERS: Final[dict[str, Any]] = {
     "before": 1000,
+    "device_id": "SENSOR_NODE_01",
+    "sensor_id": "TEMP",
+    "since": 1712000000,
+    "status": "ONLINE",
+    "until": 1712086400,
+    "uuid": IDENTITY,
     "db": "default",
     "error_log_time_range": "1d",
     "expand": True,
@@ -199,7 +205,7 @@ def add_examples(path: str, method: str, operation: dict[str, Any]) -> None:
     tag = operation["tags"][0]
     for parameter in operation.get("parameters", ()):
         known = NAMES.get(tag) if parameter["name"] == "name" else PARAMETERS.get(parameter["name"])
-        if known is not None:
+        if known is not None and "example" not in parameter:
             parameter["example"] = known
     for media, content in operation.get("requestBody", {}).get("content", {}).items():
         if operation["operationId"] in BODIES:

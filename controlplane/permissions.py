@@ -157,6 +157,14 @@ OPERATIONS: Final[dict[str, str]] = {
     "getMetrics": "read:workspace",
     "getWorkspaceMetrics": "read:workspace",
 }
+# Operations of the time-series APIs that change definitions, people or what was stored, for the
+# audit trail; what they need is at their handlers. New rows are counted by metrics.
+SERIES_CHANGES: Final = frozenset({
+    "kronicleLogin", "kronicleChangePassword", "kronicleCreateUser", "kronicleUpdateUser",
+    "kronicleDeleteUser", "kronicleCreate", "kronicleReplace", "kronicleReplaceOne",
+    "kronicleMerge", "kronicleDelete", "kronicleDeleteRows", "kronicleClone",
+    "kronicleDeleteMany", "timedbUpdateValues",
+})  # fmt: skip
 # Operations that a permission alone does not give: the caller's role must be admin too. A writer's
 # write:stream is for rows, not for definitions.
 ADMIN_OPERATIONS: Final = frozenset({
@@ -166,7 +174,7 @@ ADMIN_OPERATIONS: Final = frozenset({
 })  # fmt: skip
 # What needs no credentials, or has them in its body.
 OPEN_OPERATIONS: Final = frozenset({
-    "getHealth", "getReadiness", "getDocs", "getDocsAsset", "getOpenAPI", "login",
+    "getHealth", "getReadiness", "getDocs", "getDocsAsset", "getOpenAPI", "getRedoc", "login",
 })  # fmt: skip
 # A definition in SQL may be of any of these, so that all are needed to run one.
 SQL_DEFINITIONS: Final = ("stream", "view", "external", "schema", "udf")

@@ -54,8 +54,8 @@ class Server:
         self._clock = clock
         self._announce = announce
 
-    async def main(self, listener: socket.socket) -> int:
-        """Serve until SIGTERM or SIGINT; the exit status."""
+    async def main(self, listeners: list[socket.socket]) -> int:
+        """Serve on these until SIGTERM or SIGINT; the exit status. The first is announced."""
         data = self._settings.data_path()
         vault = Vault(self._settings.secret_keys, data)
         try:
@@ -74,7 +74,7 @@ class Server:
         try:
             async with app.running() as key:
                 _tune_gc()
-                return await self._serve(app, listener, key)
+                return await self._serve(app, listeners, key)
         except SecretsError as error:
             click.echo(str(error), err=True)
             return EXIT_REFUSED
@@ -83,7 +83,7 @@ class Server:
             await self._processes.close()
             await store.close()
 
-    async def _serve(self, app: Application, listener: socket.socket, key: str) -> int:
+    async def _serve(self, app: Application, listeners: list[socket.socket], key: str) -> int:
         server = uvicorn.Server(self._config(app))
         # Signals are ours: the farewells of event streams go out before the server closes.
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
@@ -91,8 +91,10 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        self._say_address(listener, key)
+        serving = asyncio.create_task(server.serve(sockets=listeners))
+        self._announce(self._address(listeners[0]), key)
+        for listener in listeners[1:]:
+            log.info("listening on %s too", self._address(listener))
         refused = asyncio.create_task(self._processes.refused.wait())
         waiting = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, waiting, refused}, return_when=asyncio.FIRST_COMPLETED)
@@ -104,10 +106,10 @@ class Server:
             task.cancel()
         return EXIT_REFUSED if self._processes.refused.is_set() else 0
 
-    def _say_address(self, listener: socket.socket, key: str) -> None:
+    def _address(self, listener: socket.socket) -> str:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        self._announce(f"http://{shown}:{port}", key)
+        return f"{'https' if self._settings.certfile else 'http'}://{shown}:{port}"
 
     def _config(self, app: Application) -> uvicorn.Config:
         settings = self._settings
@@ -122,6 +124,8 @@ class Server:
             server_header=False,
             date_header=False,
             proxy_headers=False,
+            ssl_certfile=settings.certfile or None,
+            ssl_keyfile=settings.keyfile or None,
             timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=max(1, int(settings.stop_seconds * REQUESTS_SHARE)),
         )

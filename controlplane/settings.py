@@ -17,10 +17,12 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from controlplane.setting_texts import ENGINE_DESCRIPTIONS
 from engine.config import EngineSettings
 
 MIB: Final = 1 << 20
 PREFIX: Final = "TAILRACE_"
+ROOT_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 KEY_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{60}")
 # Names with this prefix and outside the table that others in the environment use.
 FOREIGN_NAMES: Final = frozenset(
@@ -28,12 +30,30 @@ FOREIGN_NAMES: Final = frozenset(
 )
 # Values that must never be printed back.
 SECRET_FIELDS: Final = frozenset(
-    {"bootstrap_api_key", "bootstrap_password", "database_url", "secret_keys"}
+    {
+        "bootstrap_api_key",
+        "bootstrap_password",
+        "database_url",
+        "opensynaptic_admin_token",
+        "secret_keys",
+    }
 )
+
+
+# APIs whose authentication can be off.
+SERIES_APIS: Final = ("kronicle", "timedb", "opensynaptic")
 
 
 class SettingsError(ValueError):
     """Settings that cannot be used; the text is the one sentence for the user."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _doc(text: str, **bounds: Any) -> Meta:
@@ -45,6 +65,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, _doc("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, _doc("TCP port; 0 takes a free one.", ge=0, le=65535)] = 8000
+    certfile: Annotated[
+        str,
+        _doc("Certificate chain (PEM) to serve https with; it may hold the key too. Empty: http."),
+    ] = ""  # fmt: skip
+    keyfile: Annotated[str, _doc("The certificate's private key (PEM).")] = ""
+    root_path: Annotated[
+        str,
+        _doc("The path at which a proxy shows this server, such as /tailrace. Requests may have it "
+             "or not."),
+    ] = ""  # fmt: skip
     data_dir: Annotated[
         str, _doc("Folder for the engines' logs and history, and the SQLite metadata.")
     ] = "data"
@@ -73,6 +103,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _doc("Connectors may reach private, loopback and link-local addresses. auto: when the "
              "server listens on a loopback address, for people of its own machine."),
     ] = "auto"  # fmt: skip
+    kronicle_auth: Annotated[
+        Literal["required", "off"],
+        _doc("off: callers of the Kronicle API need no credentials and act as admin of the default "
+             "workspace. Only while the server listens on a loopback address."),
+    ] = "required"  # fmt: skip
+    timedb_auth: Annotated[Literal["required", "off"], _doc("The same for the TimeDB API.")] = (
+        "required"
+    )
+    opensynaptic_auth: Annotated[
+        Literal["required", "off"], _doc("The same for the OpenSynaptic API.")
+    ] = "required"
+    opensynaptic_enabled: Annotated[
+        bool,
+        _doc("The OpenSynaptic API has its store. false: its data routes answer 503, as an "
+             "OpenSynaptic node without SQL storage does."),
+    ] = True  # fmt: skip
+    opensynaptic_port: Annotated[
+        int,
+        _doc("A second TCP port for the same server, for clients of OpenSynaptic, whose default is "
+             "8765. 0: none.", ge=0, le=65535),
+    ] = 0  # fmt: skip
+    opensynaptic_auth_enabled: Annotated[
+        bool | None,
+        _doc("OpenSynaptic's own switch. Not set: opensynaptic_auth decides. false is as off "
+             "there; true is as required there, and needs opensynaptic_admin_token: data routes "
+             "answer 503 without it."),
+    ] = None  # fmt: skip
+    opensynaptic_admin_token: Annotated[
+        str,
+        _doc("What the header X-Admin-Token may hold beside an API key: it reads and adds packets "
+             "of the default workspace. Empty: API keys only."),
+    ] = ""  # fmt: skip
+    token_minutes: Annotated[
+        int,
+        _doc("A token of POST /auth/v1/login is good for this long.", ge=1, le=60 * 24 * 365),
+    ] = 60  # fmt: skip
     metrics_public: Annotated[bool, _doc("/metrics answers without credentials.")] = False
     log_format: Annotated[
         Literal["auto", "json", "plain"], _doc("auto: plain on a terminal, else JSON lines.")
@@ -189,10 +255,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Whether connectors may reach addresses that are not public."""
         if self.allow_private_networks != "auto":
             return self.allow_private_networks == "true"
-        try:
-            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
+
+    def series_mode(self, api: str) -> Literal["required", "off"]:
+        """Whether callers of a time-series API need credentials."""
+        if api == "opensynaptic" and self.opensynaptic_auth_enabled is not None:
+            return "required" if self.opensynaptic_auth_enabled else "off"
+        modes: dict[str, Literal["required", "off"]] = {
+            "kronicle": self.kronicle_auth,
+            "timedb": self.timedb_auth,
+            "opensynaptic": self.opensynaptic_auth,
+        }
+        return modes[api]
 
     def data_path(self) -> Path:
         """The data folder as an absolute path."""
@@ -220,41 +294,6 @@ def client_environment(environment: Mapping[str, str] | None = None) -> ClientEn
         profile=environ.get("TAILRACE_PROFILE", ""),
         profiles_file=Path(folder).expanduser() / "tailrace" / "config.toml",
     )
-
-
-ENGINE_DESCRIPTIONS: Final[dict[str, str]] = {
-    "ingest_pending_bytes_max": "Bodies waiting in the engine; more is 429.",
-    "rows_per_request_max": "Rows in one ingest request; more is 413.",
-    "subscriber_bytes_max": "Result bytes waiting in the engine for one reader.",
-    "waiting_bytes_max": "Result bytes waiting in the engine for all readers together; beyond it "
-    "each gets results in small pieces.",
-    "subscriber_stall_ms": "A reader that takes nothing for this long is ended with code 429.",
-    "running_queries_max": "Running ad-hoc queries in a workspace; one more is 429, code 202.",
-    "bounded_query_ms_max": "A bounded query is killed beyond this (code 159).",
-    "sql_bytes_max": "Text of one statement; more is 400. At most 1 MiB.",
-    "worker_memory_bytes": "Memory of a query worker above its idle size.",
-    "workers_max": "Bounded queries that run side by side; more wait.",
-    "workers_queue_max": "Bounded queries that wait for a worker; one more gets code 202.",
-    "worker_threads": "DuckDB threads inside one query worker.",
-    "engine_memory_bytes": "Memory of an engine process above its idle size.",
-    "state_bytes_max": "State of one query, that on disk with it; beyond it the query fails with "
-    "code 241.",
-    "state_memory_bytes_max": "State of one query in memory; parts that were not touched lately "
-    "go to disk beyond it.",
-    "seal_bytes": "Unsealed rows above which history is written; bounds memory and recovery.",
-    "hot_bytes_max": "Rows in memory beyond which writers are told to wait (429).",
-    "background_bytes_max": "Rows that the query of a sink or alert gave out and that were not "
-    "delivered yet; beyond it the query waits.",
-    "dead_letter_bytes_max": "Rows of one dead-letter stream; at it a source, sink or alert waits, "
-    "and a view fails, until there is room.",
-    "dead_letter_days": "Rows of a new dead-letter stream stay this long; its TTL can be altered.",
-    "disk_free_stop_fraction": "Free part of the disk below which writes are refused (507); the "
-    "larger of this and the next counts. They resume at twice that (a part above a third: "
-    "halfway between it and 1).",
-    "allow_python_functions": "Users may create and run Python functions; see docs/udf.md for what "
-    "keeps them apart.",
-    "disk_free_stop_bytes": "Free bytes below which writes are refused (507).",
-}
 
 
 def field_table() -> dict[str, tuple[Any, Any, str]]:
@@ -375,13 +414,34 @@ def _check(settings: Settings) -> None:
         )
     if not settings.host or not settings.data_dir:
         raise SettingsError("The settings host and data_dir must not be empty.")
+    off = [api for api in SERIES_APIS if settings.series_mode(api) == "off"]
+    if off and not is_loopback(settings.host):
+        raise SettingsError(
+            f"The setting {_switch(settings, off[0])} needs a loopback address as host, it is "
+            f"'{settings.host}': whoever reaches the server would be its admin."
+        )
+    if settings.keyfile and not settings.certfile:
+        raise SettingsError("The setting keyfile needs certfile beside it.")
+    if not ROOT_PATH.fullmatch(settings.root_path):
+        raise SettingsError(
+            "The setting root_path must begin with / and must not end with it, such as /tailrace."
+        )
     scheme = settings.database_url.partition(":")[0]
     if scheme not in ("", "sqlite", "sqlite+aiosqlite", "postgresql", "postgres",
                       "postgresql+asyncpg"):  # fmt: skip
         raise SettingsError("The setting database_url must begin with sqlite: or postgresql:.")
 
 
+def _switch(settings: Settings, api: str) -> str:
+    """The setting that turned the authentication of an API off, with its value."""
+    if api == "opensynaptic" and settings.opensynaptic_auth_enabled is not None:
+        return "opensynaptic_auth_enabled=false"
+    return f"{api}_auth=off"
+
+
 def _shown(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value == "" else f"`{value}`"
@@ -392,7 +452,7 @@ def document() -> str:
     lines = [
         "# Settings",
         "",
-        "A setting is given as a flag of `tailrace serve` (the first three), as an environment",
+        "A setting is given as a flag of `tailrace serve` (the first six), as an environment",
         "variable, or in a TOML file with the names in lower case (`--config FILE` or",
         "`TAILRACE_CONFIG`). A flag wins over the environment, the environment over the file. An",
         "unknown `TAILRACE_*` name or a bad value ends the server with status 2 and one sentence.",

@@ -11,7 +11,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -59,6 +63,8 @@ class State(msgspec.Struct):
     uses: dict[str, tuple[str, ...]] = {}
 
 
+_NONE_PENDING: Mapping[str, Definition] = MappingProxyType({})
+_pending: ContextVar[Mapping[str, Definition]] = ContextVar("pending", default=_NONE_PENDING)
 _encode_change = msgspec.msgpack.Encoder().encode
 _decode_change = msgspec.msgpack.Decoder(Change).decode
 
@@ -119,7 +125,17 @@ class Catalog:
 
     def get(self, name: str) -> Definition | None:
         """The definition of a name, or None. Called by the planner."""
-        return self._by_name.get(name)
+        return _pending.get().get(name) or self._by_name.get(name)
+
+    @contextmanager
+    def with_pending(self, pending: Mapping[str, Definition]) -> Generator[None]:
+        """In this context, and in threads that are started from it with it, `get` finds these too:
+        definitions that are to be checked before the one commit that makes them."""
+        token = _pending.set(pending)
+        try:
+            yield
+        finally:
+            _pending.reset(token)
 
     def function(self, name: str) -> Definition | None:
         """The function of this name in any case, or None. Called by the planner."""

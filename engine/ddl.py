@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -16,9 +17,10 @@ from engine.clock import Clock
 from engine.duck import Error as DuckError
 from engine.errors import Code, NotFound, SqlError, StorageFull, TailraceError, UserError
 from engine.failures import failure_of
-from engine.log.records import Note, Outcome
+from engine.log.records import Note, Outcome, Receipt, Record
 from engine.log.sequence import drop_note, truncate_note
 from engine.naming import NAME_RULE, SQL_NAME_RULE, a_kind, is_servers, kind_words
+from engine.owned_names import refusal
 from engine.protocol import Alteration, Caller, Definition
 from engine.sql.altering import with_changes
 from engine.sql.definitions import bind_columns
@@ -41,6 +43,17 @@ _ALTERABLE = ("description", "logstore_retention_bytes", "logstore_retention_ms"
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """What is to be in one commit: definitions (of new ones with ids that are theirs already, of
+    others the new form), what is dropped with its rows, and further records."""
+
+    puts: tuple[Definition, ...] = ()
+    drops: tuple[Definition, ...] = ()
+    records: tuple[Record, ...] = ()
+    force: bool = False
 
 
 def whole(
@@ -165,6 +178,7 @@ class Ddl:
         check_altered(settings or {}, name)
         async with self._lock:
             old = self._catalog.require(name)
+            check_not_owned(name, "alter")
             if settings or columns:
                 check_not_servers(name, "alter")
             fields = {
@@ -290,10 +304,13 @@ class Ddl:
             return old
 
     @whole
-    async def truncate(self, name: str) -> Definition:
-        """Remove all rows that a stream has now; its numbers go on. Durable when it returns."""
+    async def truncate(self, name: str, *, servers: bool = False) -> Definition:
+        """Remove all rows that a stream has now; its numbers go on. Durable when it returns.
+        `servers`: the server itself asks, for a stream of a time-series API."""
         async with self._lock:
             found = self._catalog.require(name)
+            if not servers:
+                check_not_owned(name, "truncate")
             if found.kind != "stream":
                 raise SqlError(
                     f"'{name}' is {a_kind(found.kind)} and holds no rows: TRUNCATE "
@@ -306,11 +323,13 @@ class Ddl:
             return found
 
     @whole
-    async def delete(self, name: str, where: exp.Expr) -> Definition:
+    async def delete(self, name: str, where: exp.Expr, *, servers: bool = False) -> Definition:
         """Remove the rows that a stream has now and for which a condition holds; they are gone
-        for good when it returns. Rows that come meanwhile stay."""
+        for good when it returns. Rows that come meanwhile stay. `servers`: as in `truncate`."""
         async with self._lock:
             found = self._catalog.require(name)
+            if not servers:
+                check_not_owned(name, "delete rows of")
             gone_sql = await asyncio.to_thread(delete_sql, found, where)
             await self.removing(found.id)
             try:
@@ -320,6 +339,50 @@ class Ddl:
                 raise UserError(failure.message, failure.code) from None
             await self.removing(found.id)
             return found
+
+    @whole
+    async def compose(self, change: Composition, caller: Caller) -> Receipt:
+        """Definitions and rows in one commit, whole or not at all; durable and readable on return.
+
+        For the server's own streams: names are not checked against its rules. AlreadyExists for a
+        new definition whose name is taken, unless by what is dropped; 630 while something uses what
+        is to be dropped, unless `force`.
+        """
+        async with self._lock:
+            now = self._clock.now_ms()
+            made: list[Definition] = []
+            dropped = {definition.id for definition in change.drops}
+            pending: dict[str, Definition] = {}
+            with self._catalog.with_pending(pending):
+                for asked in change.puts:
+                    old = self._catalog.by_id(asked.id)
+                    there = self._catalog.namesake(asked)
+                    makes_way = there is not None and there.id in dropped
+                    if not makes_way and (old is None or old.name != asked.name):
+                        self._catalog.check_new(asked)
+                    if old is not None and old.name != asked.name:
+                        self._catalog.check_unused(old.name, "rename")
+                    fields = {"updated_at_ms": now, "updated_by": caller}
+                    if old is None:
+                        fields |= {"created_at_ms": now, "created_by": caller}
+                    whole = msgspec.structs.replace(asked, **fields)
+                    made.append(await asyncio.to_thread(self._check, whole))
+                    pending[asked.name] = made[-1]
+            records = list(change.records)
+            leaving = {gone.name for gone in change.drops}
+            for gone in change.drops:
+                users = set(self._catalog.users_of(gone.name)) - leaving
+                if users and not change.force:
+                    self._catalog.check_unused(gone.name, "drop")
+                records += [*await self.leaving(gone), drop_note(gone.id)]
+            # What is dropped goes first: something new may take its name.
+            changes = [Change("drop", id=gone.id) for gone in change.drops]
+            changes += [Change("put", definition=definition) for definition in made]
+            receipt = await self._commit(*changes, notes=records)
+            for gone in change.drops:
+                for callback in self._dropped:
+                    callback(gone)
+            return receipt
 
     @whole
     async def hold(self, owner: str, names: tuple[str, ...]) -> None:
@@ -347,7 +410,9 @@ class Ddl:
             if changes:
                 await self._commit(*changes)
 
-    async def _commit(self, *changes: Change, gone: str = "", notes: Iterable[Note] = ()) -> None:
+    async def _commit(
+        self, *changes: Change, gone: str = "", notes: Iterable[Record] = ()
+    ) -> Receipt:
         """Make changes durable, in one commit with the end of the rows of `gone` and `notes`."""
         reason = self._storage.refusal()
         if reason and any(change.kind == "put" for change in changes):
@@ -355,13 +420,16 @@ class Ddl:
         stored = [Note(NOTE_KIND, encode_change(change)) for change in changes]
         if gone:
             stored.append(drop_note(gone))
-        await self._store([*stored, *notes])
-        await asyncio.to_thread(self._catalog.save)
-        for callback in self._changed:
-            callback(changes[0].definition)
+        receipt = await self._store([*stored, *notes])
+        if changes:
+            await asyncio.to_thread(self._catalog.save)
+        for change in changes:
+            for callback in self._changed:
+                callback(change.definition)
+        return receipt
 
-    async def _store(self, notes: list[Note]) -> None:
-        """One commit of these notes; returns when it is durable and applied."""
+    async def _store(self, notes: list[Record]) -> Receipt:
+        """One commit of these records; returns when it is durable and applied."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
 
@@ -372,6 +440,7 @@ class Ddl:
         outcome = await future
         if isinstance(outcome, TailraceError):
             raise outcome
+        return outcome
 
 
 def _settle(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
@@ -394,7 +463,8 @@ def _columns(definition: Definition) -> list[tuple[str, str]]:
 
 
 def check_not_servers(name: str, verb: str) -> None:
-    """Raise UserError 36 when a name is one of the server's."""
+    """Raise UserError 36 when a name is one of the server's, or of a time-series API's."""
+    check_not_owned(name, verb)
     if is_servers(name):
         raise UserError(
             f"Cannot {verb} '{name}': it belongs to the server. Its rows can be read and deleted, "
@@ -411,3 +481,10 @@ def check_name(name: str) -> None:
         )
     if name.lower() in RESERVED_NAMES:
         raise UserError(f"The name '{name}' is a function of the dialect; choose another.")
+    check_not_owned(name, "create")
+
+
+def check_not_owned(name: str, verb: str) -> None:
+    """Raise UserError 36 when a name is one that a time-series API keeps for its streams."""
+    if said := refusal(name, verb):
+        raise UserError(said)

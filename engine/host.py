@@ -107,6 +107,10 @@ class ClientConnection:
             elif method == "append_source":
                 ack = await self._engine.append_source(arguments, payload)
                 self.wire.send(request, wire.REPLY, wire.encode_meta(ack))
+            elif method == "series":
+                call, caller = arguments
+                answer = await self._engine.series(call, caller, payload)
+                self.wire.send(request, wire.REPLY, wire.encode_meta(answer))
             else:
                 result = await _METHODS[method](self._engine, arguments)
                 self.wire.send(request, wire.REPLY, wire.encode_meta(result))

@@ -25,6 +25,7 @@ from engine.ingest.book import DecoderBook, StreamDecoder
 from engine.ingest.events import EventRows, Messages, decode_events
 from engine.log.records import Append, Done, Outcome, Record
 from engine.naming import a_kind, is_servers
+from engine.owned_names import write_refusal
 from engine.protocol import Definition, IngestAck, IngestFormat, IngestRequest
 
 log = logging.getLogger("tailrace.ingest")
@@ -235,6 +236,8 @@ class Ingestor:
             raise UserError(f"'{name}' is {a_kind(definition.kind)}: not writable.")
         if is_servers(name):
             raise UserError(f"'{name}' belongs to the server, which alone writes its rows.")
+        if said := write_refusal(name):
+            raise UserError(said)
         return _Run(definition, self._decoders.of(definition), members)
 
     def _fill(self, runs: list[_Run]) -> None:

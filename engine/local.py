@@ -14,7 +14,7 @@ import msgspec
 from engine import duck
 from engine.answered import answered
 from engine.background_calls import BackgroundCalls
-from engine.backgrounds import Backgrounds, Ran
+from engine.backgrounds import Ran
 from engine.bounded import BoundedResult
 from engine.catalog import NOTE_KIND, Catalog
 from engine.checkpointing import Checkpointer
@@ -38,10 +38,10 @@ from engine.external_book import ReaderBook
 from engine.external_calls import ExternalCalls
 from engine.externals import Externals
 from engine.flow import Flow
+from engine.for_connectors import for_connectors
 from engine.ingest.book import DecoderBook
 from engine.ingest.rules import check_defaults
 from engine.ingestor import Answer, Ingestor
-from engine.letterbox import Letterbox
 from engine.log.folder import FolderLock, open_folder
 from engine.opening import answer_files, checkpoint_store, flow_settings, storage_settings
 from engine.outside_tables import OutsideTables
@@ -68,7 +68,6 @@ from engine.protocol import (
 from engine.query import SLOW_CONSUMER, Context, Notifier, Shared, StreamingResult, Waiting
 from engine.runner import Parts, Runner
 from engine.source_calls import SourceCalls
-from engine.sources import Sources
 from engine.sql.definitions import check_definition, keep_sql, stored_schema
 from engine.sql.external import EXTERNAL
 from engine.sql.format import format_sql
@@ -79,6 +78,9 @@ from engine.storage import Storage
 from engine.storage_types import Keeper, StorageParts
 from engine.stream_writes import StreamWrites
 from engine.subscriptions import Subscriptions
+from engine.timeseries.apis import TimeSeriesApis
+from engine.timeseries.ground import Ground
+from engine.timeseries_calls import TimeSeriesCalls, tables
 from engine.udf.definition import language_of
 from engine.udf.python_host import REFUSED, PythonHost
 from engine.view_statements import KeptPlans, ViewStatements
@@ -94,7 +96,7 @@ STALL_CHECK_SECONDS: Final = 1.0
 STOPPING: Final = QueryEnd("canceled", Code.ENGINE_RESTARTED, "server stopping")
 
 
-class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls):
+class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls, TimeSeriesCalls):
     """See `protocol.Engine`. Open with `open`, for the loop that opened it."""
 
     def __init__(
@@ -158,7 +160,7 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls):
         self._ddl.removing = partial(asyncio.to_thread, self._checkpoints.before_removal)
         self._views.dead_letters = statements.dead_letters
         ran = Ran(self._views, self._view_states, statements, plans)
-        self.backgrounds, self.sources = _for_connectors(parts, ran, cursors)
+        self.backgrounds, self.sources = for_connectors(parts, ran, cursors)
         self._hand_out_externals()
         self._queries: dict[str, StreamingResult | BoundedResult] = {}
         self._watchers: set[asyncio.Event] = set()
@@ -181,18 +183,24 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls):
         """
         lock = await asyncio.to_thread(open_folder, folder)
         catalog = Catalog(folder / "catalog.json")
-        book, cursors, readers = StepBook(), CursorBook(), ReaderBook()
+        books = book, cursors, readers = StepBook(), CursorBook(), ReaderBook()
         keepers: dict[str, Keeper] = {NOTE_KIND: catalog, STEPS_KIND: book}
         keepers |= {CURSORS_KIND: cursors, READERS_KIND: readers}
         parts = StorageParts(keepers=keepers)
         storage = await asyncio.to_thread(
             Storage.open, folder, clock, storage_settings(settings), None, parts
         )
-        engine = cls(folder, catalog, storage, settings, clock, (book, cursors, readers))
+        books = (book, cursors, readers)
+        engine = cls(folder, catalog, storage, settings, clock, books)
+        table, derived = tables(engine._plan, engine._runner), parts.derived
+        ground = Ground(catalog, storage, engine._ddl, derived, clock, table)
+        ground.rows_max = settings.rows_per_request_max
+        engine.timeseries = TimeSeriesApis(ground)
         engine._lock = lock
         parts.readers.kept = engine._checkpoints
         await asyncio.to_thread(engine._begin)
         await engine._pool.start()
+        await engine.timeseries.open()  # before a view writes what rows follow from
         await engine.externals.sweep(engine._is_kept)
         await engine._views.open()
         engine._stalls = asyncio.create_task(engine._watch_stalls())
@@ -200,8 +208,8 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls):
 
     def _is_kept(self, query_id: str) -> bool:
         """Whether a query goes on after a restart: a view's, a sink's, a subscription."""
-        there = self._catalog.by_id(query_id) is not None
-        return there or self._checkpoints.book.get(query_id) is not None
+        kept = self._catalog.by_id(query_id) or self._checkpoints.book.get(query_id)
+        return kept is not None
 
     def _begin(self) -> None:
         self._catalog.save()
@@ -260,7 +268,9 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls):
         """Ingest without a task per request: `answer` is called on the loop."""
         if self._closing:
             answer(EngineUnavailable("The engine is stopping."))
-        else:
+            return
+        again = partial(self.submit_ingest, request, body, answer)
+        if not self.timeseries.made_first(request.stream, again, answer):
             self._ingestor.submit(request, body, answer)
 
     async def ingest(self, request: IngestRequest, body: bytes) -> IngestAck:
@@ -289,6 +299,7 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls):
         return query
 
     async def _plan(self, sql: str, timeout_ms: int = 0) -> Planned:
+        await self.timeseries.named_in(sql)
         seconds = timeout_ms / 1000 if timeout_ms else PLAN_SECONDS_MAX
         return await self._planning.run(self._planner.plan, sql, seconds)
 
@@ -349,6 +360,7 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls):
     async def create(self, definition: Definition, caller: Caller) -> Definition:
         """See Engine.create."""
         if definition.kind in ("view", "materialized_view"):
+            await self.timeseries.named_in(f"{definition.query} {definition.options.get('into')}")
             return await self._statements.define(definition, caller)
         whole = definition.kind in ("function", "schema", *EXTERNAL)
         replace = whole and bool(definition.options.get("or_replace"))
@@ -383,6 +395,7 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls):
 
     async def hold(self, owner: str, names: tuple[str, ...]) -> None:
         """See Engine.hold."""
+        await self.timeseries.named_in(" ".join(names))
         await self._ddl.hold(owner, names)
 
     async def release(self, owner: str) -> None:
@@ -484,11 +497,3 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls):
         self._planning.close()
         if self._lock is not None:
             self._lock.close()
-
-
-def _for_connectors(parts: Parts, ran: Ran, book: CursorBook) -> tuple[Backgrounds, Sources]:
-    settings = parts.settings
-    ran.statements.letters_days = settings.dead_letter_days
-    ran.views.letters_bytes_max = settings.dead_letter_bytes_max
-    letterbox = Letterbox(parts.storage, ran.statements, parts.context.clock, settings)
-    return Backgrounds(parts, ran, book, letterbox), Sources(parts, letterbox, book)

@@ -14,6 +14,7 @@ import msgspec
 
 from engine.background import Background
 from engine.external_objects import ExternalObjects
+from engine.series_apis import SeriesApis
 from engine.source_appends import SourceAppends
 
 StreamKind = Literal[
@@ -394,7 +395,7 @@ class RunningQuery(Protocol):
         ...
 
 
-class Engine(Background, SourceAppends, ExternalObjects, Protocol):
+class Engine(Background, SourceAppends, ExternalObjects, SeriesApis, Protocol):
     """Everything that can be asked of one workspace's engine.
 
     All methods are coroutines that never block the loop. They raise the tree of `engine.errors`;

@@ -13,6 +13,7 @@ from engine.calls import Answer, Request
 from engine.dead_letter import DeadLetter
 from engine.errors import EngineUnavailable, TailraceError
 from engine.external_objects import ExternalState, ExternalWork
+from engine.owned_names import SeriesCall
 from engine.protocol import (
     Alteration,
     Analysis,
@@ -330,6 +331,10 @@ class RemoteEngine:
     async def source_letters(self, owners: tuple[str, ...]) -> dict[str, str]:
         """See SourceAppends.source_letters."""
         return await self.call("source_letters", owners)
+
+    async def series(self, call: SeriesCall, caller: Caller, body: bytes) -> bytes:
+        """See SeriesApis.series."""
+        return await self._send("series", (call, caller), body)[1]
 
     async def check_background(self, queries: tuple[str, ...]) -> BackgroundOpened:
         """See Background.check_background."""

@@ -223,7 +223,7 @@ class Runner:
         self, plan: StreamingQuery, timeout_ms: int = 0
     ) -> dict[BoundedQuery, pa.Table]:
         """The same without the snapshots of keyed streams."""
-        return {query: await self._fetch(query, timeout_ms) for query in bounded_queries(plan)}
+        return {query: await self.fetch(query, timeout_ms) for query in bounded_queries(plan)}
 
     async def snapshot(
         self, query: BoundedQuery, timeout_ms: int = 0, before_sn: int | None = None
@@ -234,9 +234,9 @@ class Runner:
             with self._parts.storage.view(query.tables[0].stream_id) as view:
                 before_sn = view.next_sn
         where = f'"{TP_SN}" < {before_sn}'
-        return positioned(await self._fetch(query, timeout_ms, where), before_sn)
+        return positioned(await self.fetch(query, timeout_ms, where), before_sn)
 
-    async def _fetch(self, query: BoundedQuery, timeout_ms: int = 0, where: str = "") -> pa.Table:
+    async def fetch(self, query: BoundedQuery, timeout_ms: int = 0, where: str = "") -> pa.Table:
         """All rows of a bounded query as Arrow; UserError for a value that it refuses. `where`:
         what every stored row that it reads must pass."""
         job, leases = self.job(query, timeout_ms, arrow=True)
@@ -384,7 +384,7 @@ class Runner:
 
     async def _store(self, query: BoundedQuery, plan: InsertPlan, timeout_ms: int) -> None:
         """Compute the rows of an INSERT and append them."""
-        rows = await self._fetch(query, timeout_ms)
+        rows = await self.fetch(query, timeout_ms)
         target = self._parts.catalog.get(plan.stream)
         if target is not None and target.kind == "external_stream":
             await self.externals.insert(target, rows, plan.idempotency_id)

@@ -131,14 +131,16 @@ class Storage:
     # -- writing
 
     def submit(self, records: Iterable[Record], done: Done) -> None:
-        """Store records in one commit, whole or not at all; never blocks on the disk.
+        """Store records, and what follows from them, in one commit, whole or not at all; never
+        blocks on the disk.
 
         `done` gets a Receipt or an error on the writer's thread, after the rows are in every view
-        and every listener saw the commit. Raises Overloaded, StorageFull, TooLarge right away.
+        and every listener saw the commit. Raises Overloaded, StorageFull, TooLarge, or what
+        `Derived.expand` raises, right away.
         """
         if self._tails.nbytes > self._settings.hot_bytes_max:
             raise Overloaded("Rows come faster than they can be sealed; send them again later.")
-        self._log.submit(records, done)
+        self._log.submit(*self._parts.derived.expand(records, done))
 
     def append(self, *records: Record) -> Future[Receipt]:
         """`submit` as a future, for threads that wait: it holds the receipt or the error."""
@@ -158,8 +160,7 @@ class Storage:
         return self._log.known(stream_id, idempotency_id)
 
     def drop_stream(self, stream_id: str) -> None:
-        """Remove a stream's rows for ever and wait until that is durable; files go when nobody
-        reads them any more. `drop_note` does the same within another commit."""
+        """Remove a stream's rows for ever and wait for it; `drop_note` does it in a commit."""
         self.append(drop_note(stream_id)).result()
 
     def truncate_stream(self, stream_id: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.batch import StreamSlice
+from engine.derived import Derived
 from engine.history import Lease
 from engine.log.files import FileSystem
 from engine.log.records import Commit, Note
@@ -55,13 +56,14 @@ class StorageParts:
     """What an owner of a storage hands in beside its bounds.
 
     `keepers` by kind of note. `pins`: commits that owners need, known before any segment can go.
-    `readers`: whose recoveries the TTL waits for.
+    `readers`: whose recoveries the TTL waits for. `derived`: what follows from appends.
     """
 
     keepers: Mapping[str, Keeper] = field(default_factory=dict[str, Keeper])
     pins: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
     fs: FileSystem = field(default_factory=FileSystem)
     readers: Readers = field(default_factory=Readers)
+    derived: Derived = field(default_factory=Derived)
 
 
 @dataclass(frozen=True, slots=True)

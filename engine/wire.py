@@ -19,6 +19,7 @@ from engine.calls import Answer, Request
 from engine.dead_letter import DeadLetter
 from engine.errors import BY_NAME, TailraceError
 from engine.external_objects import ExternalState, ExternalWork
+from engine.owned_names import SeriesCall
 from engine.protocol import (
     Alteration,
     Analysis,
@@ -89,6 +90,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "advance": tuple[str, Position, dict[str, bytes], tuple[DeadLetter, ...]],
     "open_source": str,
     "append_source": SourceAppend,
+    "series": tuple[SeriesCall, Caller],
     "open_replay": str,
     "forget_source": str,
     "watch_external": None,
@@ -129,6 +131,7 @@ REPLIES: Final[dict[str, Any]] = {
     "advance": None,
     "open_source": SourceOpened,
     "append_source": SourceAck,
+    "series": bytes,
     "open_replay": int,
     "forget_source": None,
     "watch_external": None,

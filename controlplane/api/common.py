@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request
@@ -12,16 +12,14 @@ from litestar.routes import HTTPRoute
 
 from controlplane.auth import Asking, Principal, permit
 from controlplane.problems import FRAMEWORK_MESSAGES, Problem
+from controlplane.scope import (
+    DEFAULT_WORKSPACE,
+    OPERATION_KEY,
+    SERVICES_KEY,
+    WORKSPACE_KEY,
+    client_address,
+)
 from engine.protocol import Caller
-
-# Key of the ASGI scope under which the outermost application leaves the workspace's name.
-WORKSPACE_KEY: Final = "tailrace.workspace"
-# And the one under which the guard leaves the operation's id.
-OPERATION_KEY: Final = "tailrace.operation"
-# And the one under which the services of this control plane stand, by name.
-SERVICES_KEY: Final = "tailrace.services"
-DEFAULT_WORKSPACE: Final = "default"
-
 
 # What an integer of a request may be: the stores hold 64 bits.
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -37,12 +35,6 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 def owner(caller: Caller) -> Owner:
     """A caller as the contract shows it."""
     return Owner(id=caller.id, name=caller.name)
-
-
-def client_address(scope: Any) -> str:
-    """The address that the connection came from, '' when unknown."""
-    client = scope.get("client")
-    return str(client[0]) if client else ""
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

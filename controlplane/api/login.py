@@ -12,9 +12,9 @@ from litestar.di import NamedDependency as Given
 from litestar.params import JSONBody
 
 from controlplane import problems
-from controlplane.api.common import DEFAULT_WORKSPACE, WORKSPACE_KEY, client_address
 from controlplane.auth import SESSION_COOKIE, Principal, csrf_of, session_token
 from controlplane.permissions import compact
+from controlplane.scope import DEFAULT_WORKSPACE, WORKSPACE_KEY, client_address
 from controlplane.services.sessions import SessionService
 from controlplane.settings import Settings
 

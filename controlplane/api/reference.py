@@ -71,6 +71,16 @@ async def openapi_json(documents: Given[Documents]) -> Response[bytes]:
 @get("/docs", operation_id="getDocs", summary="Reference page", tags=["Extensions"])
 async def docs() -> Response[bytes]:
     """The reference as a page for browsers; it loads nothing from elsewhere."""
+    return _page()
+
+
+@get("/redoc", operation_id="getRedoc", summary="Reference page", tags=["Extensions"])
+async def redoc() -> Response[bytes]:
+    """The same page, where clients of Kronicle and TimeDB look for it."""
+    return _page()
+
+
+def _page() -> Response[bytes]:
     headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
     return Response(PAGE, media_type="text/html", headers=headers)
 
@@ -97,4 +107,4 @@ def _read(name: str, packed: bool) -> bytes:
     return gzip.decompress(data) if packed else data
 
 
-REFERENCE: Final[list[HTTPRouteHandler]] = [openapi_json, docs, docs_asset]
+REFERENCE: Final[list[HTTPRouteHandler]] = [openapi_json, docs, redoc, docs_asset]

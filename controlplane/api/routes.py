@@ -39,36 +39,6 @@ from controlplane.api.workspaces import (
 
 API_PREFIX: Final = "/api/v1beta2"
 
-# Names that handlers ask for; `controlplane.app` provides them.
-DEPENDENCIES: Final = (
-    "access",
-    "alerts",
-    "audit",
-    "counters",
-    "dashboards",
-    "documents",
-    "external_streams",
-    "external_tables",
-    "global_metrics",
-    "health",
-    "invitations",
-    "principal",
-    "queries",
-    "saved_queries",
-    "schemas",
-    "sessions",
-    "settings",
-    "sinks",
-    "sources",
-    "streaming",
-    "streams",
-    "topology",
-    "udfs",
-    "version",
-    "views",
-    "workspaces",
-)
-
 CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     QueryController,
     SqlController,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import msgspec
 from litestar import Controller, delete, get, patch, post
@@ -14,13 +14,18 @@ from litestar.types import ASGIApp
 from controlplane.auth import Principal
 from controlplane.permissions import ROLES
 from controlplane.services.access import AccessService, Member
+from controlplane.services.profiles import Profile
 
 Role = Literal["admin", "writer", "read_only"]
 
 
-class User(msgspec.Struct, frozen=True, kw_only=True):
-    """A user as shown."""
+class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A user as shown; but for name and role all fields are extensions, absent when empty."""
 
+    details: dict[str, Any] = {}
+    email: str = ""
+    full_name: str = ""
+    orcid: str = ""
     role: Role
     username: str
 
@@ -28,14 +33,22 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 class CreateUserRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A user to add; without a role it is read_only."""
 
+    details: dict[str, Any] | None = None
+    email: str | None = None
+    full_name: str | None = None
+    orcid: str | None = None
     password: str
     role: str | None = None
     username: str
 
 
 class UpdateUserRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be changed."""
+    """What may be changed; an empty text removes what is known of the person."""
 
+    details: dict[str, Any] | None = None
+    email: str | None = None
+    full_name: str | None = None
+    orcid: str | None = None
     password: str | None = None
     role: str | None = None
 
@@ -74,7 +87,7 @@ class UserController(Controller):
     ) -> ASGIApp:
         """Add a user who signs in with a password, or one of another workspace by its password."""
         role = data.role or "read_only"
-        await access.create_user(principal, data.username, data.password, role)
+        await access.create_user(principal, data.username, data.password, role, _profile(data))
         return ASGIResponse(status_code=201)
 
     @get("/{name:str}", operation_id="getUser", summary="Get a user")
@@ -95,8 +108,9 @@ class UserController(Controller):
         access: Given[AccessService],
         principal: Given[Principal],
     ) -> ASGIApp:
-        """Change password or role."""
-        await access.update_user(principal, name, data.password or "", data.role or "")
+        """Change password, role, or what is known of the person."""
+        profile = _profile(data)
+        await access.update_user(principal, name, data.password or "", data.role or "", profile)
         return ASGIResponse(status_code=200)
 
     @delete("/{name:str}", operation_id="deleteUser", summary="Delete a user")
@@ -110,5 +124,19 @@ class UserController(Controller):
         await access.delete_user(principal, name)
 
 
+def _profile(data: CreateUserRequest | UpdateUserRequest) -> Profile:
+    return Profile(
+        email=data.email, full_name=data.full_name, orcid=data.orcid, details=data.details
+    )
+
+
 def _shown(member: Member) -> User:
-    return User(role=cast("Role", member.role), username=member.user.username)
+    user = member.user
+    return User(
+        details=user.details,
+        email=user.email or "",
+        full_name=user.full_name,
+        orcid=user.orcid,
+        role=cast("Role", member.role),
+        username=user.username,
+    )

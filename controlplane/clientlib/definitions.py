@@ -310,16 +310,33 @@ class KeyDef(Definition, frozen=True):
     permissions: list[str] | None = None
 
 
+class PersonDef(Definition, frozen=True):
+    """What is known of a user beside name and role; an empty text removes it."""
+
+    email: str | None = None
+    full_name: str | None = None
+    orcid: str | None = None
+    details: dict[str, Any] | None = None
+
+
 class UserDef(Definition, frozen=True):
     """A new user; reads only unless a role says otherwise."""
 
     username: str
     password: str
     role: str | None = None
+    email: str | None = None
+    full_name: str | None = None
+    orcid: str | None = None
+    details: dict[str, Any] | None = None
 
 
 class UserUpdate(Definition, frozen=True):
-    """What may be changed of a user."""
+    """What may be changed of a user; an empty text removes what is known of the person."""
 
     password: str | None = None
     role: str | None = None
+    email: str | None = None
+    full_name: str | None = None
+    orcid: str | None = None
+    details: dict[str, Any] | None = None

@@ -30,6 +30,10 @@ class User(Item, frozen=True):
 
     username: str
     role: str = ""
+    email: str = ""
+    full_name: str = ""
+    orcid: str = ""
+    details: dict[str, Any] = {}
 
 
 class Session(Item, frozen=True, kw_only=True):

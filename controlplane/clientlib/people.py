@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import astuple
+
 from controlplane.clientlib.calls import (
     Call,
     Group,
@@ -16,7 +18,7 @@ from controlplane.clientlib.calls import (
     reader,
     send,
 )
-from controlplane.clientlib.definitions import KeyDef, UserDef, UserUpdate
+from controlplane.clientlib.definitions import KeyDef, PersonDef, UserDef, UserUpdate
 from controlplane.clientlib.installation import (
     ApiKey,
     AuditRecord,
@@ -67,9 +69,16 @@ class Users(Group[M]):
         return ask(Many[User], "users")
 
     @operation
-    def create(self, username: str, password: str, role: str | None = None) -> Call[None]:
+    def create(
+        self,
+        username: str,
+        password: str,
+        role: str | None = None,
+        person: PersonDef | None = None,
+    ) -> Call[None]:
         """A new user; reads only unless a role says otherwise."""
-        return order("POST", "users", UserDef(username, password, role))
+        known = astuple(person or PersonDef())
+        return order("POST", "users", UserDef(username, password, role, *known))
 
     @operation
     def get(self, username: str) -> Call[User]:
@@ -78,10 +87,16 @@ class Users(Group[M]):
 
     @operation
     def update(
-        self, username: str, *, password: str | None = None, role: str | None = None
+        self,
+        username: str,
+        *,
+        password: str | None = None,
+        role: str | None = None,
+        person: PersonDef | None = None,
     ) -> Call[None]:
         """Change what is given."""
-        return order("PATCH", at("users", username), UserUpdate(password, role))
+        known = astuple(person or PersonDef())
+        return order("PATCH", at("users", username), UserUpdate(password, role, *known))
 
     @operation
     def delete(self, username: str) -> Call[None]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from controlplane.settings import Settings, SettingsError, load_settings
+from controlplane.commands.reloading import serve_reloading
+from controlplane.settings import SERIES_APIS, Settings, SettingsError, load_settings
 from controlplane.telemetry import configure_logs
 from engine.clock import SystemClock
 from engine.errors import UserError
@@ -28,22 +29,55 @@ BACKLOG = 2048
 @click.option("--host", help="Address to listen on (default 127.0.0.1).")
 @click.option("--port", help="Port, 0 = a free one (default 8000).")
 @click.option("--data-dir", help="Folder for logs, history and metadata (default data).")
-@click.option("--config", "config", help="Settings file (TOML).")
-def serve(host: str | None, port: str | None, data_dir: str | None, config: str | None) -> None:
+@click.option("--config", help="Settings file (TOML).")
+@click.option(
+    "--timeseries-auth",
+    type=click.Choice(["off", "required"]),
+    help="Whether callers of the Kronicle, TimeDB and OpenSynaptic APIs need credentials (default "
+    "required); off only on a loopback address.",
+)
+@click.option("--certfile", help="Certificate chain (PEM), to serve https.")
+@click.option("--keyfile", help="The certificate's private key (PEM).")
+@click.option("--root-path", help="Path at which a proxy shows this server, such as /tailrace.")
+@click.option(
+    "--reload", is_flag=True, help="Start anew when the server's own code changes, to work on it."
+)
+def serve(timeseries_auth: str | None, config: str | None, reload: bool, **flags: str) -> None:
     """Run the server in the foreground."""
+    if reload:
+        sys.exit(serve_reloading(sys.argv[1:], config))
+    modes = {f"{api}_auth": timeseries_auth for api in SERIES_APIS}
     try:
-        settings = load_settings({"host": host, "port": port, "data_dir": data_dir}, file=config)
+        settings = load_settings({**flags, **modes}, file=config)
     except SettingsError as error:
         refuse(str(error))
+    _check_certificate(settings)
     configure_logs(settings.log_format, settings.log_level)
     lock = _open(settings.data_path())
+    listeners: list[socket.socket] = []
+    port = settings.port
     try:
-        listener = _listen(settings)
+        for port in (settings.port, *filter(None, (settings.opensynaptic_port,))):
+            listeners.append(_listen(settings.host, port))
     except OSError as error:
         lock.close()
         reason = error.strerror or "it cannot be used"
-        refuse(f"Cannot listen on {settings.host} port {settings.port}: {reason}.")
-    sys.exit(_serve(settings, lock, listener))
+        refuse(f"Cannot listen on {settings.host} port {port}: {reason}.")
+    sys.exit(_serve(settings, lock, listeners))
+
+
+def _check_certificate(settings: Settings) -> None:
+    """Refuse what https cannot be served with, before anything is started."""
+    if not settings.certfile:
+        return
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(settings.certfile, settings.keyfile or None)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or "it is not what it should be"
+        refuse(f"Certificate {settings.certfile} and its key cannot be used: {reason}.")
 
 
 def refuse(sentence: str) -> NoReturn:
@@ -67,11 +101,9 @@ def _open(data: Path) -> FolderLock:
     return lock
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     """The listening socket, taken before anything is started."""
-    found = socket.getaddrinfo(
-        settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, kind, protocol, _, address = found[0]
     listener = socket.socket(family, kind, protocol)
     try:
@@ -85,7 +117,7 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _serve(settings: Settings, lock: FolderLock, listener: socket.socket) -> int:
+def _serve(settings: Settings, lock: FolderLock, listeners: list[socket.socket]) -> int:
     """Children first, since they start while the web framework is imported here."""
     from controlplane.processes import Processes
 
@@ -93,20 +125,21 @@ def _serve(settings: Settings, lock: FolderLock, listener: socket.socket) -> int
     processes = Processes(settings, clock)
     try:
         processes.begin(ALWAYS)
-        return _run(settings, processes, clock, listener)
+        return _run(settings, processes, clock, listeners)
     finally:
         processes.abort()
-        listener.close()
+        for listener in listeners:
+            listener.close()
         lock.close()
 
 
 def _run(
-    settings: Settings, processes: Processes, clock: SystemClock, listener: socket.socket
+    settings: Settings, processes: Processes, clock: SystemClock, listeners: list[socket.socket]
 ) -> int:
     from controlplane.server import Server
 
     server = Server(settings, processes, clock, _announce)
-    return _loop(server.main(listener))
+    return _loop(server.main(listeners))
 
 
 def _loop(work: Any) -> int:

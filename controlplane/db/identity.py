@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import delete, func, select, update
@@ -11,6 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from controlplane.db.tables import ApiKey, Invitation, Membership, Session, User, Workspace
+
+# Where the e-mail of a user without one is shown to be.
+LOCAL_HOST: Final = "localhost"
 
 
 class KeyFound(msgspec.Struct, frozen=True):
@@ -55,6 +58,51 @@ class Identities:
         async with self._sessions() as session:
             return await session.scalar(select(User).where(User.username == name))
 
+    async def user_by_login(self, login: str) -> User | None:
+        """A user of the installation by name, else by e-mail or what stands for a missing one."""
+        async with self._sessions() as session:
+            by_name = await session.scalar(select(User).where(User.username == login))
+            if by_name is not None or "@" not in login:
+                return by_name
+            return await session.scalar(select(User).where(_has_email(login)))
+
+    async def signs_in(self, user_id: str, login: str, *, names: bool) -> bool:
+        """Whether another user than this one signs in by what is written so in lower case: an
+        e-mail, or also a name."""
+        taken: Any = User.email == login
+        if names:
+            taken = taken | (func.lower(User.username) == login)
+        async with self._sessions() as session:
+            statement = select(User.id).where(taken, User.id != user_id).limit(1)
+            return await session.scalar(statement) is not None
+
+    async def change_user(self, user_id: str, values: dict[str, Any]) -> bool:
+        """Set columns of a user; False if a unique value is taken."""
+        async with self._sessions() as session:
+            try:
+                await session.execute(update(User).where(User.id == user_id).values(**values))
+                await session.commit()
+            except IntegrityError:
+                return False
+        return True
+
+    async def member_with(
+        self, workspace_id: str, *, email: str = "", orcid: str = "", user_id: str = ""
+    ) -> tuple[User, str] | None:
+        """The user of a workspace with that e-mail, ORCID or id, with the role; by name the first
+        of several."""
+        wanted = _has_email(email) if email else User.orcid == orcid
+        wanted = User.id == user_id if user_id else wanted
+        statement = (
+            select(User, Membership.role)
+            .join(Membership, Membership.user_id == User.id)
+            .where(Membership.workspace_id == workspace_id, wanted)
+            .order_by(User.username)
+        )
+        async with self._sessions() as session:
+            row = (await session.execute(statement)).first()
+        return None if row is None else (row[0], row[1])
+
     async def members(self, workspace_id: str) -> list[tuple[User, str]]:
         """Users of a workspace by name, each with the role."""
         statement = (
@@ -96,7 +144,8 @@ class Identities:
     async def change_member(
         self, workspace_id: str, user_id: str, role: str, password_hash: str
     ) -> None:
-        """Set role, password hash or both; empty leaves as it is. A new hash ends all sessions."""
+        """Set role, password hash or both; empty leaves as it is. Both revoke the user's tokens,
+        a new hash ends all sessions."""
         async with self._sessions() as session:
             if role:
                 mine = (Membership.workspace_id == workspace_id, Membership.user_id == user_id)
@@ -105,6 +154,8 @@ class Identities:
                 changed = update(User).where(User.id == user_id)
                 await session.execute(changed.values(password_hash=password_hash))
                 await session.execute(delete(Session).where(Session.user_id == user_id))
+            if role or password_hash:
+                await session.execute(_revoked(user_id))
             await session.commit()
 
     async def leave(self, workspace_id: str, user_id: str) -> None:
@@ -113,6 +164,7 @@ class Identities:
             for table in (ApiKey, Membership, Invitation):
                 mine = (table.workspace_id == workspace_id, table.user_id == user_id)
                 await session.execute(delete(table).where(*mine))
+            await session.execute(_revoked(user_id))
             await session.execute(delete(User).where(User.id == user_id, _without_membership()))
             await session.commit()
 
@@ -198,6 +250,21 @@ class Identities:
         )
         async with self._sessions() as session:
             return await session.scalar(statement) or 0
+
+
+def _revoked(user_id: str) -> Any:
+    """Tokens made before are good no more."""
+    changed = update(User).where(User.id == user_id)
+    return changed.values(token_version=User.token_version + 1)
+
+
+def _has_email(email: str) -> Any:
+    """Whether the e-mail is a user's, or the one shown of a user without: the name at this host."""
+    name, _, host = email.lower().rpartition("@")
+    mine = User.email == email.lower()
+    if host != LOCAL_HOST:
+        return mine
+    return mine | (User.email.is_(None) & (func.lower(User.username) == name))
 
 
 def _without_membership() -> Any:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 # Newest migration; a store that says so is used without importing Alembic (saves start time).
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 DRIVERS: Final = {
     "postgresql": "postgresql+asyncpg",
     "postgres": "postgresql+asyncpg",

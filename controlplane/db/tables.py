@@ -33,13 +33,21 @@ class Workspace(Base):
 
 
 class User(Base):
-    """Who may sign in, in any workspace of the installation; an empty hash refuses passwords."""
+    """Who may sign in, in any workspace of the installation; an empty hash refuses passwords.
+
+    `token_version` counts what revokes tokens: a new password, another role, leaving a workspace.
+    """
 
     __tablename__ = "users"
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
     username: Mapped[str] = mapped_column(String(128), unique=True)
     password_hash: Mapped[str] = mapped_column(String(256), default="")
+    email: Mapped[str | None] = mapped_column(String(254), unique=True, index=True, default=None)
+    full_name: Mapped[str] = mapped_column(String(255), default="")
+    orcid: Mapped[str] = mapped_column(String(64), default="")
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    token_version: Mapped[int] = mapped_column(Integer, default=0)
 
 
 class Membership(InWorkspace, Base):

@@ -20,13 +20,13 @@ from controlplane.db.tables import ApiKey, Membership, User, Workspace
 from controlplane.passwords import Passwords
 from controlplane.permissions import ROLES, compact, narrowed, normal_role, role_permissions
 from controlplane.services.names import is_uuid, milliseconds
+from controlplane.services.profiles import NO_PROFILE, Profile, Taken, checked_username
 from controlplane.settings import Settings
 from engine.clock import Clock
 
 log = logging.getLogger("tailrace.access")
 
 ALPHABET: Final = string.ascii_letters + string.digits
-USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}")
 RFC3339: Final = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
 )
@@ -250,60 +250,89 @@ class AccessService:
         return Member(*found)
 
     async def create_user(
-        self, principal: Principal, username: str, password: str, role: str
+        self,
+        principal: Principal,
+        username: str,
+        password: str | None,
+        role: str,
+        profile: Profile = NO_PROFILE,
     ) -> None:
-        """Add a user who signs in with a password.
+        """Add a user who signs in with a password; None = who does not sign in with one.
 
-        A user of another workspace joins this one when the password is that user's own: 400 if not.
+        A user of another workspace joins this one, as known there, when the password is that
+        user's own: 400 if not.
         """
-        if not USERNAME.fullmatch(username):
-            raise problems.bad_request(
-                "A user name has 1 to 128 letters, digits and . _ @ + - and begins with a letter "
-                "or digit."
-            )
+        checked_username(username)
         role = normal_role(role)
         _check_within(principal, role)
-        _check_password(password)
+        if password is not None:
+            check_password(password)
+        columns = profile.columns(username)
         workspace_id = principal.workspace_id
         user = await self._directory.user_by_name(username)
         if user is None:
-            user = self._user_row(username, await self._passwords.hash(password))
+            user = self._user_row(username, "")
+            await self._check_free(user.id, username, columns)
+            user.password_hash = await self._passwords.hash(password) if password else ""
+            for name, value in columns.items():
+                setattr(user, name, value)
             rows: list[Any] = [user]
         else:
-            if await self._directory.role(workspace_id, user.id):
+            if password is None or await self._directory.role(workspace_id, user.id):
                 raise _exists(username)
             await self._authenticator.check_password(user, password, principal.user_id)
             rows = []
         rows.append(self._membership_row(workspace_id, user.id, role))
+        email = user.email
         if not await self._directory.begin(*rows):
             raise _exists(username)
-        await self._directory.accept_invitation(workspace_id, username.lower(), user.id)
+        for invited in {username.lower(), email} - {None}:
+            await self._directory.accept_invitation(workspace_id, str(invited), user.id)
         self._authenticator.forget(user_id=user.id)
 
+    async def _check_free(self, user_id: str, username: str, columns: dict[str, Any]) -> None:
+        """400 for an e-mail or a new name by which somebody else signs in."""
+        email = columns.get("email")
+        if email and await self._directory.signs_in(user_id, email, names=True):
+            raise Taken(f"The e-mail '{email}' belongs to another user already.")
+        if await self._directory.signs_in(user_id, username.lower(), names=False):
+            raise _exists(username)
+
     async def update_user(
-        self, principal: Principal, username: str, password: str, role: str
+        self,
+        principal: Principal,
+        username: str,
+        password: str,
+        role: str,
+        profile: Profile = NO_PROFILE,
     ) -> None:
-        """Change password, role or both; empty leaves as it is. The last admin stays one."""
+        """Change what is given; an empty password or role leaves as it is. The last admin stays
+        one."""
+        columns = profile.columns(username)
         role = normal_role(role) if role else ""
         if role:
             _check_within(principal, role)
         encoded = ""
         if password:
-            _check_password(password)
+            check_password(password)
             encoded = await self._passwords.hash(password)
         async with self._changing:
             user = (member := await self.get_user(principal, username)).user
             if role not in ("", "admin"):
                 await self._check_not_last(principal, member)
-            if password:
-                await self._check_password_is_ours(principal, member)
+            if password or columns:
+                await self._check_is_ours(principal, member)
+            if columns:
+                await self._check_free(user.id, columns.get("username", username), columns)
+                if not await self._directory.change_user(user.id, columns):
+                    raise _exists(columns.get("username", username))
             if role or encoded:
                 await self._directory.change_member(principal.workspace_id, user.id, role, encoded)
         self._authenticator.forget(user_id=user.id)
 
-    async def _check_password_is_ours(self, principal: Principal, member: Member) -> None:
-        """A password opens all workspaces of its user with all that the user may do, so it takes
-        credentials that may do as much."""
+    async def _check_is_ours(self, principal: Principal, member: Member) -> None:
+        """Name, e-mail and password open all workspaces of their user with all that the user may
+        do, so a change takes credentials that may do as much."""
         _check_within(principal, member.role)
         user = member.user
         theirs = await self._directory.roles_of(user.id)
@@ -315,11 +344,12 @@ class AccessService:
             )
         if user.id == principal.user_id:
             return
-        mine = await self._directory.roles_of(principal.user_id)
+        # Who calls without credentials, where that is allowed, is admin here and nowhere else.
+        mine = {**await self._directory.roles_of(principal.user_id), here: principal.role}
         if any(mine.get(workspace_id) != "admin" for workspace_id in theirs):
             raise problems.forbidden(
-                f"The user '{user.username}' is in other workspaces too; the password is changed "
-                "by that user or by an admin of all of these."
+                f"The user '{user.username}' is in other workspaces too; password, name and what "
+                "else is known are changed by that user or by an admin of all of these."
             )
 
     async def delete_user(self, principal: Principal, username: str) -> None:
@@ -354,10 +384,11 @@ class AccessService:
 
 
 def _exists(username: str) -> problems.Problem:
-    return problems.bad_request(f"The user '{username}' already exists.")
+    return Taken(f"The user '{username}' already exists.")
 
 
-def _check_password(password: str) -> None:
+def check_password(password: str) -> None:
+    """400 unless it is long enough."""
     if not PASSWORD_CHARS_MIN <= len(password) <= PASSWORD_CHARS_MAX:
         raise problems.bad_request("A password has 8 to 256 characters.")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,13 +15,12 @@ from controlplane.db.repository import Conflict, Directory
 from controlplane.db.tables import Invitation
 from controlplane.services.access import AccessService
 from controlplane.services.names import is_uuid
+from controlplane.services.profiles import checked_email
 from controlplane.settings import child_environment
 from engine.clock import Clock
 
 log = logging.getLogger("tailrace.invitations")
 
-EMAIL: Final = re.compile(r"[^@\s\"<>,;:]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
-EMAIL_CHARS_MAX: Final = 254
 # Of one workspace; bounds the list, which has no pages.
 INVITATIONS_MAX: Final = 10_000
 PROGRAMS_MAX: Final = 4
@@ -48,10 +46,9 @@ class InvitationService:
         return await self._directory.invitations(principal.workspace_id).list("created_at_ms")
 
     async def create(self, principal: Principal, email: str) -> None:
-        """A pending invitation. It is accepted when a user of that name is created here."""
-        email = email.strip().lower()
-        if len(email) > EMAIL_CHARS_MAX or not EMAIL.fullmatch(email):
-            raise problems.bad_request(f"'{email[:80]}' is not an e-mail address.")
+        """A pending invitation. It is accepted when a user of that name or e-mail is created
+        here."""
+        email = checked_email(email)
         rows = self._directory.invitations(principal.workspace_id)
         if await rows.count() >= INVITATIONS_MAX:
             raise problems.bad_request(

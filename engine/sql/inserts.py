@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from engine.batch import TP_DELTA, TP_TIME
 from engine.errors import Code, SqlError
 from engine.naming import a_kind, is_servers
+from engine.owned_names import write_refusal
 from engine.protocol import Definition
 from engine.sql.context import Context, Item
 from engine.sql.definitions import bind_columns, stored_columns
@@ -66,6 +67,8 @@ def _check_target(definition: Definition) -> None:
     if is_servers(definition.name):
         message = f"{definition.name} belongs to the server, which alone writes its rows"
         raise SqlError(message, Code.BAD_ARGUMENTS)
+    if said := write_refusal(definition.name):
+        raise SqlError(said, Code.BAD_ARGUMENTS)
 
 
 def _targets(statement: Insert, definition: Definition) -> tuple[Column, ...]:

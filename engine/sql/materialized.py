@@ -11,6 +11,7 @@ from engine.batch import TP_DELTA, TP_TIME
 from engine.errors import Code, SqlError
 from engine.functions.table import MISSING
 from engine.naming import a_kind, is_servers, kind_words
+from engine.owned_names import write_refusal
 from engine.protocol import ColumnDef, Definition
 from engine.sql.context import Context, Item
 from engine.sql.definitions import bind_columns, check_definition
@@ -107,6 +108,8 @@ def target_columns(
     if target is not None and is_servers(target.name):
         message = f"{target.name} belongs to the server, which alone writes its rows"
         raise SqlError(message, Code.BAD_ARGUMENTS)
+    if target is not None and (said := write_refusal(target.name)):
+        raise SqlError(said, Code.BAD_ARGUMENTS)
     held = {
         c.name: Column(c.name, c.type)
         for c in bind_columns(where)

@@ -28,8 +28,9 @@ def contract(name: str) -> dict[str, Any]:
 
 
 def operations(name: str) -> list[dict[str, Any]]:
-    """The operations of a contract that are to be built."""
-    return [one for one in contract(name)["operations"] if one["tier"] in TIERS]
+    """The operations of a contract that are to be built; each says of which it is (`api`)."""
+    found = [one for one in contract(name)["operations"] if one["tier"] in TIERS]
+    return [{**one, "api": name} for one in found]
 
 
 def title(operation: dict[str, Any]) -> str:
@@ -91,6 +92,8 @@ class Reader:
         found = self.resolved(schema)
         if found.get("type") == "array":
             found = self.resolved(found["items"])
+        elif "properties" not in found and isinstance(found.get("additionalProperties"), dict):
+            found = self.resolved(found["additionalProperties"])
         yield from self._fields(promised, found, "")
 
     def _fields(
@@ -106,7 +109,7 @@ class Reader:
                     yield f"requires {where}"
             elif field["required"] and name not in found.get("required", ()):
                 yield f"{where} may be absent"
-            elif field["required"] and self.nullable(properties[name]):
+            elif field["required"] and field["type"] != "any" and self.nullable(properties[name]):
                 yield f"{where} may be null"
             if name in properties:
                 yield from self.fits(field["type"], properties[name], where)
@@ -121,7 +124,10 @@ class Reader:
         if promised in SIMPLE or promised.startswith("string<"):
             wanted = SIMPLE[promised.partition("<")[0]]
             allowed = {"number": {"number", "integer"}}.get(wanted, {wanted})
-            if not kinds or not kinds <= allowed:
+            # A request may take more than is promised.
+            more = [_kinds(one) for one in found.get("oneOf", found.get("anyOf", [{}]))]
+            wide = self._asked and not kinds and any(one <= allowed for one in more)
+            if not wide and (not kinds or not kinds <= allowed):
                 yield f"{where} is {sorted(kinds)}, promised is {promised}"
         elif inner is not None:
             wanted = {"array": "array", "map": "object"}[inner[1]]

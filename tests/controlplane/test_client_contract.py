@@ -24,10 +24,13 @@ OTHERS = {
     ("post", "/proton/v1/ingest/streams/x"),
     ("post", "/timeplusd/v1/ingest/streams/x"),
     ("get", "/docs"),
+    ("get", "/redoc"),
     ("get", "/healthz"),
     ("get", "/openapi.json"),
     ("post", "/api/v1beta2/queries"),  # client.query
 }
+# APIs that have clients of their own.
+OTHER_CLIENTS = {"Kronicle", "TimeDB", "OpenSynaptic"}
 # Deprecated, always empty, or what only one kind of client needs.
 UNUSED = {
     ("Query", "sinks"),
@@ -51,7 +54,8 @@ def promised() -> dict[tuple[str, str], dict[str, Any]]:
     for path, item in document()["paths"].items():
         parts = [NAME if part.startswith("{") else part for part in path.split("/")]
         for method, operation in item.items():
-            if method in ("get", "post", "put", "patch", "delete"):
+            own = operation.get("tags", [""])[0] not in OTHER_CLIENTS
+            if own and method in ("get", "post", "put", "patch", "delete"):
                 found[method, "/".join(parts)] = operation
     return found
 

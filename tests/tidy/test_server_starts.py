@@ -39,6 +39,7 @@ OWN: dict[str, tuple[int, str]] = {
     "tests/journeys/test_source_secrets.py": (1, "settings of its own, restarts"),
     "tests/journeys/test_start.py": (1, "the first start"),
     "tests/journeys/test_sync_error.py": (1, "its disk fails"),
+    "tests/journeys/test_timedb_documents.py": (1, "settings of its own"),
     "tests/journeys/test_truncate.py": (1, "kill -9"),
     "tests/journeys/test_typed_programs.py": (1, "settings of its own"),
     "tests/journeys/test_workspaces.py": (1, "kill -9"),

@@ -1,0 +1,337 @@
+"""The OpenSynaptic API over its streams: facts in, devices, packets and sensor values out."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import msgspec
+import pyarrow as pa
+
+from engine.errors import TailraceError, TooLarge, UserError
+from engine.log.records import Append, Outcome, Record
+from engine.owned_names import OPENSYNAPTIC
+from engine.protocol import Caller, ColumnDef, Definition
+from engine.sql.definitions import stored_columns
+from engine.timeseries import opensynaptic_messages as messages
+from engine.timeseries.ground import Ground
+from engine.timeseries.opensynaptic_facts import FACT_CHARS_MAX, Facts, appends_of
+from engine.types import arrow_type, quote_text
+
+# Facts of one request: as many as one ingest request may have rows.
+FACTS_MAX: Final = 100_000
+_FACTS: Final = "os_facts"
+_PACKETS: Final = "os_packets"
+_SENSORS: Final = "os_sensors"
+_DEVICES: Final = "os_devices"
+_PACKET_COLUMNS: Final = (
+    ("packet_uuid", "string"),
+    ("device_id", "string"),
+    ("device_status", "string"),
+    ("timestamp_raw", "int64"),
+    ("payload_json", "string"),
+    ("created_at", "int64"),
+)
+_SENSOR_COLUMNS: Final = (
+    ("packet_uuid", "string"),
+    ("sensor_index", "int32"),
+    ("sensor_id", "string"),
+    ("sensor_status", "string"),
+    ("normalized_value", "nullable(float64)"),
+    ("normalized_unit", "nullable(string)"),
+    ("device_id", "string"),
+    ("timestamp_raw", "int64"),
+)
+_DEVICES_QUERY: Final = (
+    "select device_id, max(timestamp_raw) as last_seen, count() as packet_count "
+    f"from table({_PACKETS}) group by device_id"
+)
+_PACKET_ORDER: Final = "timestamp_raw desc, created_at desc, packet_uuid"
+_SENSOR_ORDER: Final = "timestamp_raw desc, sensor_index, packet_uuid"
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def _stream(name: str, columns: tuple[tuple[str, str], ...], description: str) -> Definition:
+    return Definition(
+        id="",
+        name=name,
+        kind="stream",
+        columns=tuple(ColumnDef(column, kind) for column, kind in columns),
+        description=description,
+    )
+
+
+def definitions() -> tuple[Definition, ...]:
+    """What the API stands on; ids are given when they are made."""
+    return (
+        _stream(_FACTS, (("raw", "string"),), "OpenSynaptic: facts as the nodes sent them"),
+        _stream(_PACKETS, _PACKET_COLUMNS, "OpenSynaptic: one row for each fact"),
+        _stream(_SENSORS, _SENSOR_COLUMNS, "OpenSynaptic: one row for each value of a fact"),
+        Definition(
+            id="",
+            name=_DEVICES,
+            kind="view",
+            query=_DEVICES_QUERY,
+            description="OpenSynaptic: devices, when they were last seen, and their packets",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page lies: `limit` rows from `offset` on of those that `where` leaves; 0 = none."""
+
+    total: int
+    where: str = ""
+    limit: int = 0
+    offset: int = 0
+
+
+class OpenSynaptic:
+    """See `ground.TimeSeriesApi`. For the loop's thread, but for `_follow`."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._there = False
+        self._packets_id = self._sensors_id = ""
+        self._schemas: tuple[pa.Schema, pa.Schema] = (pa.schema([]), pa.schema([]))
+        # What follows from the appends that this API makes itself, by their identity: split once.
+        self._split: dict[int, list[Record]] = {}
+        self._verbs: dict[str, Callable[[bytes, bytes], Any]] = {
+            messages.DEVICES: self._devices,
+            messages.PACKETS: self._packets,
+            messages.PACKET: self._packet,
+            messages.SENSORS: self._sensors,
+            messages.SEND: self._send,
+        }
+
+    async def open(self) -> None:
+        """Packets follow from facts from now on, if the streams are there."""
+        if all(self._ground.catalog.get(each.name) is not None for each in definitions()):
+            await self.ensure()
+
+    async def ensure(self) -> None:
+        """See `TimeSeriesApi.ensure`."""
+        if self._there:
+            return
+        wanted = [
+            msgspec.structs.replace(each, id=there.id if there else self._ground.clock.uuid4())
+            for each in definitions()
+            for there in (self._ground.catalog.get(each.name),)
+        ]
+        ids = {each.name: each.id for each in wanted}
+        self._packets_id, self._sensors_id = ids[_PACKETS], ids[_SENSORS]
+        self._schemas = (_schema(wanted[1]), _schema(wanted[2]))
+        if self._ground.catalog.get(_FACTS) is None:
+            # Before the stream is there: no fact can come without its packet.
+            self._ground.derived.follow(ids[_FACTS], self._follow)
+        try:
+            await self._ground.ensure(OPENSYNAPTIC, wanted)
+        except TailraceError:
+            self._ground.derived.forget(ids[_FACTS])
+            raise
+        self._ground.derived.follow(ids[_FACTS], self._follow)
+        self._there = True
+
+    async def call(self, verb: str, arguments: bytes, caller: Caller, body: bytes) -> bytes:
+        """See `TimeSeriesApi.call`."""
+        work = self._verbs.get(verb)
+        if work is None:
+            raise UserError(f"The OpenSynaptic API has no call '{verb[:40]}'.")
+        return msgspec.msgpack.encode(await work(arguments, body))
+
+    # -- facts in ---------------------------------------------------------------------------
+
+    def _follow(self, append: Append) -> tuple[list[Record], Callable[[Outcome], None] | None]:
+        """Packets and values of an append of facts; on the thread that stores it. What is no fact
+        stays in os_facts alone."""
+        ready = self._split.pop(id(append), None)
+        if ready is not None:
+            return ready, None
+        facts = Facts(self._ground.clock)
+        raws: list[str] = append.rows.column("raw").to_pylist()
+        packets: list[int] = []
+        sensors: list[int] = []
+        borders: list[int] = append.borders.tolist()
+        for first, end in itertools.pairwise(borders):
+            for raw in raws[first:end]:
+                facts.add(raw)
+            packets.append(facts.packets)
+            sensors.append(facts.sensors)
+        return self._records(facts, packets, sensors, dict(append.idempotency)), None
+
+    def _records(
+        self, facts: Facts, packets: list[int], sensors: list[int], ids: dict[int, str]
+    ) -> list[Record]:
+        of_packets, of_sensors = facts.rows(*self._schemas)
+        made = (
+            appends_of(self._packets_id, of_packets, packets, ids),
+            appends_of(self._sensors_id, of_sensors, sensors, ids),
+        )
+        return [record for record in made if record is not None]
+
+    async def _send(self, arguments: bytes, body: bytes) -> messages.Sent:
+        """Facts of one request, in one commit."""
+        return await asyncio.to_thread(self._store, body)
+
+    def _store(self, body: bytes) -> messages.Sent:
+        facts = Facts(self._ground.clock)
+        given = facts_in(body)
+        raws = [raw for raw in given if facts.add(raw)]
+        if raws:
+            definition = self._ground.catalog.require(_FACTS)
+            now = pa.scalar(self._ground.clock.now_ms(), pa.timestamp("ms"))
+            rows = pa.RecordBatch.from_arrays(
+                [pa.array(raws, pa.string()), pa.repeat(now, len(raws))],
+                schema=_schema(definition),
+            )
+            append = Append.single(definition.id, rows)
+            followed = self._records(facts, [facts.packets], [facts.sensors], {})
+            self._split[id(append)] = followed
+            try:
+                self._ground.storage.append(append).result()
+            finally:
+                self._split.pop(id(append), None)
+        return messages.Sent(facts.packet_uuids, len(given) - len(raws))
+
+    # -- rows out ---------------------------------------------------------------------------
+
+    async def _devices(self, arguments: bytes, body: bytes) -> messages.DevicesPage:
+        asked = _decoded(arguments, messages.Asked)
+        rows, counted = await asyncio.gather(
+            self._ground.table(
+                f"select device_id, last_seen, packet_count from {_DEVICES} order by "
+                f"last_seen desc, device_id limit {asked.limit} offset {asked.offset}"
+            ),
+            self._ground.table(f"select uniq_exact(device_id) from table({_PACKETS})"),
+        )
+        total: int = counted.column(0)[0].as_py()
+        return messages.DevicesPage(_structs(rows, messages.StoredDevice), total)
+
+    async def _packets(self, arguments: bytes, body: bytes) -> messages.PacketsPage:
+        asked = _decoded(arguments, messages.Asked)
+        place = await self._place(_PACKETS, self._packets_id, asked)
+        rows = await self._rows(place, _PACKETS, _PACKET_COLUMNS, _PACKET_ORDER)
+        return messages.PacketsPage(_structs(rows, messages.StoredPacket), place.total)
+
+    async def _sensors(self, arguments: bytes, body: bytes) -> messages.SensorsPage:
+        asked = _decoded(arguments, messages.Asked)
+        place = await self._place(_SENSORS, self._sensors_id, asked)
+        rows = await self._rows(place, _SENSORS, _SENSOR_COLUMNS, _SENSOR_ORDER)
+        return messages.SensorsPage(_structs(rows, messages.StoredSensor), place.total)
+
+    async def _packet(self, arguments: bytes, body: bytes) -> messages.FoundPacket:
+        identity = quote_text(_decoded(arguments, messages.AskedPacket).packet_uuid)
+        packets = _structs(
+            await self._ground.table(
+                f"select {_names(_PACKET_COLUMNS)} from table({_PACKETS}) "
+                f"where packet_uuid = {identity}"
+            ),
+            messages.StoredPacket,
+        )
+        if not packets:
+            return messages.FoundPacket()
+        # Its values are of the same instant, which the files are sorted by, more or less.
+        of_time = f"timestamp_raw = {packets[0].timestamp_raw}"
+        sensors = await self._ground.table(
+            f"select {_names(_SENSOR_COLUMNS)} from table({_SENSORS}) "
+            f"where packet_uuid = {identity} and {of_time} order by sensor_index"
+        )
+        return messages.FoundPacket(packets[0], _structs(sensors, messages.StoredSensor))
+
+    async def _place(self, stream: str, stream_id: str, asked: messages.Asked) -> _Place:
+        """Where a page lies: found by its times alone, so that of all other rows nothing else is
+        read. Of all rows the engine keeps count; those that fit a filter are counted here."""
+        where = _where(asked)
+        times = f"select timestamp_raw as t from table({stream}){where}"
+        page = f"{times} order by t desc limit {asked.limit} offset {asked.offset}"
+        if not where:
+            with self._ground.storage.view(stream_id) as view:
+                total = view.row_count
+            if asked.offset >= total:
+                return _Place(total)
+        found = await self._ground.table(
+            f"with b as (select max(t) as hi, min(t) as lo from ({page})) "
+            f"select hi, lo, count_if(t > hi) as above, count() as total "
+            f"from ({times}) as a cross join b group by hi, lo"
+        )
+        if not found.num_rows:
+            return _Place(0)
+        hi, lo, above, total = (found.column(at)[0].as_py() for at in range(4))
+        if hi is None or asked.offset >= total:
+            return _Place(total)
+        more = f"{' and' if where else ' where'} timestamp_raw >= {lo} and timestamp_raw <= {hi}"
+        return _Place(total, where + more, asked.limit, asked.offset - above)
+
+    async def _rows(
+        self, place: _Place, stream: str, columns: tuple[tuple[str, str], ...], order: str
+    ) -> pa.Table:
+        """The rows of a page."""
+        if not place.limit:
+            return pa.table({name: [] for name, _ in columns})
+        return await self._ground.table(
+            f"select {_names(columns)} from table({stream}){place.where} "
+            f"order by {order} limit {place.limit} offset {place.offset}"
+        )
+
+
+def _schema(definition: Definition) -> pa.Schema:
+    columns = stored_columns(definition)
+    return pa.schema([pa.field(c.stored or c.name, arrow_type(c.type)) for c in columns])
+
+
+def facts_in(body: bytes) -> list[str]:
+    """The facts of a request as texts: the body itself, or its `facts`. Raises UserError, and
+    TooLarge for one fact beyond FACT_CHARS_MAX or more than FACTS_MAX of them."""
+    try:
+        whole = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        if "facts" not in whole:
+            found = [body]
+        else:
+            given = msgspec.json.decode(whole["facts"], type=list[msgspec.Raw])
+            found = [bytes(raw) for raw in given]
+        texts = [raw.decode() for raw in found]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        said = "nested too deeply" if isinstance(error, RecursionError) else str(error).rstrip(".")
+        raise UserError(
+            f'The body must be one fact, or {{"facts": [fact, ...]}}, as JSON: {said}.'
+        ) from None
+    if len(texts) > FACTS_MAX:
+        raise TooLarge(f"There are {len(texts)} facts; one request may have {FACTS_MAX}.")
+    for at, text in enumerate(texts):
+        if len(text) > FACT_CHARS_MAX:
+            raise TooLarge(f"facts[{at}] is larger than {FACT_CHARS_MAX} characters.")
+    return texts
+
+
+def _decoded(arguments: bytes, kind: type[T]) -> T:
+    return msgspec.msgpack.decode(arguments, type=kind)
+
+
+def _names(columns: tuple[tuple[str, str], ...]) -> str:
+    return ", ".join(name for name, _ in columns)
+
+
+def _where(asked: messages.Asked) -> str:
+    """The condition of a page, '' without one."""
+    parts = [
+        f"{column} = {quote_text(wanted)}"
+        for column, wanted in (
+            ("device_id", asked.device_id),
+            ("device_status", asked.status),
+            ("sensor_id", asked.sensor_id),
+        )
+        if wanted
+    ]
+    parts += [] if asked.since is None else [f"timestamp_raw >= {asked.since}"]
+    parts += [] if asked.until is None else [f"timestamp_raw <= {asked.until}"]
+    return " where " + " and ".join(parts) if parts else ""
+
+
+def _structs(table: pa.Table, kind: type[T]) -> list[T]:
+    """At most a page of rows as structs."""
+    return msgspec.convert(table.to_pylist(), list[kind])

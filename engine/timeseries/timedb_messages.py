@@ -1,0 +1,159 @@
+"""What the adapter of the TimeDB API and the engine say to each other; light, for both sides."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+# A tenant's id that means "mine", and that of the default workspace.
+ZERO_TENANT: Final = "00000000-0000-0000-0000-000000000000"
+
+CREATE_SERIES: Final = "create_series"
+INSERT_RUN: Final = "insert_run"
+INSERT_VALUES: Final = "insert_values"
+UPDATE: Final = "update"
+SERIES: Final = "series"
+LABELS: Final = "labels"
+COUNT: Final = "count"
+READING: Final = "reading"
+NAMED: Final = "named"
+# Series travel so many at a time: more would hold a loop for longer than 10 ms.
+PAGE: Final = 1_000
+
+
+class Writer(msgspec.Struct, frozen=True):
+    """Arguments of the four calls that write; the body is the client's JSON. `tenant`: the id of
+    the workspace; `by`: who is signed in, '' = nobody."""
+
+    tenant: str
+    by: str = ""
+
+
+class SeriesFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of SERIES and COUNT: which series; None = any. `labels` are contained in theirs,
+    `series_id` is either form."""
+
+    name: str | None = None
+    labels: dict[str, str] | None = None
+    unit: str | None = None
+    series_id: str | None = None
+
+
+class LabelsOf(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of LABELS: the values of one label among the series of a filter."""
+
+    key: str
+    among: SeriesFilter
+
+
+class ReadFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of READING: which values, in which form. Times are microseconds since the epoch;
+    the ends are not included. `numbers`: series by number in the rows, not by UUID."""
+
+    among: SeriesFilter
+    start_valid: int | None = None
+    end_valid: int | None = None
+    start_known: int | None = None
+    end_known: int | None = None
+    overlapping: bool = False
+    all_versions: bool = False
+    numbers: bool = False
+
+
+class Series(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One series, durable or on its way. Lists of thousands travel, so without field names."""
+
+    uuid: str
+    no: int
+    name: str
+    unit: str
+    labels: dict[str, str]
+    description: str | None
+    overlapping: bool
+    retention: str
+    inserted_us: int
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Answer of SERIES: the first that fit, and the numbers of the rest, which NAMED tells."""
+
+    first: list[Series]
+    rest: list[int]
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What does not fit in a body, and where."""
+
+    type: str
+    loc: tuple[str | int, ...]
+    msg: str
+    input: Any = None
+
+
+class Invalid(msgspec.Struct, frozen=True, tag="invalid"):
+    """Answer: the body does not have the shape of a request."""
+
+    faults: tuple[Fault, ...]
+
+
+class ForeignTenant(msgspec.Struct, frozen=True, tag="tenant"):
+    """Answer: the body names another tenant than the one whose workspace this is."""
+
+    tenant: str
+
+
+class SeriesMade(msgspec.Struct, frozen=True, tag="series"):
+    """Answer of CREATE_SERIES. `numbers`: the client speaks the dialect of integer ids."""
+
+    series: Series
+    message: str
+    numbers: bool
+
+
+class RunMade(msgspec.Struct, frozen=True, tag="run"):
+    """Answer of INSERT_RUN: the run in both forms, and the series of each key."""
+
+    run_id: str
+    batch_id: int
+    series: dict[str, Series]
+
+
+class ValuesMade(msgspec.Struct, frozen=True, tag="values"):
+    """Answer of INSERT_VALUES. `numbers`: the client sent no UUID of the series."""
+
+    run_id: str
+    batch_id: int
+    series: Series
+    rows: int
+    numbers: bool
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One value that an update is about; `value_id` is 0 when nothing was written.
+
+    `numbers`: as for `ValuesMade`.
+    """
+
+    value_id: int
+    run_id: str
+    batch_id: int
+    series: Series
+    valid_us: int
+    numbers: bool
+
+
+class Updated(msgspec.Struct, frozen=True, tag="updated"):
+    """Answer of UPDATE."""
+
+    updated: tuple[Version, ...]
+    skipped: tuple[Version, ...]
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """Answer of READING: the bounded statement whose rows are asked for, '' = no series fits."""
+
+    sql: str
+
+
+Answer = Invalid | ForeignTenant | SeriesMade | RunMade | ValuesMade | Updated

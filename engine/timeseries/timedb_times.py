@@ -1,0 +1,71 @@
+"""Times of the TimeDB API: ISO texts and epoch numbers to microseconds, whole columns at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pyarrow as pa
+
+from engine.compute import pc
+from engine.timeseries.timedb_bodies import Time, bad_time
+
+MICROSECONDS: Final = pa.timestamp("us")
+_ZONED: Final = pa.timestamp("us", "UTC")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK: Final = timedelta(microseconds=1)
+# Numbers beyond this are milliseconds, as the original reads them.
+_SECONDS_MAX: Final = 2e10
+# The range of years that a datetime of any client holds.
+_LAST_US: Final = 253_402_300_799_999_999
+_FIRST_US: Final = -62_135_596_800_000_000
+
+
+def micros(given: Time, loc: tuple[str | int, ...]) -> int:
+    """One time; BadBody, naming the place, when it is none. Without a zone it is UTC."""
+    try:
+        if isinstance(given, str):
+            found = datetime.fromisoformat(given.strip())
+            if found.tzinfo is None:
+                found = found.replace(tzinfo=UTC)
+            return (found - _EPOCH) // _TICK
+        seconds = given if abs(given) <= _SECONDS_MAX else given / 1000
+        us = round(seconds * 1_000_000)
+    except (ValueError, OverflowError):
+        raise bad_time(loc, given) from None
+    if not _FIRST_US <= us <= _LAST_US:
+        raise bad_time(loc, given)
+    return us
+
+
+def column(given: Sequence[Time | None], loc: tuple[str | int, ...], field: str) -> pa.Array:
+    """A column of times; BadBody names the first that is none by its row."""
+    try:
+        texts = pa.array(given, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return _one_by_one(given, loc, field)
+    for zone in (_ZONED, MICROSECONDS):
+        try:
+            return pc.cast(texts, zone).cast(MICROSECONDS)
+        except pa.ArrowInvalid:
+            continue
+    return _one_by_one(given, loc, field)
+
+
+def _one_by_one(given: Sequence[Time | None], loc: tuple[str | int, ...], field: str) -> pa.Array:
+    """Columns of mixed forms."""
+    found = [
+        None if value is None else micros(value, (*loc, at, field))
+        for at, value in enumerate(given)
+    ]
+    return pa.array(found, MICROSECONDS)
+
+
+def first_not_later(start: pa.Array, end: pa.Array) -> int | None:
+    """The first row whose end is not later than its start."""
+    if end.null_count == len(end):
+        return None
+    wrong = pc.fill_null(pc.less_equal(end, start), False)
+    at = pc.index(wrong, True).as_py()
+    return None if at < 0 else int(at)
