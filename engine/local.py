@@ -45,6 +45,7 @@ from engine.ingestor import Answer, Ingestor
 from engine.log.folder import FolderLock, open_folder
 from engine.opening import answer_files, checkpoint_store, flow_settings, storage_settings
 from engine.outside_tables import OutsideTables
+from engine.owned_names import owned
 from engine.planning import PLAN_SECONDS_MAX, Planning
 from engine.protocol import (
     Alteration,
@@ -230,16 +231,16 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls, TimeSeriesCalls):
         if definition.kind == "function":
             self._check_allowed(definition)
             return self._planner.function(definition)
+        old = self._catalog.by_id(definition.id)
         if definition.kind in ("schema", *EXTERNAL):
-            old = self._catalog.by_id(definition.id)
             users = self._catalog.schema_users(definition.name) if old else ()
             return self._planner.outside(definition, old, users)
         if definition.kind != "view":
             checked = check_definition(definition)
-            old = self._catalog.by_id(definition.id)
-            if old is None or old.columns != checked.columns:  # others were tried when made
+            changed = old is None or old.columns != checked.columns
+            if changed and not owned(definition.name):  # an API's own are known to work
                 check_defaults(stored_schema(checked), defaults_session)
-            if old is not None and old.columns != checked.columns:
+            if old is not None and changed:
                 users = (*self._all(), *self._catalog.backgrounds())
                 check_columns(old, checked, users, self._required, self._flow.columns_read)
             return checked
