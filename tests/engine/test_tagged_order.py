@@ -65,7 +65,7 @@ def start(pipelines: Pipelines, pair: tuple[str, str], output: Collected) -> Non
 
 
 def settle(pipelines: Pipelines) -> None:
-    for _ in range(40):
+    for _ in range(100):
         pipelines.flow.wake("q")
         pipelines.virtual.settle()
 
@@ -81,6 +81,12 @@ def settle(pipelines: Pipelines) -> None:
 @example(PAIRS[0], [("l", [1, 2], 0), ("l", [2, 1], 1), ("l", [1, 2], 0)], [True, False], 100)
 @example(PAIRS[2], [("l", [1, 2, 2, 1, 1, 2], 0)], [], 2)
 @example(PAIRS[1], [("l", [2, 1, 2, 1], 0)], [], 100)
+@example(
+    PAIRS[0],
+    [("l", [0], 0), ("l", [0, 0], 0), ("l", [0, 0], 0), ("l", [1], 0)],
+    [*([False] * 5), True],
+    2,
+)
 def test_no_row_overtakes_another(
     pair: tuple[str, str], appends: list[Any], pattern: list[bool], rows_max: int
 ) -> None:

@@ -67,7 +67,7 @@ class Reader(threading.Thread):
         self.last = self._answer.rest()[1]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_stop_under_load(tmp_path: Path, full: bool) -> None:
     server = Server(tmp_path / "data").start()
     acked: set[tuple[int, int]] = set()
