@@ -30,6 +30,8 @@ DEVICES = 1_000
 OFFSET = 100_000
 START = 1_712_000_000
 AHEAD = 5.0
+# Of each store: 20 of its own load, then the bulk of a million facts and five of each page.
+ORIGINAL_SECONDS_MAX = 900
 PYTHON = Path(
     os.environ.get("TAILRACE_BENCH_OPENSYNAPTIC")
     or Path(__file__).resolve().parent.parent / ".opensynaptic/bin/python"
@@ -147,6 +149,7 @@ def _original(
     command = [str(PYTHON), "-P", str(program), dialect, json.dumps(driver), str(options.repeats)]
     with facts.open("rb") as source:
         answer = subprocess.run(
-            command, stdin=source, capture_output=True, text=True, check=True, cwd=facts.parent
-        )
+            command, stdin=source, capture_output=True, text=True, check=True, cwd=facts.parent,
+            timeout=ORIGINAL_SECONDS_MAX,
+        )  # fmt: skip
     return json.loads(answer.stdout.splitlines()[-1])

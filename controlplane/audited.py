@@ -9,7 +9,7 @@ import msgspec
 
 from controlplane.auth import Principal
 from controlplane.permissions import OPERATIONS, SERIES_CHANGES
-from controlplane.scope import OPERATION_KEY, client_address
+from controlplane.scope import OBJECT_KEY, OPERATION_KEY, client_address
 from controlplane.services.audit import Act, AuditService
 from controlplane.statement_names import definition_of
 
@@ -52,12 +52,22 @@ class _Named(msgspec.Struct, frozen=True):
     email: Any = None
     login: Any = None
     sql: Any = None
+    channel_id: Any = None
+    sensor_id: Any = None
+    channel_ids: Any = None
+    sensor_ids: Any = None
 
     def label(self) -> str:
         """The first of them that is there."""
-        for value in (self.id, self.name, self.username, self.email, self.login):
+        for value in (
+            self.channel_id, self.sensor_id, self.id, self.name, self.username, self.email,
+            self.login,
+        ):  # fmt: skip
             if isinstance(value, str) and value not in NOTHING:
                 return value
+        for several in (self.channel_ids, self.sensor_ids):
+            if isinstance(several, list):
+                return ",".join(one for one in several if isinstance(one, str))  # type: ignore
         return ""
 
 
@@ -142,6 +152,8 @@ class _Exchange:
         """(action, object) of a change, the object '' while unknown; None for all else."""
         operation = self._operation()
         if operation in AUDITED:
+            if OBJECT_KEY in self._scope:
+                return operation, str(self._scope[OBJECT_KEY])
             parameters: dict[str, Any] = self._scope.get("path_params") or {}
             return operation, "/".join(str(value) for value in parameters.values())
         if operation in SQL_OPERATIONS:

@@ -157,13 +157,15 @@ OPERATIONS: Final[dict[str, str]] = {
     "getMetrics": "read:workspace",
     "getWorkspaceMetrics": "read:workspace",
 }
+# What a writer of the Kronicle API did who made or changed a channel together with its rows.
+DEFINED_BY_WRITER: Final = "kronicleWriteChannel"
 # Operations of the time-series APIs that change definitions, people or what was stored, for the
 # audit trail; what they need is at their handlers. New rows are counted by metrics.
 SERIES_CHANGES: Final = frozenset({
     "kronicleLogin", "kronicleChangePassword", "kronicleCreateUser", "kronicleUpdateUser",
     "kronicleDeleteUser", "kronicleCreate", "kronicleReplace", "kronicleReplaceOne",
     "kronicleMerge", "kronicleDelete", "kronicleDeleteRows", "kronicleClone",
-    "kronicleDeleteMany", "timedbUpdateValues",
+    "kronicleDeleteMany", "timedbUpdateValues", DEFINED_BY_WRITER,
 })  # fmt: skip
 # Operations that a permission alone does not give: the caller's role must be admin too. A writer's
 # write:stream is for rows, not for definitions.

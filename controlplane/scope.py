@@ -10,6 +10,8 @@ WORKSPACE_KEY: Final = "tailrace.workspace"
 CHOSEN_KEY: Final = "tailrace.workspace_chosen"
 # And the one under which the guard leaves the operation's id.
 OPERATION_KEY: Final = "tailrace.operation"
+# And the one under which a handler leaves what its change was about, where the path does not say.
+OBJECT_KEY: Final = "tailrace.object"
 # And the one under which the services of this control plane stand, by name.
 SERVICES_KEY: Final = "tailrace.services"
 DEFAULT_WORKSPACE: Final = "default"

@@ -20,7 +20,7 @@ from engine.failures import failure_of
 from engine.log.records import Note, Outcome, Receipt, Record
 from engine.log.sequence import drop_note, truncate_note
 from engine.naming import NAME_RULE, SQL_NAME_RULE, a_kind, is_servers, kind_words
-from engine.owned_names import refusal
+from engine.owned_names import FIXED, refusal
 from engine.protocol import Alteration, Caller, Definition
 from engine.sql.altering import with_changes
 from engine.sql.definitions import bind_columns
@@ -35,11 +35,13 @@ from engine.udf.definition import create_text, language_of
 # Names the server keeps for itself; see docs/streams.md.
 RESERVED_NAMES: Final = frozenset({"table", "tumble", "hop", "session", "changelog", "dedup"})
 
+# Who makes the streams of the time-series APIs.
+SERVER: Final = Caller("", "tailrace")
+
 _log = logging.getLogger("tailrace.engine")
 _OUTSIDE: Final = {"python", "remote"}  # languages of functions whose answers are recorded
 _FOR_CREATE: Final = ("if_not_exists", "or_replace")  # options that are not kept
 _ALTERABLE = ("description", "logstore_retention_bytes", "logstore_retention_ms", "ttl_expression")
-
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -233,9 +235,10 @@ class Ddl:
     async def rename(self, name: str, to: str, caller: Caller) -> Definition:
         """Give a stream another name; refused while a view or an owner uses the old one."""
         check_name(to)
-        check_not_servers(name, "rename")
         async with self._lock:
             old = self._catalog.require(name)
+            if not _by_hand(old):
+                check_not_servers(name, "rename")
             self._catalog.check_free(to)
             self._catalog.check_unused(name, "rename")
             changed = msgspec.structs.replace(
@@ -250,7 +253,8 @@ class Ddl:
         """Drop a definition; rows go after the change is durable."""
         async with self._lock:
             old = self._catalog.require(name)
-            check_not_servers(name, "drop")
+            if not _by_hand(old):
+                check_not_servers(name, "drop")
             if kind.startswith("external") and kind != kind_words(old.kind):
                 raise NotFound(f"An {kind} named '{name[:80]}' does not exist.")
             is_view = old.kind in ("view", "materialized_view")
@@ -460,6 +464,12 @@ def _other_text(old: Definition, new: Definition) -> bool:
 
 def _columns(definition: Definition) -> list[tuple[str, str]]:
     return [(column.name, str(column.type)) for column in bind_columns(definition)]
+
+
+def _by_hand(definition: Definition) -> bool:
+    """Whether it has a name that an API keeps, and is older than that: the API cannot begin before
+    it makes way."""
+    return definition.name in FIXED and definition.created_by != SERVER
 
 
 def check_not_servers(name: str, verb: str) -> None:

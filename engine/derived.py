@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from engine.errors import TailraceError
+from engine.errors import IngestError, TailraceError, UserError
 from engine.log.records import Append, Done, Outcome, Record
 
 # What follows from an append, and who is to hear what became of the commit (or None). Called on
@@ -13,9 +14,12 @@ from engine.log.records import Append, Done, Outcome, Record
 # runs queries. Raises UserError for rows that nothing may follow from: nothing is stored then.
 Follow = Callable[[Append], tuple[list[Record], Callable[[Outcome], None] | None]]
 
+_log = logging.getLogger("tailrace.engine")
+
 
 class Derived:
-    """What follows from appends of which stream. `expand` may be called from any thread."""
+    """What follows from appends of which stream. All but the changes of rules may be called from
+    any thread."""
 
     def __init__(self) -> None:
         self._rules: dict[str, Follow] = {}
@@ -28,23 +32,26 @@ class Derived:
         """Nothing follows from the appends of this stream any more."""
         self._rules = {k: v for k, v in self._rules.items() if k != stream_id}
 
-    def expand(self, records: Iterable[Record], done: Done) -> tuple[Iterable[Record], Done]:
-        """The records with those that follow, behind them, and a `done` that hides the receipts of
-        these."""
+    def submit(
+        self,
+        records: Iterable[Record],
+        done: Done,
+        store: Callable[[Iterable[Record], Done], None],
+    ) -> None:
+        """Call `store` with the records, those that follow behind them, and a `done` that hides the
+        receipts of these. What a rule or `store` raises is raised, and heard by all rules that were
+        asked."""
         rules = self._rules
         if not rules:
-            return records, done
+            store(records, done)
+            return
         asked = tuple(records)
         found = [r for r in asked if isinstance(r, Append) and r.stream_id in rules]
         if not found:
-            return asked, done
+            store(asked, done)
+            return
         more: list[Record] = []
         told: list[Callable[[Outcome], None]] = []
-        for append in found:
-            followed, hear = rules[append.stream_id](append)
-            more += followed
-            if hear is not None:
-                told.append(hear)
         count = sum(isinstance(record, Append) for record in asked)
 
         def settled(outcome: Outcome) -> None:
@@ -54,4 +61,63 @@ class Derived:
                 outcome = replace(outcome, appends=outcome.appends[:count])
             done(outcome)
 
-        return (*asked, *more), settled
+        try:
+            for append in found:
+                followed, hear = _asked(rules[append.stream_id], append)
+                more += followed
+                if hear is not None:
+                    told.append(hear)
+            store((*asked, *more), settled)
+        except Exception as error:
+            ended = error if isinstance(error, TailraceError) else TailraceError("not stored")
+            for hear in told:
+                hear(ended)
+            raise
+
+    def refused(self, append: Append) -> dict[int, UserError]:
+        """Which appends of these the stream's rule refuses when it is asked about each alone, and
+        why. Nothing is stored."""
+        rule = self._rules.get(append.stream_id)
+        refused: dict[int, UserError] = {}
+        # Halves, and halves of what is refused: those at fault are few among many.
+        parts = [(0, append.appends)] if rule is not None else []
+        while rule is not None and parts:
+            first, end = parts.pop()
+            error = _tried(rule, part_of(append, first, end))
+            if error is not None and end - first == 1:
+                refused[first] = error
+            elif error is not None:
+                middle = (first + end) // 2
+                parts += [(first, middle), (middle, end)]
+        return refused
+
+
+def part_of(append: Append, first: int, end: int) -> Append:
+    """Some of the appends that an `Append` holds."""
+    start, stop = int(append.borders[first]), int(append.borders[end])
+    named = tuple((at - first, key) for at, key in append.idempotency if first <= at < end)
+    rows = append.rows.slice(start, stop - start)
+    return Append(append.stream_id, rows, append.borders[first : end + 1] - start, named)
+
+
+def _asked(rule: Follow, append: Append) -> tuple[list[Record], Callable[[Outcome], None] | None]:
+    """A rule's answer; what nobody foresaw is logged, and refuses this append as a UserError."""
+    try:
+        return rule(append)
+    except TailraceError:
+        raise
+    except Exception as error:
+        _log.exception("what follows from an append cannot be made")
+        raise IngestError(
+            f"What follows from these rows cannot be made ({type(error).__name__})."
+        ) from error
+
+
+def _tried(rule: Follow, append: Append) -> UserError | None:
+    try:
+        _, hear = _asked(rule, append)
+    except UserError as error:
+        return error
+    if hear is not None:
+        hear(TailraceError("only tried"))
+    return None

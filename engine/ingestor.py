@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from engine.catalog import Catalog
 from engine.clock import Clock
+from engine.derived import part_of
 from engine.errors import (
     EngineUnavailable,
     IngestError,
@@ -340,6 +341,12 @@ class Ingestor:
             # stored, and the writers of the other streams shall not suffer.
             for record, members in zip(records, stored, strict=True):
                 self._submit([record], [members])
+            return
+        at_fault = isinstance(outcome, UserError) and not isinstance(outcome, NotFound)
+        if at_fault and len(stored[0]) > 1:
+            # One body is: those that waited with it shall not suffer either.
+            for at, member in enumerate(stored[0]):
+                self._submit([part_of(records[0], at, at + 1)], [[member]])
             return
         answers: list[_Answered] = []
         if isinstance(outcome, TailraceError):

@@ -193,10 +193,11 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls, TimeSeriesCalls):
         )
         books = (book, cursors, readers)
         engine = cls(folder, catalog, storage, settings, clock, books)
-        table, derived = tables(engine._plan, engine._runner), parts.derived
-        ground = Ground(catalog, storage, engine._ddl, derived, clock, table)
+        table = tables(engine._plan, engine._runner)
+        ground = Ground(catalog, storage, engine._ddl, parts.derived, clock, table)
         ground.rows_max = settings.rows_per_request_max
         engine.timeseries = TimeSeriesApis(ground)
+        engine.sources.derived = parts.derived
         engine._lock = lock
         parts.readers.kept = engine._checkpoints
         await asyncio.to_thread(engine._begin)
@@ -416,8 +417,7 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls, TimeSeriesCalls):
     def _shown(self) -> Snapshot:
         """All definitions, with the ranges of rows that cannot be read any more."""
         snapshot = self._catalog.definitions()
-        definitions = tuple(map(self._with_damage, snapshot.definitions))
-        return Snapshot(snapshot.revision, definitions)
+        return Snapshot(snapshot.revision, tuple(map(self._with_damage, snapshot.definitions)))
 
     def _with_damage(self, definition: Definition) -> Definition:
         if definition.kind == "materialized_view":

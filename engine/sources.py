@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from engine.answered import answered
 from engine.cursors import CursorBook, Moved, note_of
+from engine.derived import Derived
 from engine.errors import EngineUnavailable, NotFound, UserError
 from engine.external_objects import READER
 from engine.externals import Externals, letters_owner
@@ -37,6 +38,7 @@ class Sources:
         self._letterbox = letterbox
         self._book = book
         self.externals: Externals
+        self.derived = Derived()  # the storage's
         self._epochs: dict[str, int] = {}  # of sources that were opened; forgotten with them
         self._replays: dict[str, int] = {}  # the same of their replays
         self._next_epoch = itertools.count(1)
@@ -105,10 +107,28 @@ class Sources:
                 )
                 records.append(letters)
             if records:
-                await asyncio.wrap_future(self._storage.append(*records))
+                try:
+                    await asyncio.wrap_future(self._storage.append(*records))
+                except UserError:
+                    if not (refused := await self._at_fault(request, body)):
+                        raise
+                    return SourceAck(0, refused)
             if _is_reader(owner) and rows:
                 self.externals.stored(owner, rows, len(body))
             return SourceAck(rows)
+
+    async def _at_fault(self, request: SourceAppend, body: bytes) -> tuple[tuple[int, str], ...]:
+        """The messages whose rows nothing may follow from, as those of a stream that is an API's
+        way in; they would be refused however often they came."""
+        if not request.sizes:
+            return ()
+        decoded = await self._decoded(request, body, apart=True)
+        rows, borders = decoded.found.rows, decoded.found.borders
+        if borders is None or decoded.found.refused:
+            return ()
+        append = Append(decoded.stream_id, rows, borders)
+        refused = await asyncio.to_thread(self.derived.refused, append)
+        return tuple((at, error.message) for at, error in sorted(refused.items()))
 
     def _keeps_letters(self, owner: str) -> bool:
         return not _is_reader(owner) or self.externals.active(owner).letters
@@ -120,8 +140,10 @@ class Sources:
         external = self.externals.active(owner).definition
         return whose(letters_owner(external), external.name)
 
-    async def _decoded(self, request: SourceAppend, body: bytes) -> SourceRows:
-        messages = Messages(request.format, body, request.sizes)
+    async def _decoded(
+        self, request: SourceAppend, body: bytes, *, apart: bool = False
+    ) -> SourceRows:
+        messages = Messages(request.format, body, request.sizes, apart)
         submit = self._ingestor.submit_messages
         into: Definition | None = None
         if _is_reader(request.owner):

@@ -136,11 +136,11 @@ class Storage:
 
         `done` gets a Receipt or an error on the writer's thread, after the rows are in every view
         and every listener saw the commit. Raises Overloaded, StorageFull, TooLarge, or what
-        `Derived.expand` raises, right away.
+        `Derived.submit` raises, right away.
         """
         if self._tails.nbytes > self._settings.hot_bytes_max:
             raise Overloaded("Rows come faster than they can be sealed; send them again later.")
-        self._log.submit(*self._parts.derived.expand(records, done))
+        self._parts.derived.submit(records, done, self._log.submit)
 
     def append(self, *records: Record) -> Future[Receipt]:
         """`submit` as a future, for threads that wait: it holds the receipt or the error."""

@@ -66,6 +66,11 @@ def checked_username(name: str) -> str:
             "A user name has 1 to 128 letters, digits and . _ @ + - and begins with a letter or "
             "digit."
         )
+    if name.lower().endswith(f"@{LOCAL_HOST}"):
+        raise problems.bad_request(
+            f"'{name}' is how a user without an e-mail signs in: choose a name that does not end "
+            f"with @{LOCAL_HOST}."
+        )
     return name
 
 

@@ -141,10 +141,13 @@ def _refuse_pages(asking: Asking) -> None:
     only and asks for no credentials is open to this machine's programs, not to any site."""
     host = asking.headers.get(b"host", b"").decode("latin-1")
     origin = asking.headers.get(b"origin", b"").decode("latin-1")
-    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        name, place = urlsplit(f"//{host}").hostname or "", urlsplit(origin).netloc
+    except ValueError:
+        raise problems.forbidden("The Host or Origin of the request is no address.") from None
     if host and not (is_loopback(name) or name.endswith(".localhost")):
         raise problems.forbidden(
             f"Without credentials the server is asked by a loopback address, not as '{name[:80]}'."
         )
-    if origin and urlsplit(origin).netloc != host:
+    if origin and place != host:
         raise problems.forbidden("Pages of another origin need credentials.")

@@ -22,20 +22,23 @@ class Messages:
     format: IngestFormat
     body: bytes
     sizes: bytes
+    apart: bool = False  # which rows are of which message is asked
 
 
 @dataclass(frozen=True, slots=True)
 class EventRows:
-    """The rows of all messages; or, if some are `refused`, why, by their index."""
+    """The rows of all messages; or, if some are `refused`, why, by their index. `borders` of the
+    messages among the rows when they were decoded apart."""
 
     rows: pa.RecordBatch
     refused: dict[int, UserError]
+    borders: Int64s | None = None
 
 
 def decode_events(decoder: StreamDecoder, messages: Messages, instant_ms: int) -> EventRows:
     """Rows in the order of the messages. Raises UserError for sizes that do not fit the body."""
     ends = _ends(messages)
-    if _is_plain(messages, ends):
+    if not messages.apart and _is_plain(messages, ends):
         together = decoder.decode([(messages.format, messages.body)], instant_ms)
         if not together.errors:
             return EventRows(together.rows, {})
@@ -46,7 +49,7 @@ def decode_events(decoder: StreamDecoder, messages: Messages, instant_ms: int) -
         for start, end in zip([0, *starts], ends.tolist(), strict=True)
     ]
     alone = decoder.decode(pieces, instant_ms)
-    return EventRows(alone.rows, alone.errors)
+    return EventRows(alone.rows, alone.errors, alone.borders)
 
 
 def _ends(messages: Messages) -> Int64s:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from engine.errors import NotFound, TailraceError, UserError
 from engine.owned_names import FIXED, KRONICLE, OPENSYNAPTIC, TIMEDB, SeriesCall
@@ -15,7 +16,7 @@ from engine.timeseries.kronicle import Kronicle
 from engine.timeseries.opensynaptic import OpenSynaptic
 from engine.timeseries.timedb import TimeDb
 
-_ANY: Final = re.compile(rf"\b(?:{'|'.join(FIXED)})\b")
+_log = logging.getLogger("tailrace.engine")
 
 
 class TimeSeriesApis:
@@ -47,8 +48,9 @@ class TimeSeriesApis:
 
     async def named_in(self, text: str) -> None:
         """Somebody names streams: those of an API that are missing come into being."""
-        for name in set(_ANY.findall(text)):
-            if self.ground.catalog.get(name) is None:
+        # In almost every text none is missing, or none is in it: it may be long.
+        for name in FIXED:
+            if self._missing(name) and name in text and re.search(rf"\b{name}\b", text):
                 await self.ensure(FIXED[name])
 
     def _missing(self, name: str) -> bool:
@@ -74,13 +76,29 @@ class TimeSeriesApis:
         except TailraceError as error:
             refuse(error)
             return
+        except Exception as error:  # noqa: BLE001 - whoever waits is answered in any case
+            _log.exception("the streams of a time-series API cannot be made")
+            refuse(TailraceError(f"'{name}' cannot be made ({type(error).__name__})."))
+            return
         if self._missing(name):
             refuse(NotFound(f"A stream named '{name}' does not exist."))
         else:
             work()
 
     async def ensure(self, name: str) -> None:
-        """Make the streams of an API that are missing."""
+        """Make the streams of an API that are missing. It goes on when whoever asked goes away:
+        the API knows what it made."""
         if name in self._apis:
-            async with self._lock:
-                await self._apis[name].ensure()
+            task = asyncio.ensure_future(self._ensure(self._apis[name]))
+            self._under_way.add(task)
+            task.add_done_callback(self._ended)
+            await asyncio.shield(task)
+
+    async def _ensure(self, api: TimeSeriesApi) -> None:
+        async with self._lock:
+            await api.ensure()
+
+    def _ended(self, task: asyncio.Future[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever asked may have gone away: it is heard here

@@ -12,7 +12,7 @@ import pyarrow as pa
 from engine.batch import StreamSlice
 from engine.catalog import Catalog
 from engine.clock import Clock
-from engine.ddl import Composition, Ddl
+from engine.ddl import SERVER, Composition, Ddl
 from engine.derived import Derived
 from engine.errors import AlreadyExists
 from engine.log.records import Receipt, Record
@@ -21,7 +21,6 @@ from engine.owned_names import TITLES, Api
 from engine.protocol import Caller, Definition
 from engine.storage import Storage
 
-SERVER: Final = Caller("", "tailrace")
 # A stream is folded at a start in slices of so many rows: none holds the interpreter for long.
 FOLD_ROWS: Final = 10_000
 
@@ -68,7 +67,7 @@ class Ground:
 
     async def append(self, *records: Record) -> Receipt:
         """Store records in one commit; durable and readable on return."""
-        return await asyncio.wrap_future(self.storage.append(*records))
+        return await asyncio.shield(asyncio.wrap_future(self.storage.append(*records)))
 
     async def compose(self, change: Composition, caller: Caller = SERVER) -> Receipt:
         """Definitions and records in one commit: see `Ddl.compose`."""

@@ -17,6 +17,7 @@ from engine.timeseries.ground import Ground
 from engine.timeseries.kronicle_channels import Channels
 from engine.timeseries.kronicle_filters import deletion, shown_outputs, wanted
 from engine.timeseries.kronicle_messages import (
+    PAGE_BYTES,
     PAGE_CHANNELS,
     Answer,
     Asked,
@@ -38,6 +39,8 @@ from engine.timeseries.kronicle_schema import parse_schema, stream_name
 INLINE_BYTES_MAX: Final = 16 << 10
 # Bytes of bodies that are read at once; the rows of a body take several times as much.
 READING_BYTES_MAX: Final = 64 << 20
+# Channels that filters of a list look at in one turn of the loop: a few milliseconds.
+TURN_CHANNELS: Final = 1_000
 _CONFLICTS: Final = (Code.HAVE_DEPENDENT_OBJECTS, Code.STREAM_ALREADY_EXISTS)
 
 _Verb = Callable[[Asked, Caller, bytes], Awaitable[Answer]]
@@ -112,19 +115,19 @@ class Kronicle:
                 if found is None:
                     raise Refusal("missing", f"There is no channel named '{text[:80]}'.")
                 return Done(self._info(found))
-        page: list[Channel] = []
-        begun = not asked.after
-        for channel in chosen(self._registry.newest_first(), asked.parameters):
-            if not begun:
-                begun = (f"{channel.received_at_us:020} {channel.id}") < asked.after
-            if begun:
-                page.append(channel)
-            if len(page) > PAGE_CHANNELS:
-                break
-        more = len(page) > PAGE_CHANNELS
-        page = page[:PAGE_CHANNELS]
-        last = f"{page[-1].received_at_us:020} {page[-1].id}" if more else ""
-        return Listed(tuple(map(self._info, page)), last)
+        page: list[ChannelInfo] = []
+        last, size = "", 0
+        every = self._registry.newest_after(asked.after)
+        for first in range(0, len(every) or 1, TURN_CHANNELS):
+            if first:
+                await asyncio.sleep(0)  # others have their turn
+            for channel in chosen(every[first : first + TURN_CHANNELS], asked.parameters):
+                if len(page) >= PAGE_CHANNELS or size >= PAGE_BYTES:
+                    return Listed(tuple(page), last)
+                page.append(self._info(channel))
+                size += page[-1].size
+                last = f"{channel.received_at_us} {channel.id}"
+        return Listed(tuple(page))
 
     async def _get(self, asked: Asked, caller: Caller, body: bytes) -> Answer:
         return Done(self._info(self._channels.known(asked.id)))

@@ -34,6 +34,8 @@ from engine.timeseries.kronicle_schema import (
 
 P = ParamSpec("P")
 T = TypeVar("T")
+# Metadata and tags of a channel, each as JSON: they stay in memory and in each answer.
+TEXT_BYTES_MAX: Final = 64 << 10
 # Names that are tried for a clone: <source>_copy, _copy_2 and so on.
 COPIES_MAX: Final = 10_000
 
@@ -134,6 +136,19 @@ class Channels:
 
     # -- changes ------------------------------------------------------------------------------
 
+    @staticmethod
+    def _check_size(channel: Channel) -> Channel:
+        """Refusal for more metadata or tags than a channel may have."""
+        for name, held in (("metadata", channel.metadata), ("tags", channel.tags)):
+            size = len(msgspec.json.encode(held))
+            if size > TEXT_BYTES_MAX:
+                raise bad(
+                    f"The {name} of a channel have at most {TEXT_BYTES_MAX} bytes as JSON; these "
+                    f"have {size}.",
+                    {f"body.{name}": "too large"},
+                )
+        return channel
+
     @_whole
     async def create(self, payload: Payload, caller: Caller) -> Channel:
         """Make a channel; Refusal when it is there."""
@@ -223,7 +238,7 @@ class Channels:
 
     async def _make(self, channel: Channel, caller: Caller, rows: Rows | None = None) -> Channel:
         """Stream, view, metadata row and maybe rows of a new channel in one commit."""
-        self._check_name(channel)
+        self._check_name(self._check_size(channel))
         stream, view = self._defined(channel)
         records = [self._row(channel)]
         if rows is not None:
@@ -245,7 +260,7 @@ class Channels:
         self, channel: Channel, changed: Channel, caller: Caller, rows: Rows | None = None
     ) -> Channel:
         """Another name, metadata or tags, and maybe rows; the view gets its name in this commit."""
-        self._check_name(changed)
+        self._check_name(self._check_size(changed))
         puts: tuple[Definition, ...] = ()
         views = self._definitions(channel)[:-1]
         if changed.name != channel.name and views:
@@ -263,7 +278,7 @@ class Channels:
 
     async def _reshape(self, channel: Channel, changed: Channel, caller: Caller) -> Channel:
         """Other columns: a stream and a view anew in place of those that hold no rows."""
-        self._check_name(changed)
+        self._check_name(self._check_size(changed))
         old = self._definitions(channel)
         self._leaving.add(channel.id)
         try:

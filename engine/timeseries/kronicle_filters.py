@@ -27,7 +27,7 @@ _COMPARABLE: Final = frozenset({"int", "float", "datetime"})
 _COLLECTIONS: Final = frozenset({"dict", "list"})
 _TRUE: Final = frozenset({"true", "1", "yes", ""})
 _FALSE: Final = frozenset({"false", "0", "no"})
-_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH: Final = datetime.datetime(1970, 1, 1)
 _KINDS: Final[dict[str, OutputKind]] = {"datetime": "time", "dict": "json", "list": "json"}
 _RECEIVED: Final = Column(RECEIVED, RECEIVED, "datetime")
 
@@ -157,16 +157,13 @@ def _column(name: str, columns: tuple[Column, ...]) -> Column:
 def _place(target: str, columns: tuple[Column, ...]) -> tuple[str, str]:
     """SQL and type of a column, or of a key of a dict as text."""
     head, dot, keys = target.partition(".")
-    try:
-        column = _column(target, columns)
-    except _Wrong:
-        if not dot:
-            raise
-        column = _column(head, columns)
-        if column.type != "dict":
-            raise _Wrong(f"the column '{column.name}' is no dict") from None
+    holder = next((c for c in columns if dot and normalised(head) == c.stored), None)
+    if holder is not None and holder.type == "dict" and all(c.name != target for c in columns):
+        if {"", "*"} & set(keys.split(".")):  # no key, and every key
+            raise _Wrong("between dots stand keys, not nothing and not *")
         path = ", ".join(quote_text(key) for key in keys.split("."))
-        return f"json_extract_string({quote_name(column.stored)}, {path})", "str"
+        return f"json_extract_string({quote_name(holder.stored)}, {path})", "str"
+    column = _column(target, columns)
     if column.type in _COLLECTIONS:
         raise _Wrong(f"the column '{column.name}' is a {column.type}: name a key, or use has[...]")
     return quote_name(column.stored), column.type
@@ -229,11 +226,8 @@ def _literal(kind: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if kind == "datetime":
-        try:
-            moment = _EPOCH + datetime.timedelta(microseconds=value)
-        except OverflowError:
-            raise Unfit("a time beyond the year 9999") from None
-        return f"to_datetime64({quote_text(f'{moment:%Y-%m-%d %H:%M:%S.%f}')}, 6, 'UTC')"
+        moment = _EPOCH + datetime.timedelta(microseconds=value)
+        return f"to_datetime64({quote_text(moment.isoformat(' ', 'microseconds'))}, 6, 'UTC')"
     if isinstance(value, int | float):
         return f"({value!r})"
     return quote_text(value)

@@ -8,6 +8,7 @@ import msgspec
 
 # Channels of one page of a list: what they cost is encoded between two turns of the loop.
 PAGE_CHANNELS: Final = 200
+PAGE_BYTES: Final = 256 << 10
 
 # Canonical types of columns, in the order in which they are listed.
 TYPES: Final = ("str", "int", "float", "bool", "uuid", "datetime", "dict", "list")
@@ -41,6 +42,12 @@ class ChannelInfo(msgspec.Struct, frozen=True):
     metadata: bytes
     tags: bytes
     available_rows: int
+
+    @property
+    def size(self) -> int:
+        """About how many bytes an answer has of it: it names the schema twice."""
+        columns = sum(len(name) + len(kind) for name, kind in self.schema.items())
+        return len(self.metadata) + len(self.tags) + 2 * columns
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):

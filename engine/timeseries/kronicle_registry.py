@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import threading
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -97,6 +98,16 @@ class Registry:
                 order = sorted(self._by_id.values(), key=_age, reverse=True)
                 self._newest = tuple(order)
             return self._newest
+
+    def newest_after(self, after: str) -> tuple[Channel, ...]:
+        """Those of `newest_first` behind the one that a page ended with; '' = all."""
+        if not after:
+            return self.newest_first()
+        time, _, channel_id = after.partition(" ")
+        last = (int(time), channel_id)
+        every = self.newest_first()
+        at = bisect_left(every, True, key=lambda channel: _age(channel) < last)
+        return every[at:]
 
     def apply(self, part: StreamSlice) -> None:
         """Durable rows of the stream."""

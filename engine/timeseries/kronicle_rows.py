@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
@@ -21,6 +22,8 @@ from engine.timeseries.kronicle_schema import RECEIVED, TIME, with_time
 from engine.timeseries.kronicle_values import (
     INT64_MAX,
     INT64_MIN,
+    TIME_US_MAX,
+    TIME_US_MIN,
     Unfit,
     check_value,
     json_text,
@@ -56,6 +59,7 @@ _ARROW: Final = {
     "list": pa.string(),
 }
 _MICROSECONDS: Final = pa.timestamp("us")
+_NO_FIELD: Final = re.compile(r"[\x00-\x1f\\\"]")
 _decode_any: Final = msgspec.json.Decoder().decode
 # A row is looked at in full only when it is decoded: a text in it may be no UTF-8, say.
 _NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -97,8 +101,11 @@ class RowShape:
         # Fields with a default come behind those without.
         fields.sort(key=lambda each: each[2] is not msgspec.NODEFAULT)
         defined = [f[:2] if f[2] is msgspec.NODEFAULT else f for f in fields]
-        row = msgspec.defstruct("Row", defined, rename=names, gc=False)
-        self._decode = msgspec.json.Decoder(list[row]).decode
+        # A struct's field cannot be called so: rows with such columns are looked at one by one.
+        self._decode: Callable[[bytes], list[Any]] | None = None
+        if not any(_NO_FIELD.search(name) for name in names.values()):
+            row = msgspec.defstruct("Row", defined, rename=names, gc=False)
+            self._decode = msgspec.json.Decoder(list[row]).decode
 
     def convert(self, raws: Sequence[msgspec.Raw]) -> Rows:
         """All rows of a request, good ones as columns. Blocks for the work."""
@@ -118,6 +125,8 @@ class RowShape:
         return found
 
     def _whole(self, piece: Sequence[msgspec.Raw]) -> list[pa.Array]:
+        if self._decode is None:
+            raise _Odd
         rows = self._decode(b"[" + b",".join(piece) + b"]")
         arrays: list[pa.Array] = []
         for at, column in enumerate(self._columns):
@@ -206,9 +215,13 @@ def _times(values: list[Any]) -> pa.Array:
         return _single_times(values)
     for wanted in (pa.timestamp("us", "UTC"), _MICROSECONDS):
         try:
-            return texts.cast(wanted).cast(_MICROSECONDS)
+            found = texts.cast(wanted).cast(_MICROSECONDS)
         except pa.ArrowException:
             continue
+        bounds = pc.min_max(found.cast(pa.int64())).as_py()
+        if not TIME_US_MIN <= (bounds["min"] or 0) <= (bounds["max"] or 0) <= TIME_US_MAX:
+            raise _Odd
+        return found
     return _single_times(values)
 
 

@@ -16,12 +16,17 @@ from engine.timeseries.kronicle_messages import Column
 # Whole epoch seconds that stand for a time.
 EPOCH_SECONDS_MIN: Final = 1_000_000_000
 EPOCH_SECONDS_MAX: Final = 2_524_604_400
+# Times are of the years 1 to 9999, which ISO texts of four digits and all clients can tell.
+TIME_US_MIN: Final = -62_135_596_800_000_000
+TIME_US_MAX: Final = 253_402_300_799_999_999
 INT64_MIN: Final = -(1 << 63)
 INT64_MAX: Final = (1 << 63) - 1
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND: Final = datetime.timedelta(microseconds=1)
 _PARTIAL: Final = re.compile(r"(\d{4})(?:-(\d{2}))?", re.ASCII)
+# A time of an address whose + was not encoded: it came as a blank before the zone.
+_BLANK_ZONE: Final = re.compile(r"(.*:\d{2}(?:\.\d+)?) (\d{2}:?\d{2})", re.ASCII)
 _SHOWN_MAX: Final = 40
 _NAMES: Final = {str: "str", int: "int", float: "float", bool: "bool", dict: "dict", list: "list"}
 
@@ -44,7 +49,10 @@ def parse_time(text: str) -> int:
         raise Unfit(f"Expected an ISO time, got '{_shown(text)}'") from None
     if found.tzinfo is None:
         found = found.replace(tzinfo=datetime.UTC)
-    return (found - _EPOCH) // _MICROSECOND
+    us = (found - _EPOCH) // _MICROSECOND
+    if not TIME_US_MIN <= us <= TIME_US_MAX:
+        raise Unfit(f"Expected a time from the years 1 to 9999, got '{_shown(text)}'")
+    return us
 
 
 def time_us(value: Any) -> int:
@@ -160,7 +168,8 @@ def filter_value(kind: str, text: str) -> Any:
     if kind in ("int", "float"):
         return _number(text)
     if kind == "datetime":
-        return parse_time(text) if not text.strip().isdigit() else _digits(text.strip())
+        text = _BLANK_ZONE.sub(r"\1+\2", text.strip())
+        return _digits(text) if text.isdigit() else parse_time(text)
     if kind == "uuid":
         return _uuid(text.strip())
     return text

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -12,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from engine.errors import TailraceError, TooLarge, UserError
-from engine.log.records import Append, Outcome, Record
+from engine.log.records import Append, Outcome, Receipt, Record
 from engine.owned_names import OPENSYNAPTIC
 from engine.protocol import Caller, ColumnDef, Definition
 from engine.sql.definitions import stored_columns
@@ -51,6 +53,8 @@ _DEVICES_QUERY: Final = (
 )
 _PACKET_ORDER: Final = "timestamp_raw desc, created_at desc, packet_uuid"
 _SENSOR_ORDER: Final = "timestamp_raw desc, sensor_index, packet_uuid"
+# Texts, and the numbers of a node that are none in JSON.
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b', re.DOTALL)
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -176,27 +180,32 @@ class OpenSynaptic:
 
     async def _send(self, arguments: bytes, body: bytes) -> messages.Sent:
         """Facts of one request, in one commit."""
-        return await asyncio.to_thread(self._store, body)
+        sent, stored = await asyncio.to_thread(self._store, body)
+        if stored is not None:
+            await asyncio.shield(asyncio.wrap_future(stored))  # it is stored in any case
+        return sent
 
-    def _store(self, body: bytes) -> messages.Sent:
+    def _store(self, body: bytes) -> tuple[messages.Sent, Future[Receipt] | None]:
+        """What is sent, and its commit, for which no thread waits."""
         facts = Facts(self._ground.clock)
         given = facts_in(body)
         raws = [raw for raw in given if facts.add(raw)]
-        if raws:
-            definition = self._ground.catalog.require(_FACTS)
-            now = pa.scalar(self._ground.clock.now_ms(), pa.timestamp("ms"))
-            rows = pa.RecordBatch.from_arrays(
-                [pa.array(raws, pa.string()), pa.repeat(now, len(raws))],
-                schema=_schema(definition),
-            )
-            append = Append.single(definition.id, rows)
-            followed = self._records(facts, [facts.packets], [facts.sensors], {})
-            self._split[id(append)] = followed
-            try:
-                self._ground.storage.append(append).result()
-            finally:
-                self._split.pop(id(append), None)
-        return messages.Sent(facts.packet_uuids, len(given) - len(raws))
+        sent = messages.Sent(facts.packet_uuids, len(given) - len(raws))
+        if not raws:
+            return sent, None
+        definition = self._ground.catalog.require(_FACTS)
+        now = pa.scalar(self._ground.clock.now_ms(), pa.timestamp("ms"))
+        rows = pa.RecordBatch.from_arrays(
+            [pa.array(raws, pa.string()), pa.repeat(now, len(raws))],
+            schema=_schema(definition),
+        )
+        append = Append.single(definition.id, rows)
+        followed = self._records(facts, [facts.packets], [facts.sensors], {})
+        self._split[id(append)] = followed
+        try:
+            return sent, self._ground.storage.append(append)
+        finally:
+            self._split.pop(id(append), None)
 
     # -- rows out ---------------------------------------------------------------------------
 
@@ -225,7 +234,7 @@ class OpenSynaptic:
         return messages.SensorsPage(_structs(rows, messages.StoredSensor), place.total)
 
     async def _packet(self, arguments: bytes, body: bytes) -> messages.FoundPacket:
-        identity = quote_text(_decoded(arguments, messages.AskedPacket).packet_uuid)
+        identity = _quoted(_decoded(arguments, messages.AskedPacket).packet_uuid)
         packets = _structs(
             await self._ground.table(
                 f"select {_names(_PACKET_COLUMNS)} from table({_PACKETS}) "
@@ -288,13 +297,12 @@ def facts_in(body: bytes) -> list[str]:
     """The facts of a request as texts: the body itself, or its `facts`. Raises UserError, and
     TooLarge for one fact beyond FACT_CHARS_MAX or more than FACTS_MAX of them."""
     try:
-        whole = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        if "facts" not in whole:
-            found = [body]
-        else:
-            given = msgspec.json.decode(whole["facts"], type=list[msgspec.Raw])
-            found = [bytes(raw) for raw in given]
-        texts = [raw.decode() for raw in found]
+        try:
+            texts = _split(body)
+        except msgspec.DecodeError:
+            if b"NaN" not in body and b"Infinity" not in body:
+                raise
+            texts = _split(_TOKENS.sub(_as_json, body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         said = "nested too deeply" if isinstance(error, RecursionError) else str(error).rstrip(".")
         raise UserError(
@@ -308,6 +316,20 @@ def facts_in(body: bytes) -> list[str]:
     return texts
 
 
+def _split(body: bytes) -> list[str]:
+    whole = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    if "facts" not in whole:
+        return [body.decode()]
+    given = msgspec.json.decode(whole["facts"], type=list[msgspec.Raw])
+    return [bytes(raw).decode() for raw in given]
+
+
+def _as_json(found: re.Match[bytes]) -> bytes:
+    """Nodes write NaN and Infinity, which JSON does not have: they are kept as null, as in the
+    lines of a backup file."""
+    return found[0] if found[0].startswith(b'"') else b"null"
+
+
 def _decoded(arguments: bytes, kind: type[T]) -> T:
     return msgspec.msgpack.decode(arguments, type=kind)
 
@@ -316,10 +338,16 @@ def _names(columns: tuple[tuple[str, str], ...]) -> str:
     return ", ".join(name for name, _ in columns)
 
 
+def _quoted(text: str) -> str:
+    """A text of a caller in SQL, whose statements hold no NUL character."""
+    quoted = [quote_text(part) for part in text.split("\0")]
+    return quoted[0] if len(quoted) == 1 else f"concat({', char(0), '.join(quoted)})"
+
+
 def _where(asked: messages.Asked) -> str:
     """The condition of a page, '' without one."""
     parts = [
-        f"{column} = {quote_text(wanted)}"
+        f"{column} = {_quoted(wanted)}"
         for column, wanted in (
             ("device_id", asked.device_id),
             ("device_status", asked.status),

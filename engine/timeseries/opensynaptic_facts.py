@@ -14,10 +14,21 @@ import pyarrow as pa
 
 from engine.batch import TP_TIME, Int64s
 from engine.clock import Clock
+from engine.errors import TooLarge
 from engine.log.records import Append
 
 # A page holds 500 packets with their facts and crosses the socket in one frame.
 FACT_CHARS_MAX: Final = 32 << 10
+# Each value repeats the name of its device: rows that are much larger than their fact are not made.
+# Bytes of rows for each character of a fact; a fact of values alone, by a usual name, needs 15.
+GROWTH_MAX: Final = 20
+# So that a small fact may have any name.
+GROWTH_FREE: Final = 2048
+# Rows of one commit, which are in memory together and in the log's (its waiting_bytes_max) with
+# the facts: those of the largest append of a source always fit.
+ROWS_BYTES_MAX: Final = 100 << 20
+# Of a value beside the name of its device: ids, time, number, and the borders of its texts.
+_VALUE_BYTES: Final = 90
 # Nodes without a clock send 0 or seconds since they started: such times are no event times.
 TIMESTAMP_MIN: Final = 1_000_000
 # The last second that datetime64 holds (year 2299); larger ones are milliseconds, or wrong.
@@ -79,6 +90,18 @@ def _keys(number: int) -> tuple[str, str, str, str]:
 _KEYS: Final = tuple(_keys(number) for number in range(1, _KEYS_KEPT + 1))
 
 
+def _keys_of(number: int) -> tuple[str, str, str, str]:
+    return _KEYS[number - 1] if number <= _KEYS_KEPT else _keys(number)
+
+
+def _values_of(fact: dict[str, Any]) -> int:
+    """How many values it has: one is there while any of its keys is."""
+    number = 1
+    while not fact.keys().isdisjoint(_keys_of(number)):
+        number += 1
+    return number - 1
+
+
 @dataclass(slots=True)
 class _Packets:
     packet_uuid: list[str] = field(default_factory=list[str])
@@ -108,6 +131,7 @@ class Facts:
         self._now = clock.now_ms() // 1000
         self._packets = _Packets()
         self._sensors = _Sensors()
+        self._bytes = 0
 
     @property
     def packets(self) -> int:
@@ -125,30 +149,37 @@ class Facts:
         return self._packets.packet_uuid
 
     def add(self, raw: str) -> bool:
-        """Take a fact; False for what is none."""
+        """Take a fact; False for what is none. TooLarge when the rows of all become too large."""
         found = fact_of(raw)
         if found is None:
             return False
         fact, payload = found
+        device = _text(fact.get("id"), UNKNOWN)
+        values = _values_of(fact)
+        width = len(device) if device.isascii() else len(device.encode())
+        size = values * (_VALUE_BYTES + width)
+        if size > GROWTH_MAX * len(raw) + GROWTH_FREE:
+            return False
+        self._bytes += size + len(raw)
+        if self._bytes > ROWS_BYTES_MAX:
+            raise TooLarge(
+                f"The rows of these facts are larger than {ROWS_BYTES_MAX} bytes; send them in "
+                "smaller parts."
+            )
         into, now = self._packets, self._now
         into.packet_uuid.append(self._clock.uuid4())
-        into.device_id.append(_text(fact.get("id"), UNKNOWN))
+        into.device_id.append(device)
         into.device_status.append(_text(fact.get("s"), UNKNOWN))
         into.timestamp_raw.append(_integer(fact.get("t"), now))
         into.payload_json.append(payload)
         into.created_at.append(now)
-        self._values(fact, len(into.packet_uuid) - 1)
+        self._values(fact, len(into.packet_uuid) - 1, values)
         return True
 
-    def _values(self, fact: dict[str, Any], packet: int) -> None:
+    def _values(self, fact: dict[str, Any], packet: int, values: int) -> None:
         into = self._sensors
-        number = 0
-        while True:
-            number += 1
-            keys = _KEYS[number - 1] if number <= _KEYS_KEPT else _keys(number)
-            if not any(key in fact for key in keys):
-                return
-            name, status, value, unit = keys
+        for number in range(1, values + 1):
+            name, status, value, unit = _keys_of(number)
             into.packet.append(packet)
             into.sensor_index.append(number)
             into.sensor_id.append(_text(fact.get(name), ""))

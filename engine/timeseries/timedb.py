@@ -28,7 +28,7 @@ from engine.timeseries.timedb_bodies import (
 )
 from engine.timeseries.timedb_book import SeriesBook
 from engine.timeseries.timedb_ids import Block, Ids
-from engine.timeseries.timedb_reads import statement
+from engine.timeseries.timedb_reads import alone, statement
 from engine.timeseries.timedb_rule import FromSql
 from engine.timeseries.timedb_updates import Updates
 from engine.timeseries.timedb_writes import Shapes, Work, Writes, series_of
@@ -167,6 +167,10 @@ class TimeDb:
         for update in asked.updates:
             if (foreign := _foreign(update.tenant_id, by.tenant)) is not None:
                 return foreign
+        # A caller that leaves does not end it: the next update reads what this one wrote.
+        return await asyncio.shield(self._updated(asked, by))
+
+    async def _updated(self, asked: UpdateBody, by: msg.Writer) -> msg.Updated:
         updates = Updates(self._write, self._ground.table)
         async with self._updating:  # what it read is still so when it writes
             records, answer = await updates.apply(asked.updates, by.by)
@@ -176,15 +180,17 @@ class TimeDb:
 
     async def _commit(self, work: Work, instant_us: int) -> None:
         """Store it all; the series that it claimed are settled, whatever becomes of it."""
+        # A caller that leaves does not end it: a series that is forgotten while its commit is under
+        # way would be made twice.
+        await asyncio.shield(self._stored(work, instant_us))
+
+    async def _stored(self, work: Work, instant_us: int) -> None:
         try:
             records: Sequence[Record] = work.finish(self._write.shapes, instant_us)
             if records:
-                await asyncio.shield(self._stored(records))
+                await self._ground.append(*records)
         finally:
             self._book.settle(work.claims)
-
-    async def _stored(self, records: Sequence[Record]) -> None:
-        await self._ground.append(*records)
 
     # -- what is there --------------------------------------------------------------------------
 
@@ -209,7 +215,9 @@ class TimeDb:
         if asked.among == msg.SeriesFilter():
             return msg.Reading(statement(asked, None))
         series = await self._match(asked.among)
-        return msg.Reading(statement(asked, series) if series else "")
+        if not series:
+            return msg.Reading("")
+        return msg.Reading(statement(asked, series), alone(asked, series))
 
     async def _named(self, arguments: bytes) -> list[msg.Series]:
         """The series of ids in either form; those that are not known are left out."""

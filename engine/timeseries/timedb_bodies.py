@@ -155,6 +155,8 @@ def _fault(text: str, body: bytes) -> Fault:
         return Fault("missing", (*loc, missing[1]), "Field required", _at(body, loc))
     expected = _EXPECTED.search(text)
     found = _TYPES.get(expected[1]) if expected else None
+    if "`int | float | str" in text:
+        found = ("datetime_type", "Input should be a valid datetime")
     kind, said = found or ("value_error", text[: place.start()] if place else text)
     return Fault(kind, tuple(loc), said, _at(body, loc))
 
@@ -163,7 +165,10 @@ def _at(body: bytes, loc: list[str | int]) -> object:
     """What the client sent there, if the body is small."""
     if len(body) > _SHOWN_BYTES_MAX:
         return None
-    value: Any = msgspec.json.decode(body)
+    try:
+        value: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):  # a number beyond all that it holds
+        return None
     for step in loc[1:]:
         try:
             value = value[step]

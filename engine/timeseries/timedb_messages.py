@@ -20,6 +20,18 @@ READING: Final = "reading"
 NAMED: Final = "named"
 # Series travel so many at a time: more would hold a loop for longer than 10 ms.
 PAGE: Final = 1_000
+# Numbers that stand for a time are milliseconds beyond this, as the original reads them.
+SECONDS_MAX: Final = 2e10
+# Digits of the numbers of series, runs and batches: what 64 bits hold.
+_ID_DIGITS_MAX: Final = 18
+
+
+def number_of(text: str) -> int | None:
+    """The number that an id is; None when it is another thing, such as a UUID."""
+    words = text.strip()
+    if len(words) > _ID_DIGITS_MAX or not (words.isascii() and words.isdigit()):
+        return None
+    return int(words)
 
 
 class Writer(msgspec.Struct, frozen=True):
@@ -151,9 +163,11 @@ class Updated(msgspec.Struct, frozen=True, tag="updated"):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """Answer of READING: the bounded statement whose rows are asked for, '' = no series fits."""
+    """Answer of READING: the bounded statement whose rows are asked for, '' = no series fits.
+    `alone`: its rows do not say their series, since all are of this one."""
 
     sql: str
+    alone: Series | None = None
 
 
 Answer = Invalid | ForeignTenant | SeriesMade | RunMade | ValuesMade | Updated

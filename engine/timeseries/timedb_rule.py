@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -53,9 +53,14 @@ class FromSql:
             made = [self._run(key, at, block) for at, key in enumerate(runs.keys)]
             series, units = self._series(rows, work, block.instant_us)
             values = _in_units(rows, series, units)
+            # A repeated id leaves out the runs and values of its append, as it does the append.
+            of_append = np.bincount([key[0] for key in runs.keys], minlength=append.appends)
+            run_borders = np.concatenate(((0,), np.cumsum(of_append)))
+            run_rows = self._run_rows(made, block.instant_us)
+            value_rows = self._value_rows(rows, made, runs.codes, (series, units, values), block)
             work.records = [
-                self._run_rows(made, block.instant_us),
-                self._value_rows(rows, made, runs.codes, (series, units, values), block),
+                replace(run_rows, borders=run_borders, idempotency=append.idempotency),
+                replace(value_rows, borders=append.borders, idempotency=append.idempotency),
             ]
             records = work.finish(self._writes.shapes, block.instant_us)
         except BaseException:

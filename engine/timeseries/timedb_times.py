@@ -10,13 +10,12 @@ import pyarrow as pa
 
 from engine.compute import pc
 from engine.timeseries.timedb_bodies import Time, bad_time
+from engine.timeseries.timedb_messages import SECONDS_MAX
 
 MICROSECONDS: Final = pa.timestamp("us")
 _ZONED: Final = pa.timestamp("us", "UTC")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
-# Numbers beyond this are milliseconds, as the original reads them.
-_SECONDS_MAX: Final = 2e10
 # The range of years that a datetime of any client holds.
 _LAST_US: Final = 253_402_300_799_999_999
 _FIRST_US: Final = -62_135_596_800_000_000
@@ -29,9 +28,10 @@ def micros(given: Time, loc: tuple[str | int, ...]) -> int:
             found = datetime.fromisoformat(given.strip())
             if found.tzinfo is None:
                 found = found.replace(tzinfo=UTC)
-            return (found - _EPOCH) // _TICK
-        seconds = given if abs(given) <= _SECONDS_MAX else given / 1000
-        us = round(seconds * 1_000_000)
+            us = (found - _EPOCH) // _TICK
+        else:
+            seconds = given if abs(given) <= SECONDS_MAX else given / 1000
+            us = round(seconds * 1_000_000)
     except (ValueError, OverflowError):
         raise bad_time(loc, given) from None
     if not _FIRST_US <= us <= _LAST_US:
@@ -47,10 +47,20 @@ def column(given: Sequence[Time | None], loc: tuple[str | int, ...], field: str)
         return _one_by_one(given, loc, field)
     for zone in (_ZONED, MICROSECONDS):
         try:
-            return pc.cast(texts, zone).cast(MICROSECONDS)
+            found = pc.cast(texts, zone).cast(MICROSECONDS)
         except pa.ArrowInvalid:
             continue
+        if _in_range(found):
+            return found
+        break
     return _one_by_one(given, loc, field)
+
+
+def _in_range(times: pa.Array) -> bool:
+    """Whether a client's datetime holds all of them: an offset may lead out of its years."""
+    ends: dict[str, int | None] = pc.min_max(times.cast(pa.int64())).as_py()
+    first, last = ends["min"], ends["max"]
+    return first is None or last is None or (first >= _FIRST_US and last <= _LAST_US)
 
 
 def _one_by_one(given: Sequence[Time | None], loc: tuple[str | int, ...], field: str) -> pa.Array:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from engine.errors import NotFound, TooLarge, UserError
 from engine.log.records import Record
 from engine.timeseries.timedb_bodies import Update
-from engine.timeseries.timedb_messages import Series, Updated, Version
+from engine.timeseries.timedb_messages import Series, Updated, Version, number_of
 from engine.timeseries.timedb_reads import instant, text
 from engine.timeseries.timedb_streams import RUNS, VALUES, keep_until
 from engine.timeseries.timedb_times import micros
@@ -23,8 +23,8 @@ from engine.timeseries.timedb_writes import Writes
 
 # One request holds so many updates at most: their present versions are read before one is written.
 UPDATES_MAX: Final = 10_000
-# A statement names so many times at most.
-_PER_STATEMENT: Final = 500
+# A statement names so many versions at most; as plain numbers, which cost little to plan.
+_PER_STATEMENT: Final = 2_000
 UNSET: Final = msgspec.UNSET
 
 Table = Callable[[str], Awaitable[pa.Table]]
@@ -75,6 +75,21 @@ def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[start : start + _PER_STATEMENT]
 
 
+def _among(pairs: Sequence[tuple[int, int]]) -> str:
+    """SQL of the rows of these series at these times, and no others."""
+    numbers = sorted({no for no, _ in pairs})
+    times = sorted({us for _, us in pairs})
+    us = "to_unix_timestamp64_micro(valid_time)"
+    exact = f"{us} IN ({', '.join(map(str, times))})"
+    if len(numbers) * len(times) > len(pairs):  # not each series at each time
+        named = ", ".join(f"'{no} {us}'" for no, us in pairs)
+        exact = f"concat(to_string(series_no), ' ', to_string({us})) IN ({named})"
+    return (
+        f"series_no IN ({', '.join(map(str, numbers))}) AND valid_time >= {instant(times[0])} "
+        f"AND valid_time <= {instant(times[-1])} AND {exact}"
+    )
+
+
 class Updates:
     """Makes the new versions; the caller sees to it that one request works at a time."""
 
@@ -122,23 +137,17 @@ class Updates:
     async def _versions(self, wanted: Sequence[_Wanted]) -> _Versions:
         """The newest version of each run at the times of the updates."""
         found: dict[tuple[int, int], list[_Held]] = defaultdict(list)
-        for part in _parts(list({(one.series.no, one.valid_us) for one in wanted})):
-            numbers = ", ".join(str(no) for no in sorted({no for no, _ in part}))
-            times = sorted({us for _, us in part})
+        for part in _parts(sorted({(one.series.no, one.valid_us) for one in wanted})):
             rows = await self._table(
                 "SELECT series_no, valid_time, value_id, run_id, batch_id, known_time, "
                 "valid_time_end, value, annotation, tags, changed_by "
-                f"FROM table({VALUES}) WHERE series_no IN ({numbers}) "
-                f"AND valid_time >= {instant(times[0])} AND valid_time <= {instant(times[-1])} "
-                f"AND valid_time IN ({', '.join(map(instant, times))}) "
+                f"FROM table({VALUES}) WHERE {_among(part)} "
                 "ORDER BY value_id DESC LIMIT 1 BY run_id, series_no, valid_time"
             )
-            asked = set(part)
             for no, valid, *more in await asyncio.to_thread(_rows, rows):
-                if (no, valid) in asked:
-                    value_id, run, batch, known, end, value, note, tags, who = more
-                    held = _Held(value_id, run, batch, known, end, value, note, tuple(tags), who)
-                    found[no, valid].append(held)
+                value_id, run, batch, known, end, value, note, tags, who = more
+                held = _Held(value_id, run, batch, known, end, value, note, tuple(tags), who)
+                found[no, valid].append(held)
         return found
 
     async def _runs(self, unborn: Sequence[_Wanted]) -> dict[str, tuple[str, int, int]]:
@@ -264,13 +273,13 @@ def _run_of(at: int, update: Update) -> tuple[str, int | None]:
     first not empty as well."""
     if update.run_id is not None:
         given = str(update.run_id).strip().lower()
-        if given.isdigit():
-            return f"batch {given}", int(given)
+        if (number := number_of(given)) is not None:
+            return f"batch {number}", number
         return _check_id(at, "run_id", given), None
     if update.batch_id is not None:
         given = str(update.batch_id).strip().lower()
-        if given.isdigit():
-            return "", int(given)
+        if (number := number_of(given)) is not None:
+            return "", number
         return _check_id(at, "batch_id", given), None
     return "", None
 
@@ -278,7 +287,7 @@ def _run_of(at: int, update: Update) -> tuple[str, int | None]:
 def _check_id(at: int, name: str, given: str | int | None) -> str:
     """The id as it is stored; UserError for a text that is no UUID."""
     words = str(given).strip().lower()
-    if given is None or words.isdigit():
+    if given is None or number_of(words) is not None:
         return words
     try:
         return str(uuid.UUID(words))

@@ -301,7 +301,7 @@ def _ends(
 ) -> pa.Array | None:
     """The ends of validity, None if no row has one; UserError for one that is not later."""
     given: list[Time | None] = [row.valid_time_end for row in rows]
-    if not any(given):
+    if all(each is None for each in given):
         return None
     ends = column(given, here, "valid_time_end")
     wrong = first_not_later(valid, ends)

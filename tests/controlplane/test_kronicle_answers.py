@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
@@ -53,6 +54,29 @@ async def test_rows_in_pieces_are_one_answer() -> None:
     assert details["issued_at"] == "2025-01-10T00:00:00+00:00"
     assert details["details"][0]["field"] == "min[x]"
     assert "metadata" not in found
+
+
+async def test_others_have_their_turn_while_a_large_batch_is_shown() -> None:
+    batch = [[f"2025-01-10 00:00:00.{n:06}", float(n), None] for n in range(5_000)]
+    for pieces in (SHOWN.rows(READING, items(batch)), SHOWN.columns(READING, items(batch))):
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(others())
+        found = await whole(pieces)
+        task.cancel()
+        assert found["op_details"]["provided_rows"] == 5_000
+        assert turns >= 5
+
+
+async def test_times_beyond_the_calendar_are_shown_as_they_are() -> None:
+    found = await whole(SHOWN.rows(READING, items([["10000-01-01 13:59:59.000000", 1.0, None]])))
+    assert found["rows"][0]["time"] == "10000-01-01T13:59:59+00:00"
 
 
 async def test_columns_are_one_answer() -> None:

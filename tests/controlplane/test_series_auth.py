@@ -355,6 +355,8 @@ async def test_off_lets_everybody_in_and_knows_whom_it_knows(lite: Plane) -> Non
         {"host": "tailrace.example.com"},
         {"host": "127.0.0.1:8000", "origin": "http://example.com"},
         {"host": "127.0.0.1:8000", "origin": "null"},
+        {"host": "[x"},
+        {"host": "127.0.0.1:8000", "origin": "http://[x"},
     ):
         assert await code(auth, headers) == 403, headers
     with pytest.raises(Problem) as elsewhere:

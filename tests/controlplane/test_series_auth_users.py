@@ -111,6 +111,9 @@ async def test_an_email_and_a_name_are_of_one_user(plane: Plane) -> None:
         ({"email": "x@example.com", "details": [1]}, 422),
         ({"email": "no address"}, 400),
         ({"email": "x@example.com", "name": "a b"}, 400),
+        # Users without an e-mail sign in as NAME@localhost: nobody else is called so.
+        ({"name": "admin@localhost"}, 400),
+        ({"name": "new@LocalHost"}, 400),
         ({"email": "x@example.com", "password": "short"}, 400),
         ({"email": "x@example.com", "orcid": "x" * 65}, 400),
         ({"email": "x@example.com", "details": {"x": "y" * 20_000}}, 400),

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.derived import Derived
-from engine.errors import UserError
+from engine.derived import Derived, part_of
+from engine.errors import IngestError, TailraceError, TooLarge, UserError
 from engine.log.records import Append, Outcome, Record
-from engine.storage import StorageParts
+from engine.log.settings import LogSettings
+from engine.storage import StorageParts, StorageSettings
 from tests.engine.storage_support import append, open_storage, rows
 
 
@@ -54,3 +55,53 @@ def test_a_rule_that_refuses_refuses_the_append(tmp_path: Path) -> None:
     assert storage.view("a").row_count == 1
     assert storage.view("a").hot[0].rows.equals(rows(0, 1))
     storage.close()
+
+
+def test_a_rule_hears_of_appends_that_are_not_stored(tmp_path: Path) -> None:
+    derived = Derived()
+    heard: list[Outcome] = []
+
+    def claim(found: Append) -> tuple[list[Record], object]:
+        return [], heard.append
+
+    def fail(found: Append) -> tuple[list[Record], None]:
+        raise ZeroDivisionError
+
+    derived.follow("a", claim)  # type: ignore[arg-type]
+    derived.follow("b", fail)
+    settings = StorageSettings(log=LogSettings(waiting_bytes_max=4096))
+    storage = open_storage(tmp_path, settings=settings, parts=StorageParts(derived=derived))
+    with pytest.raises(TooLarge):
+        storage.append(append("a", 0, 10_000))
+    assert [type(each) for each in heard] == [TooLarge]
+    with pytest.raises(IngestError, match="ZeroDivisionError"):  # nobody foresaw it
+        storage.append(append("a", 0), append("b", 0))
+    assert [isinstance(each, TailraceError) for each in heard] == [True, True]
+    assert storage.view("a").row_count == 0
+    storage.close()
+
+
+def test_what_a_rule_refuses_is_found_among_many() -> None:
+    derived = Derived()
+    calls: list[int] = []
+
+    def refuse(found: Append) -> tuple[list[Record], None]:
+        calls.append(found.rows.num_rows)
+        for x in found.rows.column("x").to_pylist():
+            if x in (17, 900):
+                raise UserError(f"{x} is none")
+        return [], None
+
+    whole = append("a", 0, 1000)
+    numbers = np.arange(0, 1001, 2)  # two rows each
+    whole = Append("a", whole.rows, numbers, ((8, "key"),))
+    assert derived.refused(whole) == {}
+    derived.follow("a", refuse)
+    assert {at: error.message for at, error in derived.refused(whole).items()} == {
+        8: "17 is none",
+        450: "900 is none",
+    }
+    assert len(calls) < 50
+    part = part_of(whole, 8, 10)
+    assert part.borders.tolist() == [0, 2, 4]
+    assert part.idempotency == ((0, "key"),)

@@ -94,7 +94,8 @@ async def test_of_many_that_want_a_name_at_once_one_gets_it(place: Place) -> Non
 async def test_a_change_goes_on_when_its_caller_goes_away(place: Place) -> None:
     await make(place, channel_name="old")
     task = asyncio.ensure_future(ask(place, "merge", {"channel_name": "new"}, id=LAB))
-    await asyncio.sleep(0)
+    for _ in range(5):  # turns until the change has begun
+        await asyncio.sleep(0)
     task.cancel()
     await make(place, GREEN, channel_name="old")  # free: the first change was not left half done
     assert {"kronicle_new", "kronicle_old"} <= await names(place)
@@ -218,6 +219,7 @@ async def test_lists_are_filtered_and_come_in_pages(place: Place) -> None:
 async def test_a_long_list_is_whole(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     assert PAGE_CHANNELS == 200
     monkeypatch.setattr("engine.timeseries.kronicle.PAGE_CHANNELS", 2)
+    monkeypatch.setattr("engine.timeseries.kronicle.TURN_CHANNELS", 1)
     ids = [place.clock.uuid4() for _ in range(5)]
     for i in ids:
         await make(place, i)
@@ -230,6 +232,29 @@ async def test_a_long_list_is_whole(place: Place, monkeypatch: pytest.MonkeyPatc
         if not after:
             break
     assert sorted(found) == sorted(ids)
+
+
+async def test_pages_are_bounded_in_bytes(place: Place) -> None:
+    for i in (LAB, GREEN):
+        await make(place, i, metadata={"note": "x" * 60_000})
+    for field in ({"metadata": {"a": "x" * 70_000}}, {"tags": {str(n): n for n in range(9_000)}}):
+        body = {"channel_id": place.clock.uuid4(), "channel_schema": {"a": "int"}, **field}
+        assert "65536 bytes" in (await refused(place, "create", body)).message
+        assert "65536 bytes" in (await refused(place, "merge", field, id=LAB)).message
+        writing = {**field, "channel_id": LAB, "rows": [row(1, 2.0)]}
+        assert "65536 bytes" in (await refused(place, "write", writing)).message
+    assert (await done(place, "get", id=LAB)).channel.available_rows == 0
+    wide = {f"column {n} {'x' * 100}": "int" for n in range(500)}
+    ids = [place.clock.uuid4() for _ in range(12)]
+    for i in ids:
+        await make(place, i, channel_schema=wide)
+    found: list[str] = []
+    page = await listed(place)
+    while page.next:
+        assert len(page.channels) < 12
+        found += [c.id for c in page.channels]
+        page = await listed(place, after=page.next)
+    assert sorted(found + [c.id for c in page.channels]) == sorted([LAB, GREEN, *ids])
 
 
 async def test_a_name_that_is_another_streams(place: Place) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import uuid
 from typing import Any
 
 import msgspec
 import pytest
 
-from engine.errors import AlreadyExists, TailraceError
+from engine.errors import AlreadyExists, TailraceError, TooLarge, UserError
 from engine.owned_names import SeriesCall
 from engine.protocol import Caller, ColumnDef, Definition, IngestRequest
 from engine.timeseries import opensynaptic_messages as messages
-from engine.timeseries.opensynaptic_facts import FACT_CHARS_MAX, TIMESTAMP_MAX
+from engine.timeseries.opensynaptic_facts import FACT_CHARS_MAX, TIMESTAMP_MAX, Facts
 from tests.engine.place import Place
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -159,13 +161,14 @@ async def test_pages_are_cut_from_one_order(place: Place) -> None:
 
 
 async def test_no_text_leaves_its_quotes(place: Place) -> None:
-    odd = 'it\'s \\ "x" -- {now_ms} `y`'
+    odd = "it's \\ \"x\" -- {now_ms} `y` \0 'z"
     await send(place, {"id": odd, "s1_id": odd}, {"id": "B"})
     found = await page(place, messages.PACKETS, device_id=odd)
     assert (found["total"], found["rows"][0]["device_id"]) == (1, odd)
     assert (await page(place, messages.SENSORS, sensor_id=odd))["total"] == 1
-    missing = await ask(place, messages.PACKET, messages.AskedPacket("' or 1 = 1 --"))
-    assert missing["packet"] is None
+    for text in ("' or 1 = 1 --", "\0", ""):
+        missing = await ask(place, messages.PACKET, messages.AskedPacket(text))
+        assert missing["packet"] is None
 
 
 async def test_devices_and_one_packet(place: Place) -> None:
@@ -202,7 +205,7 @@ async def test_what_is_refused_of_a_request(place: Place) -> None:
         (b"", "one fact"),
         (b"[1]", "one fact"),
         (b'{"facts": {"id": "A"}}', "one fact"),
-        (b'{"id": "A", "x": NaN}', "one fact"),
+        (b'{"id": "A", "x": nan}', "one fact"),
         (b'{"id": "' + b"x" * FACT_CHARS_MAX + b'"}', "larger than"),
     ):
         with pytest.raises(TailraceError, match=said):
@@ -218,3 +221,62 @@ async def test_a_stream_of_another_shape_is_named(place: Place) -> None:
         await send(place, NODE)
     names = [d.name for d in (await place.engine.definitions()).definitions]
     assert names == ["os_packets"]
+    # It can make way, and what the API made cannot.
+    await place.run("rename stream os_packets to old_packets")
+    await place.engine._ddl.create(taken, Caller(), servers=True)
+    await place.run("drop stream os_packets")
+    assert len((await send(place, NODE))["packet_uuids"]) == 1
+    for text in ("drop stream os_packets", "rename stream os_packets to mine"):
+        with pytest.raises(UserError, match="belongs to the OpenSynaptic API"):
+            await place.run(text)
+
+
+async def test_rows_do_not_outgrow_their_facts(place: Place) -> None:
+    """Each value repeats the name of its device: two megabytes of facts were gigabytes of rows."""
+    values = {f"s{number}_v": 1 for number in range(1, 2001)}
+    usual = await send(place, {"id": str(uuid.UUID(int=7)), **values})
+    assert (len(usual["packet_uuids"]), usual["skipped"]) == (1, 0)
+    odd = {"id": "x" * 10_000, **dict(list(values.items())[:1500])}
+    small = {"id": "x" * 500, "s1_v": 1, "s2_v": 2, "s3_v": 3}
+    assert (await send(place, odd, small))["skipped"] == 1
+    await ingest(place, json.dumps(odd).encode())
+    assert await place.rows("select count() from table(os_sensors)") == [[2003]]
+    assert await place.rows("select count() from table(os_facts)") == [[3]]
+    with pytest.raises(TooLarge, match="smaller parts"):
+        facts = Facts(place.clock)
+        for _ in range(1000):
+            facts.add(json.dumps({"id": "\u00e4" * 50, **values}, ensure_ascii=False))
+
+
+async def test_numbers_that_json_does_not_have_are_null(place: Place) -> None:
+    body = b'{"facts": [{"id": "NaN, \\"-Infinity", "t": 5, "s1_v": NaN, "s2_v": -Infinity}]}'
+    assert (await ask(place, messages.SEND, None, body))["skipped"] == 0
+    [packet] = (await page(place, messages.PACKETS))["rows"]
+    name = 'NaN, "-Infinity'
+    assert packet["device_id"] == name
+    assert json.loads(packet["payload_json"]) == {"id": name, "t": 5, "s1_v": None, "s2_v": None}
+    assert [s["normalized_value"] for s in (await page(place, messages.SENSORS))["rows"]] == [
+        None
+    ] * 2
+
+
+async def test_what_made_the_streams_goes_on_when_its_client_is_gone(place: Place) -> None:
+    first = asyncio.ensure_future(send(place, NODE))
+    while not place.engine._ddl.under_way:
+        await asyncio.sleep(0)
+    first.cancel()
+    assert len((await send(place, NODE))["packet_uuids"]) == 1
+    await ingest(place, b'{"id": "B"}')
+    assert (await page(place, messages.PACKETS))["total"] == 2
+    assert await place.rows("select count() from table(os_packets)") == [[2]]
+
+
+async def test_whoever_names_a_stream_first_is_answered_in_any_case(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(self: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("engine.timeseries.opensynaptic.OpenSynaptic.ensure", fail)
+    with pytest.raises(TailraceError, match=r"os_facts.*ZeroDivisionError"):
+        await asyncio.wait_for(ingest(place, b'{"id": "A"}'), 10)

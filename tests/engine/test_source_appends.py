@@ -11,6 +11,7 @@ import pytest
 
 from engine.dead_letter import DeadLetter
 from engine.errors import EngineUnavailable, NotFound, StorageFull, UserError
+from engine.protocol import IngestRequest
 from engine.source_appends import SourceAck, SourceAppend
 from tests.engine.place import Place
 
@@ -29,10 +30,8 @@ async def append(
     **more: Any,
 ) -> SourceAck:
     sizes = struct.pack(f"<{len(messages)}I", *map(len, messages))
-    given = {"owner": SOURCE, **more}
-    request = SourceAppend(
-        name="trucks", epoch=epoch, number=number, stream="s", sizes=sizes, **given
-    )
+    given: dict[str, Any] = {"owner": SOURCE, "stream": "s", **more}
+    request = SourceAppend(name="trucks", epoch=epoch, number=number, sizes=sizes, **given)
     return await place.engine.append_source(request, b"\n".join(messages))
 
 
@@ -262,3 +261,40 @@ async def test_what_cannot_be_stored_is_refused_whole(place: Place) -> None:
     assert await rows(place) == []
     await append(place, opened.epoch, 1, b'{"i":1}')
     assert await rows(place) == [[1, ""]]
+
+
+async def test_rows_that_nothing_may_follow_from_are_refused_messages(place: Place) -> None:
+    """A source would send them again for ever otherwise."""
+    await place.engine.hold(SOURCE, ("timedb_in",))
+    opened = await place.engine.open_source(SOURCE)
+    at = '"valid_time":"2026-01-01 00:00:00","value":1'
+    messages = [f'{{"name":"wind",{at}}}', f'[{{"name":"sun",{at}}},{{"name":" ",{at}}}]']
+    messages += [f'{{"name":"{name}",{at}}}' for name in ("rain", "", "fog")]
+    given = [message.encode() for message in messages]
+    ack = await append(place, opened.epoch, 1, *given, stream="timedb_in", saved={"at": b"5"})
+    assert ack.rows == 0
+    assert [index for index, _ in ack.refused] == [1, 3]
+    assert "has no name" in dict(ack.refused)[3]
+    assert await rows(place, "select name from table(timedb_in)") == []
+    good = [given[0], given[2], given[4]]
+    ack = await append(place, opened.epoch, 1, *good, stream="timedb_in", saved={"at": b"5"})
+    assert ack == SourceAck(3)
+    assert len(await rows(place, "select value from table(timedb_values)")) == 3
+
+
+async def test_a_body_that_nothing_may_follow_from_does_not_harm_others(place: Place) -> None:
+    await place.engine.hold(SOURCE, ("timedb_in",))
+    await place.run("create stream s (i int32, k string)")
+    bodies = [b'{"name":"%d"}' % number for number in range(5)]
+    bodies[2] = b'{"name":" "}'
+    asked = [(IngestRequest("timedb_in", "streaming", f"k{at}"), b) for at, b in enumerate(bodies)]
+    asked.append((IngestRequest("s", "streaming"), b'{"i":1}'))
+    # In one turn of the loop: they wait together.
+    sent = [place.engine.ingest(request, body) for request, body in asked]
+    answers = await asyncio.gather(*sent, return_exceptions=True)
+    assert [isinstance(answer, UserError) for answer in answers] == [False] * 2 + [True] + [
+        False
+    ] * 3
+    again = await place.engine.ingest(*asked[3])
+    assert again.duplicate
+    assert len(await rows(place, "select value from table(timedb_values)")) == 4

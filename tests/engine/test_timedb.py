@@ -67,6 +67,18 @@ async def test_a_series_that_cannot_be(place: Place, body: Any, text: str) -> No
             ("body", "value_rows", 0, "valid_time"),
         ),
         (msg.UPDATE, b"{}", "missing", ("body", "updates")),
+        (
+            msg.INSERT_VALUES,
+            b'{"series_id":1,"data":[{"valid_time":"2025-01-01","value":1e400}]}',
+            "value_error",
+            ("body", "data", 0, "value"),
+        ),
+        (
+            msg.INSERT_RUN,
+            b'{"run_start_time":0,"value_rows":[{"valid_time":null,"value_key":"a"}]}',
+            "datetime_type",
+            ("body", "value_rows", 0, "valid_time"),
+        ),
     ],
 )
 async def test_what_does_not_fit_says_where(
@@ -127,6 +139,43 @@ async def test_times_in_every_form_are_the_same_instant(place: Place) -> None:
     await write(place, msg.INSERT_VALUES, _values(wind, list(forms)))
     found = await place.rows("select distinct valid_time from table(timedb_values)")
     assert [hours(row[0]) for row in found] == [1.0]
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00", "10000-01-01", "24:00", 1e300],
+)
+async def test_a_time_that_no_client_could_read_is_none(place: Place, form: str | float) -> None:
+    wind = await create(place, overlapping=True)
+    good = "2025-01-01T00:00:00Z"
+    calls = (
+        (msg.INSERT_VALUES, _values(wind, [good, form])),
+        (msg.INSERT_VALUES, {**_values(wind, [good]), "known_time": form}),
+        (msg.INSERT_RUN, {"run_start_time": form}),
+        (msg.UPDATE, {"updates": [{"series_id": wind.no, "valid_time": form, "value": 1}]}),
+    )
+    for verb, body in calls:
+        found = await write(place, verb, body)
+        assert isinstance(found, msg.Invalid), found
+        assert found.faults[0].type == "datetime_parsing"
+    ends = await write(
+        place, msg.INSERT_VALUES, _values(wind, ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+    )
+    assert isinstance(ends, msg.ValuesMade)
+
+
+@pytest.mark.parametrize("end", ["", "x"])
+async def test_an_end_that_is_no_time_is_not_left_out(place: Place, end: str) -> None:
+    wind = await create(place)
+    data = [{"valid_time": at(0), "value": 1, "valid_time_end": end}]
+    found = await write(place, msg.INSERT_VALUES, {"series_id": wind.no, "data": data})
+    assert isinstance(found, msg.Invalid)
+    assert [tuple(f.loc) for f in found.faults] == [("body", "data", 0, "valid_time_end")]
+    with pytest.raises(UserError, match="later than valid_time"):
+        await write(
+            place, msg.INSERT_VALUES,
+            {"series_id": wind.no, "data": [{**data[0], "valid_time_end": 0}]},
+        )  # fmt: skip
 
 
 def _values(series: msg.Series, times: list[Any]) -> dict[str, Any]:
@@ -224,6 +273,33 @@ async def test_a_value_is_never_durable_without_its_series(place: Place) -> None
     assert await place.rows(ids) == [[made.series["wind"].uuid]]
 
 
+async def test_a_caller_that_leaves_makes_no_series_twice(place: Place) -> None:
+    await create(place, "other")
+    storage: Any = place.engine.timeseries.ground.storage
+    held: list[tuple[Any, Future[Any]]] = []
+    append = storage.append
+
+    def slow(*records: Any) -> Future[Any]:
+        held.append((records, Future()))
+        return held[-1][1]
+
+    storage.append = slow
+    leaving = asyncio.ensure_future(run(place, ("wind", 0, 1.0)))
+    while not held:
+        await asyncio.sleep(0.001)
+    storage.append = append
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    made = await run(place, ("wind", 1, 2.0))
+    [(records, future)] = held
+    future.set_result(await asyncio.wrap_future(append(*records)))
+    for stream in ("timedb_series", "timedb_values"):
+        ids = f"select distinct series_id from table({stream}) "
+        of_wind = f"where {'name' if stream == 'timedb_series' else 'series_key'} = 'wind'"
+        assert await place.rows(ids + of_wind) == [[made.series["wind"].uuid]]
+
+
 async def test_a_series_whose_commit_fails_is_not_there(place: Place) -> None:
     await create(place, "other")
     storage: Any = place.engine.timeseries.ground.storage
@@ -314,6 +390,28 @@ async def test_a_new_series_has_the_unit_of_the_first_row_that_says_one(place: P
     assert gas.unit == "MW"
     found = await place.rows("select value from table(timedb_values) order by value_id")
     assert found == [[1.0], [2.0], [3.0]]
+
+
+async def test_a_repeated_id_stores_no_value_twice(place: Place) -> None:
+    said = "insert into timedb_in(name, value) settings idempotent_id = 'once' values ('wind', 1)"
+    await place.run(said)
+    await place.run(said)
+
+    async def sent(key: str, *values: int) -> None:
+        body = json.dumps({"columns": ["name", "value"], "data": [["sun", v] for v in values]})
+        request = IngestRequest("timedb_in", "compact", idempotency_id=key)
+        await place.engine.ingest(request, body.encode())
+
+    await asyncio.gather(sent("a", 2, 3), sent("", 4), sent("once", 9), sent("a", 2, 3))
+    await place.kill()
+    await asyncio.gather(sent("a", 2, 3), sent("b", 5), sent("once", 1))
+    values = "select series_key, value from table(timedb_values) order by value"
+    assert await place.rows(values) == [
+        ["wind", 1.0], ["sun", 2.0], ["sun", 3.0], ["sun", 4.0], ["sun", 5.0],
+    ]  # fmt: skip
+    found = "select count(), uniq_exact(run_id) from"
+    assert await place.rows(f"{found} table(timedb_runs)") == [[4, 4]]
+    assert await place.rows(f"{found} table(timedb_values)") == [[5, 4]]
 
 
 async def test_a_view_fills_series(place: Place) -> None:

@@ -163,6 +163,16 @@ async def test_which_version_an_update_names(place: Place) -> None:
     assert [r[3] for r in await read(place, overlapping=True)] == [13.0, 20.0]
 
 
+@pytest.mark.parametrize("given", ["\u00b2", "\u0661", "9" * 5000, 10**30, "-1", "1.0"])
+async def test_an_id_that_is_no_number_of_ours(place: Place, given: str | int) -> None:
+    made = await create(place, overlapping=True)
+    await batch(place, made, (1, 5.0))
+    for name in ("series_id", "batch_id", "run_id"):
+        one = {"series_id": made.no, "valid_time": at(1), "value": 6, name: given}
+        with pytest.raises(UserError, match=f"{name}.* is not a UUID"):
+            await write(place, msg.UPDATE, {"updates": [one]})
+
+
 async def test_left_out_null_and_given(place: Place) -> None:
     await run(place, ("wind", 0, 1.0))
     one = {"name": "wind", "valid_time": at(0)}
@@ -206,6 +216,29 @@ async def test_an_update_of_a_run_can_be_its_first_value(place: Place) -> None:
                              "valid_time": at(6)})  # fmt: skip
     with pytest.raises(UserError, match="no value of series 'wind'"):
         await update(place, {**one, "valid_time": at(6)})
+
+
+async def test_many_updates_of_several_series(place: Place) -> None:
+    """More than a statement names, and not each series at each time."""
+    count = 2_100
+    first, second = await create(place, "a", overlapping=True), await create(place, "b")
+    for series in (first, second):
+        await batch(place, series, *((minute / 60, 0.0) for minute in range(count)))
+    chosen = [(first if minute % 3 else second, minute) for minute in range(count)]
+    done = await update(
+        place,
+        *(
+            {"series_id": one.no, "valid_time": at(minute / 60), "value": minute + 1.0}
+            for one, minute in chosen
+        ),
+    )
+    assert len(done.updated) == count
+    found = await place.rows(
+        "select series_key, valid_time, value from timedb_flat where value > 0"
+    )
+    assert sorted((key, round(hours(t) * 60), v) for key, t, v in found) == sorted(
+        (one.name, minute, minute + 1.0) for one, minute in chosen
+    )
 
 
 async def test_all_updates_or_none(place: Place) -> None:

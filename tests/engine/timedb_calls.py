@@ -85,7 +85,10 @@ async def read(place: Place, **asked: Any) -> list[list[Any]]:
     among = msg.SeriesFilter(**asked.pop("among", {}))
     wanted = msg.ReadFilter(among=among, numbers=True, **asked)
     found = await ask(place, msg.READING, wanted, msg.Reading)
-    return await place.rows(found.sql) if found.sql else []
+    rows = await place.rows(found.sql) if found.sql else []
+    if found.alone is not None:  # they do not say whose they are
+        return [[*row[:-1], found.alone.no, row[-1]] for row in rows]
+    return rows
 
 
 def hours(text: str) -> float:

@@ -257,6 +257,31 @@ def test_rows_of_views_and_ingest_are_those_of_the_channel(lab: Lab) -> None:
     assert "kronicle_fed" in {each["name"] for each in lab.control.get("/views").json()}
 
 
+def test_changes_of_channels_are_in_the_audit_trail(lab: Lab) -> None:
+    one, other = str(uuid.uuid4()), str(uuid.uuid4())
+    setup, data, schema = "/setup/v1/channels", "/data/v1/channels", {"v": "int"}
+    rows: dict[str, Any] = {"sensor_id": other, "rows": [{"v": 1}]}
+    lab.ok("POST", setup, {"channel_id": one, "channel_schema": schema})
+    lab.refused(409, "POST", setup, {"channel_id": one, "channel_schema": schema})
+    lab.ok("PUT", setup, {"channel_id": one, "name": "audited"})
+    lab.ok("POST", data, {**rows, "sensor_schema": schema})
+    lab.ok("POST", data, rows)  # rows alone are no change of a channel
+    lab.ok("POST", f"{data}/{other}/rows", rows)
+    lab.ok("POST", data, {**rows, "tags": {"room": 1}})
+    clone = lab.ok("POST", f"{setup}/{one}/clone")["channel_id"]
+    lab.ok("POST", f"{setup}/batch-delete", {"sensor_ids": [one, other]})
+    trail = lab.control.get("/audit").json()[:7]
+    assert [(each["action"], each["object"], each["status"]) for each in reversed(trail)] == [
+        ("kronicleCreate", one, 200),
+        ("kronicleCreate", one, 409),
+        ("kronicleReplace", one, 200),
+        ("kronicleWriteChannel", other, 200),
+        ("kronicleWriteChannel", other, 200),
+        ("kronicleClone", f"{one}/{clone}", 200),
+        ("kronicleDeleteMany", f"{one},{other}", 200),
+    ]
+
+
 def test_what_nobody_could_have_stored_by_the_api_is_still_read(lab: Lab) -> None:
     identity = lab.make(sensor_schema={"d": "optional[dict]", "f": "optional[float]"})
     stream = "channel_" + identity.replace("-", "")

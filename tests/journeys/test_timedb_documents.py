@@ -18,6 +18,7 @@ import requests
 from tests.journeys.external_calls import run
 from tests.journeys.server import Server
 from tests.journeys.strict_sse import Answer
+from tests.journeys.test_workspaces import create
 from tests.journeys.waiting import wait_until
 
 DOCS: Final = Path(__file__).parents[2] / "docs" / "timedb.md"
@@ -239,6 +240,10 @@ def test_the_requests_of_the_february_document(off: Server) -> None:
         ("GET", "/values", {"params": {"mode": "round"}}, 400, "Unknown mode"),
         ("GET", "/values", {"params": {"labels": "[1]"}}, 400, "JSON object"),
         ("GET", "/values", {"params": {"series_id": "x"}}, 400, "neither a UUID nor a number"),
+        ("GET", "/values", {"params": {"series_id": "\u00b2"}}, 400, "neither a UUID nor a number"),
+        ("GET", "/series", {"params": {"series_id": "9" * 5_000}}, 400, "neither a UUID"),
+        ("POST", "/values", {"data": '{"data": [{"valid_time": 0, "value": 1e400}]}'},
+         422, "out of range"),
         ("GET", "/values", {"params": {"start_valid": "soon"}}, 422, "valid datetime"),
         ("GET", "/values", {"params": {"all_versions": "maybe"}}, 422, "valid boolean"),
         ("GET", "/series/labels", {}, 422, "Field required"),
@@ -266,6 +271,39 @@ def test_errors_have_the_form_of_the_original(
         assert {"type", "loc", "msg", "input"} <= detail[0].keys()
     else:
         assert isinstance(detail, str)
+
+
+def test_times_of_a_query_may_be_seconds_or_milliseconds(off: Server) -> None:
+    requests.post(f"{off.url}/series", json={"name": "clock", "labels": {}}, timeout=60)
+    data = [{"valid_time": 1735689600 + at, "value": at} for at in range(3)]
+    body = {"name": "clock", "data": data}
+    ok(requests.post(f"{off.url}/values", json=body, timeout=60))
+    for form in (
+        "1735689601",
+        "1735689601000",
+        "2025-01-01T00:00:01Z",
+        "2025-01-01T01:00:01+01:00",
+    ):
+        params = {"name": "clock", "start_valid": form}
+        found = ok(requests.get(f"{off.url}/values", params=params, timeout=60))
+        assert [row["value"] for row in found["data"]] == [1.0, 2.0], form
+
+
+def test_updates_of_two_tenants_are_refused(off: Server) -> None:
+    create(off, "third")
+    spaces = off.call("GET", "/workspaces").json()
+    [third] = [space["id"] for space in spaces if space["name"] == "third"]
+
+    def updated(*tenants: str) -> requests.Response:
+        updates = [
+            {"name": "t", "valid_time": "2025-01-01", "value": 1, "tenant_id": tenant}
+            for tenant in tenants
+        ]
+        return requests.put(f"{off.url}/values", json={"updates": updates}, timeout=60)
+
+    wait_until(lambda: updated(third).status_code == 400, 30, "the engine of the tenant")
+    answer = updated(third, "11111111-1111-4111-8111-111111111111")
+    assert (answer.status_code, "one tenant" in answer.json()["detail"]) == (400, True)
 
 
 def test_a_long_answer_comes_in_pieces_and_whole(off: Server) -> None:

@@ -79,12 +79,14 @@ BROAD_HANDLERS: dict[str, int] = {
     "engine/replay.py": 1,  # a failing step ends its query alone
     "engine/handover.py": 1,  # a failure is handed to its caller
     "engine/host.py": 1,  # a request's failure is that request's answer
+    "engine/derived.py": 1,  # what a rule meets refuses its append and no other
     "engine/ingestor.py": 3,  # one bad body must not end the decoding thread
     "engine/log/commitlog.py": 1,  # one listener's error is not the others'
     "engine/log/writer.py": 4,  # the only writer must outlive any action
     "engine/maintenance.py": 1,  # background work is tried again after a while
     "engine/running.py": 6,  # one query's failure is not the others'
     "engine/storage.py": 1,  # one listener's error is not the others'
+    "engine/timeseries/apis.py": 1,  # whoever waits for the streams is answered
     "engine/udf/function_process.py": 1,  # whatever a user's function raises is its failure
     "engine/worker_main.py": 1,  # whatever a statement raises is that statement's failure
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
@@ -15,6 +16,10 @@ from engine.timeseries.kronicle_messages import ChannelInfo, Done, Listed, Note,
 
 # What one answer in columns may hold: all of it waits until the last row is there.
 COLUMNS_BYTES_MAX: Final = 64 << 20
+# Rows that are shown, and parts of a column that are joined, in one turn of the loop: some
+# milliseconds. A batch of the engine has half a megabyte.
+TURN_ROWS: Final = 1_000
+TURN_PARTS: Final = 64
 TOO_LARGE: Final = Problem(
     413,
     f"An answer in columns holds at most {COLUMNS_BYTES_MAX >> 20} MiB: ask for fewer rows (limit, "
@@ -83,7 +88,11 @@ class Shown(msgspec.Struct, frozen=True):
         head = {**_fields(reading.channel), "op_status": _status(bool(reading.notes))}
         yield _encode(head)[:-1] + b',"columns":{'
         for at, (output, held) in enumerate(zip(reading.outputs, parts, strict=True)):
-            yield (b"," if at else b"") + _encode(output.name) + b":[" + b",".join(held) + b"]"
+            yield (b"," if at else b"") + _encode(output.name) + b":["
+            for first in range(0, len(held), TURN_PARTS):
+                yield (b"," if first else b"") + b",".join(held[first : first + TURN_PARTS])
+                await asyncio.sleep(0)
+            yield b"]"
         details = _encode(self._details(reading.channel, count, reading.notes))
         yield b'},"op_details":' + details + b"}"
 
@@ -124,12 +133,14 @@ def _fields(channel: ChannelInfo) -> dict[str, Any]:
 
 
 async def _columns(outputs: Sequence[Output], items: Items) -> AsyncGenerator[list[Sequence[Any]]]:
-    """The values of each batch by column, as they are shown."""
+    """The values by column, as they are shown, of so many rows as one turn of the loop takes."""
     shown = [_SHOWN.get(output.kind) for output in outputs]
     async with aclosing(items):
         async for item in items:
-            if isinstance(item, Rows) and item.count:
-                columns = zip(*_decode_rows(item.payload), strict=True)
+            rows = _decode_rows(item.payload) if isinstance(item, Rows) else []
+            for first in range(0, len(rows), TURN_ROWS):
+                await asyncio.sleep(0)  # others have their turn
+                columns = zip(*rows[first : first + TURN_ROWS], strict=True)
                 yield [
                     values if show is None else [show(value) for value in values]
                     for show, values in zip(shown, columns, strict=True)
@@ -140,7 +151,7 @@ def _time(text: str | None) -> str | None:
     """`2025-01-10 00:00:00.000000` as ISO has it, with its zone."""
     if text is None:
         return None
-    return f"{text[:10]}T{text[11:].removesuffix(_ZERO_MICROSECONDS)}+00:00"
+    return f"{text.replace(' ', 'T', 1).removesuffix(_ZERO_MICROSECONDS)}+00:00"
 
 
 def _json(text: str | None) -> Any:

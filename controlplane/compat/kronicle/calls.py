@@ -13,9 +13,11 @@ from litestar.response import Stream
 from controlplane.compat.kronicle.answers import Shown
 from controlplane.compat.kronicle.bodies import ChannelAnswer
 from controlplane.compat.kronicle_errors import Details, KronicleProblem, invalid
+from controlplane.permissions import DEFINED_BY_WRITER
 from controlplane.principal import Principal
 from controlplane.problems import bad_request
 from controlplane.request import check_json_type
+from controlplane.scope import OBJECT_KEY, OPERATION_KEY
 from controlplane.services.series import SeriesService
 from engine.owned_names import KRONICLE, SeriesCall
 from engine.timeseries.kronicle_messages import (
@@ -107,9 +109,16 @@ async def changed(
     verb: Verb,
     asked: Asked,
     body: bytes = b"",
+    request: HttpRequest | None = None,
 ) -> Response[ChannelAnswer]:
-    """The channel after a call, as an answer."""
+    """The channel after a call, as an answer. `request`: its path does not name the channel that
+    was made or changed, and the audit trail does."""
     done = await ask(series, principal, verb, asked, Done, body)
+    if request is not None and done.defined:
+        scope: Any = request.scope
+        scope[OBJECT_KEY] = "/".join(filter(None, (asked.id, done.channel.id)))
+        if verb == "write":  # with new rows alone it is no change of a definition
+            scope[OPERATION_KEY] = DEFINED_BY_WRITER
     return as_answer(Shown(series.now_ms()).done(done))
 
 

@@ -184,7 +184,7 @@ async def write(
 ) -> Response[ChannelAnswer]:
     """Append rows; makes the channel if it is missing, replaces what is given of its metadata."""
     asked = Asked(strict=flag_of(parameters_of(request), "strict"))
-    return await changed(series, principal, "write", asked, await body_of(request))
+    return await changed(series, principal, "write", asked, await body_of(request), request)
 
 
 # -- administrators --------------------------------------------------------------------------
@@ -204,7 +204,7 @@ async def create(
     request: HttpRequest, series: Given[SeriesService], principal: Given[Principal]
 ) -> Response[ChannelAnswer]:
     """Create a channel, without rows; 409 when it exists."""
-    return await changed(series, principal, "create", Asked(), await body_of(request))
+    return await changed(series, principal, "create", Asked(), await body_of(request), request)
 
 
 @put("/channels", operation_id="kronicleReplace", summary="Upsert a channel", opt=ADMIN_BODY)
@@ -212,7 +212,7 @@ async def replace(
     request: HttpRequest, series: Given[SeriesService], principal: Given[Principal]
 ) -> Response[ChannelAnswer]:
     """Create a channel, or replace its name, metadata and tags."""
-    return await changed(series, principal, "replace", Asked(), await body_of(request))
+    return await changed(series, principal, "replace", Asked(), await body_of(request), request)
 
 
 @put(
@@ -300,7 +300,7 @@ async def clone(
 ) -> Response[ChannelAnswer]:
     """A new channel with the schema of another one, its metadata and tags; without its rows."""
     asked = Asked(id=channel_id)
-    return await changed(series, principal, "clone", asked, await body_of(request))
+    return await changed(series, principal, "clone", asked, await body_of(request), request)
 
 
 @post(

@@ -9,6 +9,7 @@ import msgspec
 
 from controlplane.auth import Principal
 from controlplane.compat.timedb.errors import Unprocessable
+from controlplane.problems import bad_request
 from controlplane.services.series import SeriesService
 from controlplane.services.series_auth import SeriesAuth
 from engine.owned_names import TIMEDB, SeriesCall
@@ -36,6 +37,8 @@ class Calls:
             # 403, or in the mode `off` the workspace that is meant.
             self.principal = await self._auth.tenant(self.principal, answer.tenant)
             answer = await self._write(verb, body)
+        if isinstance(answer, msg.ForeignTenant):
+            raise bad_request("One request is about one tenant: its tenant_id name several.")
         if isinstance(answer, msg.Invalid):
             raise Unprocessable(answer.faults)
         return answer

@@ -11,7 +11,7 @@ import msgspec
 
 from controlplane.compat.timedb.errors import invalid_query
 from controlplane.problems import bad_request
-from engine.timeseries.timedb_messages import ReadFilter, SeriesFilter
+from engine.timeseries.timedb_messages import SECONDS_MAX, ReadFilter, SeriesFilter, number_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
@@ -19,7 +19,7 @@ _YES: Final = frozenset({"true", "1", "yes", "on", "t", "y"})
 _NO: Final = frozenset({"false", "0", "no", "off", "f", "n"})
 # A zone whose + was not encoded arrives with a blank.
 _LOST_PLUS: Final = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
-_NUMBER: Final = re.compile(r"-?\d{1,12}(?:\.\d{1,6})?")
+_NUMBER: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,6})?", re.ASCII)
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 MODES: Final = ("flat", "overlapping")
 
@@ -31,7 +31,8 @@ def micros(name: str, text: str | None) -> int | None:
     words = text.strip()
     try:
         if _NUMBER.fullmatch(words):
-            return round(float(words) * 1_000_000)
+            seconds = float(words)
+            return round((seconds if abs(seconds) <= SECONDS_MAX else seconds / 1000) * 1_000_000)
         found = datetime.fromisoformat(_LOST_PLUS.sub("+", words) if "T" in words else words)
     except ValueError:
         raise invalid_query(
@@ -74,8 +75,9 @@ def series_id(text: str | None) -> str | None:
     if text is None or not text.strip():
         return None
     words = text.strip().lower()
-    if words.isdigit():
-        return str(int(words))
+    number = number_of(words)
+    if number is not None:
+        return str(number)
     try:
         return str(uuid.UUID(words))
     except ValueError:

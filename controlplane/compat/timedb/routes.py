@@ -181,7 +181,7 @@ async def read_values(
     included, ends are not."""
     wanted = read_filter(bounds, chosen)
     reading = await calls.ask(msg.READING, wanted, msg.Reading)
-    made = ValueRows(wanted, filtered=chosen.filtered, named=calls.named)
+    made = ValueRows(wanted, reading.alone, filtered=chosen.filtered, named=calls.named)
     return answer(await body(calls.rows(reading.sql), made))
 
 

@@ -17,15 +17,21 @@ Named = Callable[[list[str]], Awaitable[list[Series]]]
 
 _flat: Final = msgspec.json.Decoder(list[tuple[str, Id, Number]]).decode
 _overlapping: Final = msgspec.json.Decoder(list[tuple[str, str, Id, Number]]).decode
+_flat_alone: Final = msgspec.json.Decoder(list[tuple[str, Number]]).decode
+_overlapping_alone: Final = msgspec.json.Decoder(list[tuple[str, str, Number]]).decode
 _versions: Final = msgspec.json.Decoder(list[list[Any]]).decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class ValueRows:
-    """Makes the objects of one answer. `named` finds series by id."""
+    """Makes the objects of one answer. `named` finds series by id; `alone` is the one of all rows
+    when they do not say it."""
 
-    def __init__(self, asked: ReadFilter, *, filtered: bool, named: Named) -> None:
+    def __init__(
+        self, asked: ReadFilter, alone: Series | None, *, filtered: bool, named: Named
+    ) -> None:
         self._asked = asked
+        self._alone = alone
         self._filtered = filtered
         self._named = named
         # As many as series in the answer.
@@ -33,17 +39,35 @@ class ValueRows:
         # The same as the text before a value and behind it.
         self._json_of: dict[Id, tuple[str, str]] = {}
         self.count = 0
+        if alone is not None:
+            self._know(alone)
 
     async def piece(self, rows: Rows) -> bytes:
         """The objects of a batch, with commas between them."""
         self.count += rows.count
         if self._asked.all_versions:
             return _encode(await self._all_versions(_versions(rows.payload)))[1:-1]
+        if self._alone is not None:
+            return self._of_one(rows.payload, *self._json_of[self._id(self._alone)])
         if self._asked.overlapping:
             return await self._of_runs(_overlapping(rows.payload))
         return await self._newest(_flat(rows.payload))
 
-    # The JSON of these two is written by hand: half of what an encoder takes with its objects.
+    # The JSON of these is written by hand: half of what an encoder takes with its objects.
+
+    def _of_one(self, payload: bytes, head: str, tail: str) -> bytes:
+        if self._asked.overlapping:
+            made = [
+                f'{{"known_time":"{k}","valid_time":"{t}",{head}'
+                f"{v if v.__class__ is float else 'null'}{tail}"
+                for k, t, v in _overlapping_alone(payload)
+            ]
+        else:
+            made = [
+                f'{{"valid_time":"{t}",{head}{v if v.__class__ is float else "null"}{tail}'
+                for t, v in _flat_alone(payload)
+            ]
+        return ",".join(made).encode()
 
     async def _newest(self, rows: list[tuple[str, Id, Number]]) -> bytes:
         await self._learn(row[1] for row in rows)
@@ -87,11 +111,17 @@ class ValueRows:
         for start in range(0, len(unknown), PAGE):
             part = unknown[start : start + PAGE]
             for series in await self._named([str(each) for each in part]):
-                whose = series.no if self._asked.numbers else series.uuid
-                names, more = self._of[whose] = self._said(series)
-                rest = _encode({**names, **more}).decode()
-                head = _encode({"series_id": whose, "value": None}).decode()
-                self._json_of[whose] = (head[1 : -len("null}")], f",{rest[1:]}")
+                self._know(series)
+
+    def _know(self, series: Series) -> None:
+        whose = self._id(series)
+        names, more = self._of[whose] = self._said(series)
+        rest = _encode({**names, **more}).decode()
+        head = _encode({"series_id": whose, "value": None}).decode()
+        self._json_of[whose] = (head[1 : -len("null}")], f",{rest[1:]}")
+
+    def _id(self, series: Series) -> Id:
+        return series.no if self._asked.numbers else series.uuid
 
     def _said(self, series: Series) -> tuple[dict[str, Any], dict[str, Any]]:
         names = {"series_key": series.name, "series_unit": series.unit}
