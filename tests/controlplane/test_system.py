@@ -100,7 +100,7 @@ async def test_request_ids(lite: Plane) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
+        ("GET", "/nothing", 404),
         ("GET", "/api/v1beta2/nothing", 404),
         ("GET", "/default/api/v1beta2/nothing/here", 404),
         ("GET", "/v1beta2/streams", 404),

@@ -46,6 +46,7 @@ ALL_PAGES = (*sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md")
 ELSEWHERE = {
     "docs/external-streams.md": "tests/journeys/test_external_streams.py",
     "docs/external-tables.md": "tests/connectors/test_external_tables_page.py",
+    "docs/timedb.md": "tests/journeys/test_timedb_documents.py",
 }
 # Rows reach history soon, where docs/storage.md looks for them.
 ENVIRONMENT = {"TAILRACE_SEAL_BYTES": str(64 << 10)}
