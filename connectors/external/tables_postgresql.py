@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import datetime as dt
 import ssl
 from collections.abc import AsyncGenerator
@@ -25,7 +24,7 @@ from connectors.external.tables_arrow import (
     values_of,
 )
 from connectors.external.tables_contract import TableError, TextRows
-from connectors.external.tables_reading import ReadTable, looked_up, select, tls_context
+from connectors.external.tables_reading import ReadTable, bytes_of, looked_up, select, tls_context
 from connectors.external.tables_writer import table_spec
 from engine import table_calls as tc
 from engine.errors import UserError
@@ -445,15 +444,8 @@ def _given(column: _Column, values: list[Any]) -> list[Any]:
     if column.cast == "timestamptz":
         return [None if v is None else v.replace(tzinfo=dt.UTC) for v in values]
     if column.convert is as_base64:
-        return [None if v is None else _bytes(column.name, v) for v in values]
+        return [None if v is None else bytes_of(column.name, v) for v in values]
     return values
-
-
-def _bytes(name: str, text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        raise TableError(f"column {name} takes bytes as base64, not {text[:40]!r}") from None
 
 
 spec: Final = table_spec("postgresql", client)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -87,3 +88,11 @@ def tls_context(settings: Mapping[str, str]) -> ssl.SSLContext:
     if authority and verify:
         return ssl.create_default_context(cadata=authority)
     return tls.context(verify=verify)
+
+
+def bytes_of(name: str, text: str) -> bytes:
+    """The bytes that a column of this name is given as base64; TableError for other texts."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise TableError(f"column {name} takes bytes as base64, not {text[:40]!r}") from None
