@@ -10,7 +10,7 @@ from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
-from litestar.types import Receive, Scope, Send
+from litestar.types import Message, Receive, Scope, Send
 
 from controlplane.api.common import guard, provide_principal
 from controlplane.api.routes import API_PREFIX, CONTROLLERS
@@ -60,7 +60,20 @@ def _framework(body_bytes_max: int) -> Litestar:
         request_class=JsonRequest,
         logging_config=None,
         request_max_body_size=body_bytes_max,
+        before_send=[_allow],
     )
+
+
+async def _allow(message: Message, scope: Scope) -> None:
+    """An answer to OPTIONS names all methods of its address; the framework names those of one
+    handler."""
+    if scope["type"] != "http" or scope["method"] != "OPTIONS":
+        return
+    if message["type"] == "http.response.start" and message["status"] == 204:
+        methods = scope["litestar_app"].route_handler_method_map[scope["path_template"]]
+        allow = ", ".join(sorted(str(method) for method in methods))
+        others = [each for each in message["headers"] if each[0].lower() != b"allow"]
+        message["headers"] = [*others, (b"allow", allow.encode())]
 
 
 def _exception_handlers() -> dict[Any, Any]:

@@ -10,7 +10,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 from litestar import Request
 
+from controlplane.inflating import inflate
 from controlplane.problems import Problem, bad_request
+from controlplane.scope import SERVICES_KEY
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -28,7 +30,21 @@ JSON_TYPES: Final = frozenset(
 SLOW: Final = Problem(408, "The body did not come to its end in time.")
 
 
-class JsonRequest(Request[Any, Any, Any]):
+class InflatingRequest(Request[Any, Any, Any]):
+    """A request whose body may come as gzip."""
+
+    async def body(self) -> bytes:
+        """The body without its content encoding: 415 for another than gzip, 413 for one that is
+        larger than `inflated_bytes_max`, 400 for one that is damaged."""
+        body = await super().body()
+        encoding = self.headers.get("content-encoding")
+        if encoding is None:
+            return body
+        most: int = self.scope[SERVICES_KEY]["settings"].inflated_bytes_max  # type: ignore
+        return await inflate(body, encoding.encode("latin-1"), most)
+
+
+class JsonRequest(InflatingRequest):
     """A request whose body is JSON, and is not said to be something else.
 
     The framework's own way is lax: it takes the text "5" for a number.

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
+import numpy as np
+import pyarrow as pa
+
+from engine.batch import Int64s
 from engine.errors import IngestError, TailraceError, UserError
 from engine.log.records import Append, Done, Outcome, Record
 
@@ -13,6 +18,9 @@ from engine.log.records import Append, Done, Outcome, Record
 # whichever thread stores the append, maybe on several at once; quick, since that thread decodes or
 # runs queries. Raises UserError for rows that nothing may follow from: nothing is stored then.
 Follow = Callable[[Append], tuple[list[Record], Callable[[Outcome], None] | None]]
+
+# Appends that cannot stand beside others, found at once: each takes some calls of the rule.
+CONFLICTS_MAX: Final = 100
 
 _log = logging.getLogger("tailrace.engine")
 
@@ -75,21 +83,52 @@ class Derived:
             raise
 
     def refused(self, append: Append) -> dict[int, UserError]:
-        """Which appends of these the stream's rule refuses when it is asked about each alone, and
-        why. Nothing is stored."""
+        """Which appends of these the stream's rule refuses, and why: those that it refuses alone,
+        and those that it refuses behind the others. Nothing is stored. At most CONFLICTS_MAX of the
+        second kind: the rest may be refused again without these."""
         rule = self._rules.get(append.stream_id)
-        refused: dict[int, UserError] = {}
-        # Halves, and halves of what is refused: those at fault are few among many.
-        parts = [(0, append.appends)] if rule is not None else []
-        while rule is not None and parts:
-            first, end = parts.pop()
-            error = _tried(rule, part_of(append, first, end))
-            if error is not None and end - first == 1:
-                refused[first] = error
-            elif error is not None:
-                middle = (first + end) // 2
-                parts += [(first, middle), (middle, end)]
+        if rule is None:
+            return {}
+        refused = _alone(rule, append)
+        kept = [at for at in range(append.appends) if at not in refused]
+        fits = 0  # so many of the first that are kept may stand together
+        for _ in range(CONFLICTS_MAX):
+            error = _tried(rule, _chosen(append, kept)) if kept else None
+            if error is None:
+                break
+            wrong = len(kept)
+            while wrong - fits > 1:
+                middle = (fits + wrong) // 2
+                found = _tried(rule, _chosen(append, kept[:middle]))
+                if found is None:
+                    fits = middle
+                else:
+                    wrong, error = middle, found
+            refused[kept.pop(wrong - 1)] = error
         return refused
+
+
+def _alone(rule: Follow, append: Append) -> dict[int, UserError]:
+    refused: dict[int, UserError] = {}
+    # Halves, and halves of what is refused: those at fault are few among many.
+    parts = [(0, append.appends)]
+    while parts:
+        first, end = parts.pop()
+        error = _tried(rule, part_of(append, first, end))
+        if error is not None and end - first == 1:
+            refused[first] = error
+        elif error is not None:
+            middle = (first + end) // 2
+            parts += [(first, middle), (middle, end)]
+    return refused
+
+
+def _chosen(append: Append, kept: Sequence[int]) -> Append:
+    """The appends with these numbers alone; nothing is stored of it, so it has no ids."""
+    counts = np.diff(append.borders)
+    rows = append.rows.filter(pa.array(np.repeat(np.isin(np.arange(len(counts)), kept), counts)))
+    borders: Int64s = np.concatenate(((0,), np.cumsum(counts[list(kept)]))).astype(np.int64)
+    return Append(append.stream_id, rows, borders)
 
 
 def part_of(append: Append, first: int, end: int) -> Append:

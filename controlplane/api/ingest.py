@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import zlib
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any, Final
@@ -18,6 +17,7 @@ import msgspec
 
 from controlplane import problems
 from controlplane.auth import Asking, Authenticator, permit
+from controlplane.inflating import inflate
 from controlplane.request import check_json_type
 from controlplane.services.engines import Engines
 from controlplane.services.names import check_database
@@ -33,8 +33,6 @@ FORMATS: Final = ("compact", "streaming", "raw", "lines")
 JSON_TYPES: Final = ("application/json", "application/vnd.timeplus+json")
 STREAMING_WORDS: Final = ("streaming", "stream")
 IDEMPOTENCY_ID: Final = re.compile(r"[\x20-\x7e]{1,128}")
-# Bodies above this are inflated in a thread: it would hold the loop for more than 10 ms.
-INFLATE_INLINE_BYTES: Final = 64 << 10
 # A body that is too large is read to its end up to this many times the limit, so that the client
 # sees the answer instead of a broken connection.
 DRAIN_FACTOR: Final = 4
@@ -168,39 +166,3 @@ async def _receive(settings: Settings, receive: Receive) -> dict[str, Any]:
     if message["type"] == "http.disconnect":
         raise ConnectionResetError
     return message
-
-
-async def inflate(body: bytes, encoding: bytes, limit: int) -> bytes:
-    """The body without its content encoding; gzip only (else 415), bounded (413)."""
-    name = encoding.strip().lower()
-    if name in (b"", b"identity"):
-        return body
-    if name not in (b"gzip", b"x-gzip"):
-        raise problems.Problem(415, "Only gzip is understood as content encoding.")
-    if len(body) <= INFLATE_INLINE_BYTES:
-        return _gunzip(body, limit)
-    return await asyncio.to_thread(_gunzip, body, limit)
-
-
-def _gunzip(body: bytes, limit: int) -> bytes:
-    """All members of a gzip body."""
-    parts: list[bytes] = []
-    room = limit
-    try:
-        while body:
-            member = zlib.decompressobj(wbits=31)
-            part = member.decompress(body, room + 1)
-            room -= len(part)
-            if room < 0:
-                raise TooLarge(
-                    f"The inflated body is larger than inflated_bytes_max ({limit} bytes).",
-                    413,
-                    "neutron",
-                )
-            if not member.eof:
-                raise UserError("The gzip body is cut off.", Code.INCORRECT_DATA)
-            parts.append(part)
-            body = member.unused_data
-    except zlib.error:
-        raise UserError("The body is not gzip.", Code.INCORRECT_DATA) from None
-    return b"".join(parts)

@@ -13,7 +13,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from controlplane.problems import FRAMEWORK_MESSAGES, Problem, render
-from controlplane.request import check_json_type
+from controlplane.request import InflatingRequest, check_json_type
 from controlplane.telemetry import request_id
 from engine.errors import TailraceError
 
@@ -92,7 +92,7 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-class KronicleRequest(Request[Any, Any, Any]):
+class KronicleRequest(InflatingRequest):
     """A request whose JSON body is decoded strictly; what does not fit is 422 with its place."""
 
     async def json(self) -> Any:

@@ -155,7 +155,7 @@ def stream_of(identity: str, channel_id: str, columns: tuple[Column, ...]) -> De
         columns=(
             ColumnDef(TIME, _MICROSECONDS, _NOW),
             *own,
-            ColumnDef(RECEIVED, _MICROSECONDS, _NOW),
+            ColumnDef(RECEIVED, _MICROSECONDS, _NOW, "materialized"),
         ),
         event_time_column=TIME,
         description="Rows of a Kronicle channel",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import re
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -21,6 +21,7 @@ from engine.sql.definitions import stored_columns
 from engine.timeseries import opensynaptic_messages as messages
 from engine.timeseries.ground import Ground
 from engine.timeseries.opensynaptic_facts import FACT_CHARS_MAX, Facts, appends_of
+from engine.timeseries.opensynaptic_pages import Key, Pages, Place
 from engine.types import arrow_type, quote_text
 
 # Facts of one request: as many as one ingest request may have rows.
@@ -52,7 +53,11 @@ _DEVICES_QUERY: Final = (
     f"from table({_PACKETS}) group by device_id"
 )
 _PACKET_ORDER: Final = "timestamp_raw desc, created_at desc, packet_uuid"
-_SENSOR_ORDER: Final = "timestamp_raw desc, sensor_index, packet_uuid"
+_PACKET_KEYS: Final = (Key("timestamp_raw"), Key("created_at"))
+# Between the two that the API knows and the one that nobody shares: the append, the newest first,
+# so that of many values of one second few are sorted by text.
+_SENSOR_ORDER: Final = "timestamp_raw desc, sensor_index, _tp_sn desc, packet_uuid"
+_SENSOR_KEYS: Final = (Key("timestamp_raw"), Key("sensor_index", False), Key("_tp_sn"))
 # Texts, and the numbers of a node that are none in JSON.
 _TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b', re.DOTALL)
 
@@ -85,21 +90,12 @@ def definitions() -> tuple[Definition, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a page lies: `limit` rows from `offset` on of those that `where` leaves; 0 = none."""
-
-    total: int
-    where: str = ""
-    limit: int = 0
-    offset: int = 0
-
-
 class OpenSynaptic:
     """See `ground.TimeSeriesApi`. For the loop's thread, but for `_follow`."""
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self._pages = Pages(ground.table)
         self._there = False
         self._packets_id = self._sensors_id = ""
         self._schemas: tuple[pa.Schema, pa.Schema] = (pa.schema([]), pa.schema([]))
@@ -114,9 +110,11 @@ class OpenSynaptic:
         }
 
     async def open(self) -> None:
-        """Packets follow from facts from now on, if the streams are there."""
-        if all(self._ground.catalog.get(each.name) is not None for each in definitions()):
-            await self.ensure()
+        """Packets follow from facts from now on, if these are there: those of a stream too that
+        had the name and the shape before the API had them."""
+        if self._ground.catalog.get(_FACTS) is not None:
+            with contextlib.suppress(TailraceError):  # a call of the API says what is in the way
+                await self.ensure()
 
     async def ensure(self) -> None:
         """See `TimeSeriesApi.ensure`."""
@@ -223,13 +221,13 @@ class OpenSynaptic:
 
     async def _packets(self, arguments: bytes, body: bytes) -> messages.PacketsPage:
         asked = _decoded(arguments, messages.Asked)
-        place = await self._place(_PACKETS, self._packets_id, asked)
+        place = await self._place(_PACKETS, self._packets_id, _PACKET_KEYS, asked)
         rows = await self._rows(place, _PACKETS, _PACKET_COLUMNS, _PACKET_ORDER)
         return messages.PacketsPage(_structs(rows, messages.StoredPacket), place.total)
 
     async def _sensors(self, arguments: bytes, body: bytes) -> messages.SensorsPage:
         asked = _decoded(arguments, messages.Asked)
-        place = await self._place(_SENSORS, self._sensors_id, asked)
+        place = await self._place(_SENSORS, self._sensors_id, _SENSOR_KEYS, asked)
         rows = await self._rows(place, _SENSORS, _SENSOR_COLUMNS, _SENSOR_ORDER)
         return messages.SensorsPage(_structs(rows, messages.StoredSensor), place.total)
 
@@ -252,32 +250,21 @@ class OpenSynaptic:
         )
         return messages.FoundPacket(packets[0], _structs(sensors, messages.StoredSensor))
 
-    async def _place(self, stream: str, stream_id: str, asked: messages.Asked) -> _Place:
-        """Where a page lies: found by its times alone, so that of all other rows nothing else is
-        read. Of all rows the engine keeps count; those that fit a filter are counted here."""
+    async def _place(
+        self, stream: str, stream_id: str, keys: tuple[Key, ...], asked: messages.Asked
+    ) -> Place:
+        """Where a page lies. Of all rows the engine keeps count; those that fit a filter are
+        counted."""
         where = _where(asked)
-        times = f"select timestamp_raw as t from table({stream}){where}"
-        page = f"{times} order by t desc limit {asked.limit} offset {asked.offset}"
+        total = None
         if not where:
             with self._ground.storage.view(stream_id) as view:
                 total = view.row_count
-            if asked.offset >= total:
-                return _Place(total)
-        found = await self._ground.table(
-            f"with b as (select max(t) as hi, min(t) as lo from ({page})) "
-            f"select hi, lo, count_if(t > hi) as above, count() as total "
-            f"from ({times}) as a cross join b group by hi, lo"
-        )
-        if not found.num_rows:
-            return _Place(0)
-        hi, lo, above, total = (found.column(at)[0].as_py() for at in range(4))
-        if hi is None or asked.offset >= total:
-            return _Place(total)
-        more = f"{' and' if where else ' where'} timestamp_raw >= {lo} and timestamp_raw <= {hi}"
-        return _Place(total, where + more, asked.limit, asked.offset - above)
+        cut = asked.limit, asked.offset
+        return await self._pages.place(stream, keys, where, cut, total)
 
     async def _rows(
-        self, place: _Place, stream: str, columns: tuple[tuple[str, str], ...], order: str
+        self, place: Place, stream: str, columns: tuple[tuple[str, str], ...], order: str
     ) -> pa.Table:
         """The rows of a page."""
         if not place.limit:
@@ -344,8 +331,8 @@ def _quoted(text: str) -> str:
     return quoted[0] if len(quoted) == 1 else f"concat({', char(0), '.join(quoted)})"
 
 
-def _where(asked: messages.Asked) -> str:
-    """The condition of a page, '' without one."""
+def _where(asked: messages.Asked) -> list[str]:
+    """The conditions of a page."""
     parts = [
         f"{column} = {_quoted(wanted)}"
         for column, wanted in (
@@ -357,7 +344,7 @@ def _where(asked: messages.Asked) -> str:
     ]
     parts += [] if asked.since is None else [f"timestamp_raw >= {asked.since}"]
     parts += [] if asked.until is None else [f"timestamp_raw <= {asked.until}"]
-    return " where " + " and ".join(parts) if parts else ""
+    return parts
 
 
 def _structs(table: pa.Table, kind: type[T]) -> list[T]:

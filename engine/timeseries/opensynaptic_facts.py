@@ -218,11 +218,12 @@ def _batch(columns: dict[str, Any], schema: pa.Schema) -> pa.RecordBatch:
 def appends_of(
     stream_id: str, rows: pa.RecordBatch, ends: Sequence[int], ids: dict[int, str]
 ) -> Append | None:
-    """`rows` as appends that end at `ends`, of which those without rows are left out; `ids` are
-    the idempotency ids by their index in `ends`. None when there are no rows."""
+    """`rows` as appends that end at `ends`, of which those without rows are left out, unless they
+    have an id: it may come again, with a fact. `ids` are the idempotency ids by their index in
+    `ends`. None when nothing is left."""
     borders, named = [0], list[tuple[int, str]]()
     for at, end in enumerate(ends):
-        if end == borders[-1]:
+        if end == borders[-1] and at not in ids:
             continue
         if at in ids:
             named.append((len(borders) - 1, ids[at]))

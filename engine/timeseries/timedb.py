@@ -22,19 +22,21 @@ from engine.timeseries.timedb_bodies import (
     BadBody,
     RunBody,
     SeriesBody,
+    Update,
     UpdateBody,
     ValuesBody,
     decode,
 )
 from engine.timeseries.timedb_book import SeriesBook
+from engine.timeseries.timedb_cutting import decode_rows
 from engine.timeseries.timedb_ids import Block, Ids
+from engine.timeseries.timedb_lists import SeriesLists
 from engine.timeseries.timedb_reads import alone, statement
+from engine.timeseries.timedb_rows import RunRows, ValueRows
 from engine.timeseries.timedb_rule import FromSql
-from engine.timeseries.timedb_updates import Updates
+from engine.timeseries.timedb_updates import Asked, Updates
 from engine.timeseries.timedb_writes import Shapes, Work, Writes, series_of
 
-# Looking through more series than this is for a thread.
-QUICK_SERIES: Final = 2_000
 _encode = msgspec.msgpack.Encoder().encode
 _LAST_SQL: Final = (
     f"SELECT to_unix_timestamp64_micro(max(change_time)), max(batch_id), max(value_id) "
@@ -50,6 +52,7 @@ class TimeDb:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._book = SeriesBook(ground.clock)
+        self._lists = SeriesLists(self._book)
         self._ids = Ids(ground.clock)
         self._writes: Writes | None = None
         self._updating = asyncio.Lock()
@@ -125,6 +128,7 @@ class TimeDb:
             msg.LABELS: self._labels,
             msg.READING: self._reading,
             msg.NAMED: self._named,
+            msg.SHOWN: self._shown,
         }.get(verb)
 
     @property
@@ -144,36 +148,40 @@ class TimeDb:
         return msg.SeriesMade(series, _said(series, wanted), numbers)
 
     async def _insert_run(self, by: msg.Writer, body: bytes) -> msg.Answer:
-        asked = await asyncio.to_thread(decode, RunBody, body)
+        rows = RunRows()
+        asked = await asyncio.to_thread(decode_rows, RunBody, body, "value_rows", rows)
         if (foreign := _foreign(asked.tenant_id, by.tenant)) is not None:
             return foreign
-        work, run, series = await asyncio.to_thread(self._write.run, asked, by.by)
+        work, run, series = await asyncio.to_thread(self._write.run, asked, rows, by.by)
         await self._commit(work, run.instant_us)
         return msg.RunMade(run.run_id, run.batch_id, series)
 
     async def _insert_values(self, by: msg.Writer, body: bytes) -> msg.Answer:
+        rows = ValueRows("data")
+
         def made() -> tuple[Any, ...]:
-            asked = decode(ValuesBody, body)
-            return asked, *self._write.batch(asked, by.by)
+            asked = decode_rows(ValuesBody, body, "data", rows)
+            return asked, *self._write.batch(asked, rows, by.by)
 
         asked, work, run, series = await asyncio.to_thread(made)
         await self._commit(work, run.instant_us)
         sent = asked.series_id
         numbers = sent is None or str(sent).strip().isdigit()
-        return msg.ValuesMade(run.run_id, run.batch_id, series, len(asked.data), numbers)
+        return msg.ValuesMade(run.run_id, run.batch_id, series, rows.count, numbers)
 
     async def _update(self, by: msg.Writer, body: bytes) -> msg.Answer:
-        asked = await asyncio.to_thread(decode, UpdateBody, body)
-        for update in asked.updates:
-            if (foreign := _foreign(update.tenant_id, by.tenant)) is not None:
+        updates = Asked()
+        await asyncio.to_thread(decode_rows, UpdateBody, body, "updates", updates)
+        for tenant in updates.tenants:
+            if (foreign := _foreign(tenant, by.tenant)) is not None:
                 return foreign
         # A caller that leaves does not end it: the next update reads what this one wrote.
-        return await asyncio.shield(self._updated(asked, by))
+        return await asyncio.shield(self._updated(updates.all, by))
 
-    async def _updated(self, asked: UpdateBody, by: msg.Writer) -> msg.Updated:
+    async def _updated(self, asked: list[Update], by: msg.Writer) -> msg.Updated:
         updates = Updates(self._write, self._ground.table)
         async with self._updating:  # what it read is still so when it writes
-            records, answer = await updates.apply(asked.updates, by.by)
+            records, answer = await updates.apply(asked, by)
             if records:
                 await self._ground.append(*records)
         return answer
@@ -194,27 +202,23 @@ class TimeDb:
 
     # -- what is there --------------------------------------------------------------------------
 
-    async def _match(self, among: msg.SeriesFilter) -> list[msg.Series]:
-        if len(self._book) <= QUICK_SERIES:
-            return self._book.match(among)
-        return await asyncio.to_thread(self._book.match, among)
-
     async def _list(self, arguments: bytes) -> msg.Found:
-        found = await self._match(_decode(arguments, msg.SeriesFilter))
-        return msg.Found(found[: msg.PAGE], [series.no for series in found[msg.PAGE :]])
+        return await self._lists.first(_decode(arguments, msg.ListOf))
+
+    async def _shown(self, arguments: bytes) -> bytes:
+        return self._lists.page(_decode(arguments, msg.Page))
 
     async def _count(self, arguments: bytes) -> int:
-        return len(await self._match(_decode(arguments, msg.SeriesFilter)))
+        return len(await self._lists.match(_decode(arguments, msg.SeriesFilter)))
 
-    async def _labels(self, arguments: bytes) -> list[str]:
-        asked = _decode(arguments, msg.LabelsOf)
-        return await asyncio.to_thread(self._book.label_values, asked.key, asked.among)
+    async def _labels(self, arguments: bytes) -> bytes:
+        return await self._lists.label_values(_decode(arguments, msg.LabelsOf))
 
     async def _reading(self, arguments: bytes) -> msg.Reading:
         asked = _decode(arguments, msg.ReadFilter)
         if asked.among == msg.SeriesFilter():
             return msg.Reading(statement(asked, None))
-        series = await self._match(asked.among)
+        series = await self._lists.match(asked.among)
         if not series:
             return msg.Reading("")
         return msg.Reading(statement(asked, series), alone(asked, series))

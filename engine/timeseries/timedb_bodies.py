@@ -130,11 +130,16 @@ def decode(kind: type[T], body: bytes) -> T:
     try:
         return _DECODERS[kind].decode(body)
     except msgspec.ValidationError as error:
-        raise BadBody(_fault(str(error), body)) from None
+        raise BadBody(fault(str(error), body)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if not body.strip():
             raise BadBody(Fault("missing", ("body",), "Field required")) from None
-        raise BadBody(Fault("json_invalid", ("body",), f"JSON decode error: {error}")) from None
+        raise no_json(str(error)) from None
+
+
+def no_json(text: str) -> BadBody:
+    """A body that is no JSON, in the decoder's words."""
+    return BadBody(Fault("json_invalid", ("body",), f"JSON decode error: {text}"))
 
 
 def bad_time(loc: tuple[str | int, ...], given: object) -> BadBody:
@@ -142,7 +147,7 @@ def bad_time(loc: tuple[str | int, ...], given: object) -> BadBody:
     return BadBody(Fault("datetime_parsing", loc, "Input should be a valid datetime", given))
 
 
-def _fault(text: str, body: bytes) -> Fault:
+def fault(text: str, body: bytes) -> Fault:
     """What a message of the decoder says."""
     place = _PLACE.search(text)
     steps = _STEP.findall(place[1]) if place else []
@@ -167,7 +172,8 @@ def _at(body: bytes, loc: list[str | int]) -> object:
         return None
     try:
         value: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):  # a number beyond all that it holds
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # A number beyond all that it holds, or no JSON behind what does not fit.
         return None
     for step in loc[1:]:
         try:

@@ -70,23 +70,25 @@ class SeriesBook:
         """The durable one of this id, in either form."""
         return self._by_id.get(series_id.strip().lower())
 
+    def by_number(self, numbers: Iterable[int]) -> list[Series]:
+        """The durable ones of these numbers, in this order."""
+        return [self._by_id[str(no)] for no in numbers]
+
     def exact(self, name: str, labels: dict[str, str]) -> Series | None:
         """The durable one of this identity."""
         return self._by_identity.get(identity(name, labels))
 
     def match(self, among: SeriesFilter) -> list[Series]:
-        """The durable ones that fit, by name, unit and number."""
+        """The durable ones that fit, in any order."""
         with self.lock:
             found = list(self._narrowest(among))
         labels = (among.labels or {}).items()
-        found = [
-            s
-            for s in found
-            if (among.name is None or s.name == among.name)
-            and (among.unit is None or s.unit == among.unit)
-            and labels <= s.labels.items()
-        ]
-        found.sort(key=lambda s: (s.name, s.unit, s.no))
+        if labels:
+            found = [s for s in found if labels <= s.labels.items()]
+        if among.name is not None:
+            found = [s for s in found if s.name == among.name]
+        if among.unit is not None:
+            found = [s for s in found if s.unit == among.unit]
         return found
 
     def _narrowest(self, among: SeriesFilter) -> Iterable[Series]:
@@ -100,10 +102,6 @@ class SeriesBook:
         if not indexes:
             return self._by_identity.values()
         return min(indexes, key=len).values()
-
-    def label_values(self, key: str, among: SeriesFilter) -> list[str]:
-        """The values of one label among those that fit, sorted."""
-        return sorted({s.labels[key] for s in self.match(among) if key in s.labels})
 
     def claim(self, wanted: Series) -> tuple[Series, bool]:
         """The series of this identity, made like `wanted` (whose id and number do not count) if

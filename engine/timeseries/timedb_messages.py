@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -18,8 +18,11 @@ LABELS: Final = "labels"
 COUNT: Final = "count"
 READING: Final = "reading"
 NAMED: Final = "named"
+SHOWN: Final = "shown"
 # Series travel so many at a time: more would hold a loop for longer than 10 ms.
 PAGE: Final = 1_000
+# A number of a list of them travels as so many bytes: a million in 8 MB, which nobody decodes.
+NUMBER_BYTES: Final = 8
 # Numbers that stand for a time are milliseconds beyond this, as the original reads them.
 SECONDS_MAX: Final = 2e10
 # Digits of the numbers of series, runs and batches: what 64 bits hold.
@@ -43,8 +46,8 @@ class Writer(msgspec.Struct, frozen=True):
 
 
 class SeriesFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Arguments of SERIES and COUNT: which series; None = any. `labels` are contained in theirs,
-    `series_id` is either form."""
+    """Arguments of COUNT: which series; None = any. `labels` are contained in theirs, `series_id`
+    is either form."""
 
     name: str | None = None
     labels: dict[str, str] | None = None
@@ -52,8 +55,27 @@ class SeriesFilter(msgspec.Struct, frozen=True, kw_only=True):
     series_id: str | None = None
 
 
+# How a list shows series: as GET /series does, by number or by UUID, or as /list_timeseries.
+Form = Literal["numbers", "uuids", "keys"]
+
+
+class ListOf(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of SERIES."""
+
+    among: SeriesFilter
+    form: Form = "numbers"
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of SHOWN, whose answer is their JSON: some `rest` of `Found`."""
+
+    numbers: bytes
+    form: Form = "numbers"
+
+
 class LabelsOf(msgspec.Struct, frozen=True, kw_only=True):
-    """Arguments of LABELS: the values of one label among the series of a filter."""
+    """Arguments of LABELS: the values of one label among the series of a filter. The answer is
+    their JSON, with commas between them."""
 
     key: str
     among: SeriesFilter
@@ -87,11 +109,34 @@ class Series(msgspec.Struct, frozen=True, array_like=True, gc=False):
     inserted_us: int
 
 
-class Found(msgspec.Struct, frozen=True):
-    """Answer of SERIES: the first that fit, and the numbers of the rest, which NAMED tells."""
+class ShownSeries(msgspec.Struct, frozen=True):
+    """A series of GET /series, as the client sees it."""
 
-    first: list[Series]
-    rest: list[int]
+    series_id: str | int
+    name: str
+    description: str | None
+    unit: str
+    labels: dict[str, str]
+    overlapping: bool
+    retention: Literal["short", "medium", "long"]
+    series_uuid: str | msgspec.UnsetType = msgspec.UNSET
+    series_no: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class ListedSeries(msgspec.Struct, frozen=True):
+    """A series of /list_timeseries, as the client sees it."""
+
+    series_key: str
+    description: str | None
+    unit: str
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Answer of SERIES: the JSON of the first that fit, with commas between them, and the numbers
+    of the rest, each as NUMBER_BYTES little-endian bytes, which SHOWN tells."""
+
+    first: bytes
+    rest: bytes
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -141,25 +186,28 @@ class ValuesMade(msgspec.Struct, frozen=True, tag="values"):
     numbers: bool
 
 
-class Version(msgspec.Struct, frozen=True):
-    """One value that an update is about; `value_id` is 0 when nothing was written.
+class UpdatedValue(msgspec.Struct, frozen=True):
+    """The key of a value, as the client sees it; `value_id` is that of its new version."""
 
-    `numbers`: as for `ValuesMade`.
-    """
-
-    value_id: int
     run_id: str
     batch_id: int
-    series: Series
-    valid_us: int
-    numbers: bool
+    tenant_id: str
+    series_id: str | int
+    valid_time: str
+    value_id: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class UpdatedValues(msgspec.Struct, frozen=True):
+    """What became of updates, as the client sees it."""
+
+    updated: list[UpdatedValue]
+    skipped_no_ops: list[UpdatedValue]
 
 
 class Updated(msgspec.Struct, frozen=True, tag="updated"):
-    """Answer of UPDATE."""
+    """Answer of UPDATE: the JSON of `UpdatedValues`."""
 
-    updated: tuple[Version, ...]
-    skipped: tuple[Version, ...]
+    json: bytes
 
 
 class Reading(msgspec.Struct, frozen=True):

@@ -39,12 +39,15 @@ def micros(given: Time, loc: tuple[str | int, ...]) -> int:
     return us
 
 
-def column(given: Sequence[Time | None], loc: tuple[str | int, ...], field: str) -> pa.Array:
-    """A column of times; BadBody names the first that is none by its row."""
+def column(
+    given: Sequence[Time | None], loc: tuple[str | int, ...], field: str, first: int = 0
+) -> pa.Array:
+    """A column of times; BadBody names the first that is none by its row. `first`: the number of
+    the first row."""
     try:
         texts = pa.array(given, pa.string())
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return _one_by_one(given, loc, field)
+        return _one_by_one(given, loc, field, first)
     for zone in (_ZONED, MICROSECONDS):
         try:
             found = pc.cast(texts, zone).cast(MICROSECONDS)
@@ -53,7 +56,7 @@ def column(given: Sequence[Time | None], loc: tuple[str | int, ...], field: str)
         if _in_range(found):
             return found
         break
-    return _one_by_one(given, loc, field)
+    return _one_by_one(given, loc, field, first)
 
 
 def _in_range(times: pa.Array) -> bool:
@@ -63,11 +66,13 @@ def _in_range(times: pa.Array) -> bool:
     return first is None or last is None or (first >= _FIRST_US and last <= _LAST_US)
 
 
-def _one_by_one(given: Sequence[Time | None], loc: tuple[str | int, ...], field: str) -> pa.Array:
+def _one_by_one(
+    given: Sequence[Time | None], loc: tuple[str | int, ...], field: str, first: int
+) -> pa.Array:
     """Columns of mixed forms."""
     found = [
         None if value is None else micros(value, (*loc, at, field))
-        for at, value in enumerate(given)
+        for at, value in enumerate(given, first)
     ]
     return pa.array(found, MICROSECONDS)
 

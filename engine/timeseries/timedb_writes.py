@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from engine.clock import Clock
 from engine.errors import NotFound, UserError
-from engine.log.records import Record
-from engine.timeseries.timedb_bodies import RunBody, RunRow, SeriesBody, Time, ValueRow, ValuesBody
+from engine.log.records import Append, Record
+from engine.timeseries.timedb_bodies import RunBody, SeriesBody, Time, ValuesBody
 from engine.timeseries.timedb_book import DIMENSIONLESS, SeriesBook
 from engine.timeseries.timedb_ids import Block, Ids
 from engine.timeseries.timedb_messages import Series, SeriesFilter
+from engine.timeseries.timedb_rows import RunRows, ValueRows
 from engine.timeseries.timedb_streams import TIERS, Shape, keep_until, series_columns
-from engine.timeseries.timedb_times import column, first_not_later, micros
+from engine.timeseries.timedb_times import micros
 from engine.timeseries.timedb_units import convert
 
 _encode = msgspec.json.Encoder().encode
@@ -152,14 +153,10 @@ class Writes:
         self.shapes = shapes
         self._clock = clock
 
-    def run(self, body: RunBody, by: str) -> tuple[Work, Run, dict[str, Series]]:
+    def run(self, body: RunBody, rows: RunRows, by: str) -> tuple[Work, Run, dict[str, Series]]:
         """POST /runs: the commit, the run, the series of each key."""
-        rows = body.value_rows
-        here = ("body", "value_rows")
-        valid = column([row.valid_time for row in rows], here, "valid_time")
-        end = _ends(rows, valid, here)
         params = _encode(body.run_params).decode() if body.run_params is not None else None
-        block = self.ids.take(len(rows))
+        block = self.ids.take(rows.count)
         start = micros(body.run_start_time, ("body", "run_start_time"))
         run = Run(
             run_id=self._clock.uuid4(),
@@ -174,33 +171,24 @@ class Writes:
         )
         work = Work()
         try:
-            series, codes, named = self._series_of_rows(rows, body, work, block.instant_us)
+            series, named = self._series_of_rows(rows, body, work, block.instant_us)
             work.records.append(self.shapes.runs.append(1, run.columns(), block.instant_us))
-            if rows:
-                columns: dict[str, object] = {
-                    **run.of_values(),
-                    **of_series(series, codes, block.instant_us),
-                    "value_id": _numbers(block, len(rows)),
-                    "valid_time": valid,
-                    "valid_time_end": end,
-                    "value": pa.array([row.value for row in rows], pa.float64()),
-                }
-                work.records.append(self.shapes.values.append(len(rows), columns, block.instant_us))
+            if rows.count:
+                whose = of_series(series, rows.codes, block.instant_us)
+                work.records.append(self._values(run, whose, rows, rows.values, block))
         except BaseException:
             self.book.settle(work.claims)
             raise
         return work, run, named
 
     def _series_of_rows(
-        self, rows: list[RunRow], body: RunBody, work: Work, instant_us: int
-    ) -> tuple[list[Series], pa.Array, dict[str, Series]]:
-        """The series that rows name, which of them each row is of, and those of each key."""
-        pairs = [(row.value_key, row.series_id) for row in rows]
-        places = {pair: at for at, pair in enumerate(dict.fromkeys(pairs))}
+        self, rows: RunRows, body: RunBody, work: Work, instant_us: int
+    ) -> tuple[list[Series], dict[str, Series]]:
+        """The series that rows name, in the order of their codes, and those of each key."""
         texts = body.series_descriptions or {}
         series: list[Series] = []
         named: dict[str, Series] = {}
-        for key, series_id in places:
+        for key, series_id in rows.whose:
             if series_id is None:
                 wanted = new_series(key, instant_us, description=texts.get(key))
                 found = work.claim(self.book, wanted)
@@ -213,22 +201,19 @@ class Writes:
                     )
             series.append(found)
             named[key] = found
-        return series, pa.array([places[pair] for pair in pairs], pa.int32()), named
+        return series, named
 
-    def batch(self, body: ValuesBody, by: str) -> tuple[Work, Run, Series]:
+    def batch(self, body: ValuesBody, rows: ValueRows, by: str) -> tuple[Work, Run, Series]:
         """POST /values: the commit, the batch, its series."""
-        if not body.data:
+        if not rows.count:
             raise UserError("'data' holds no values.")
         series = self._one_series(body)
-        here = ("body", "data")
-        valid = column([row.valid_time for row in body.data], here, "valid_time")
-        end = _ends(body.data, valid, here)
-        values = pa.array([row.value for row in body.data], pa.float64())
+        values = rows.values
         if body.unit is not None:
             values = convert(values, body.unit, series.unit)
         known = body.known_time if body.known_time is not None else body.knowledge_time
         given_us = None if known is None else _known(known)
-        block = self.ids.take(len(body.data))
+        block = self.ids.take(rows.count)
         run = Run(
             run_id=self._clock.uuid4(),
             batch_id=block.batch_id,
@@ -241,17 +226,22 @@ class Writes:
             changed_by=by or None,
             instant_us=block.instant_us,
         )
-        columns: dict[str, object] = {
-            **run.of_values(),
-            **of_series([series], None, block.instant_us),
-            "value_id": _numbers(block, len(body.data)),
-            "valid_time": valid,
-            "valid_time_end": end,
-            "value": values,
-        }
-        stored = self.shapes.values.append(len(body.data), columns, block.instant_us)
+        stored = self._values(run, of_series([series], None, block.instant_us), rows, values, block)
         runs = self.shapes.runs.append(1, run.columns(), block.instant_us)
         return Work([runs, stored]), run, series
+
+    def _values(
+        self, run: Run, whose: dict[str, object], rows: ValueRows, values: pa.Array, block: Block
+    ) -> Append:
+        columns: dict[str, object] = {
+            **run.of_values(),
+            **whose,
+            "value_id": _numbers(block, rows.count),
+            "valid_time": rows.valid,
+            "valid_time_end": rows.ends,
+            "value": values,
+        }
+        return self.shapes.values.append(rows.count, columns, block.instant_us)
 
     def _one_series(self, body: ValuesBody) -> Series:
         if body.series_id is None and body.name is None:
@@ -294,17 +284,3 @@ def _maybe(given: Time | None, name: str) -> int | None:
 
 def _known(given: Time) -> int:
     return micros(given, ("body", "known_time"))
-
-
-def _ends(
-    rows: Sequence[RunRow | ValueRow], valid: pa.Array, here: tuple[str, ...]
-) -> pa.Array | None:
-    """The ends of validity, None if no row has one; UserError for one that is not later."""
-    given: list[Time | None] = [row.valid_time_end for row in rows]
-    if all(each is None for each in given):
-        return None
-    ends = column(given, here, "valid_time_end")
-    wrong = first_not_later(valid, ends)
-    if wrong is not None:
-        raise UserError(f"{here[-1]}[{wrong}]: valid_time_end must be later than valid_time.")
-    return ends

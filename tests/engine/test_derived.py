@@ -105,3 +105,26 @@ def test_what_a_rule_refuses_is_found_among_many() -> None:
     part = part_of(whole, 8, 10)
     assert part.borders.tolist() == [0, 2, 4]
     assert part.idempotency == ((0, "key"),)
+
+
+def test_of_what_cannot_stand_together_the_first_stays() -> None:
+    derived = Derived()
+    calls: list[int] = []
+
+    def refuse(found: Append) -> tuple[list[Record], None]:
+        numbers: list[int] = found.rows.column("x").to_pylist()
+        calls.append(len(numbers))
+        if 900 in numbers:
+            raise UserError("900 is none")
+        odd = [number for number in numbers if number in (3, 17, 18, 999)]
+        if len(odd) > 1:
+            raise UserError(f"{odd[1]} is behind {odd[0]}")
+        return [], None
+
+    derived.follow("a", refuse)
+    whole = append("a", 0, 1000)
+    whole = Append("a", whole.rows, np.array([0, *range(4, 1001)]))  # four rows in the first
+    assert {at: error.message for at, error in derived.refused(whole).items()} == {
+        897: "900 is none", 14: "17 is behind 3", 15: "18 is behind 3", 996: "999 is behind 3",
+    }  # fmt: skip
+    assert len(calls) < 100

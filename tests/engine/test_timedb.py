@@ -37,9 +37,9 @@ async def test_a_series_is_its_name_with_its_labels(place: Place) -> None:
         "timedb_series", "timedb_runs", "timedb_values", "timedb_in", "timedb_flat",
         "timedb_overlapping",
     }  # fmt: skip
-    assert [s.no for s in await listed(place, labels={"site": "north"})] == [2]
-    assert [s.no for s in await listed(place, name="wind", unit="MW")] == [1]
-    assert [s.no for s in await listed(place, series_id=other.uuid)] == [2]
+    assert [s.series_id for s in await listed(place, labels={"site": "north"})] == [2]
+    assert [s.series_id for s in await listed(place, name="wind", unit="MW")] == [1]
+    assert [s.series_id for s in await listed(place, series_id=other.uuid)] == [2]
     assert await listed(place, name="sun") == []
 
 
@@ -239,7 +239,7 @@ async def test_all_of_it_is_there_after_a_kill(place: Place) -> None:
     wind = await create(place, labels={"site": "north"}, unit="MW")
     first = await batch(place, wind, (0, 1.0))
     await place.kill()
-    assert await listed(place) == [wind]
+    assert [s.series_uuid for s in await listed(place)] == [wind.uuid]
     second = await batch(place, wind, (0, 2.0))
     other = await create(place, "sun")
     assert (second.batch_id, other.no) == (first.batch_id + 1, wind.no + 1)
@@ -268,7 +268,7 @@ async def test_a_value_is_never_durable_without_its_series(place: Place) -> None
     held[0].set_exception(StorageFull("no room"))
     with pytest.raises(StorageFull):
         await lost
-    assert [s.uuid for s in await listed(place, name="wind")] == [made.series["wind"].uuid]
+    assert [s.series_uuid for s in await listed(place, name="wind")] == [made.series["wind"].uuid]
     ids = "select series_id from table(timedb_series) where name = 'wind'"
     assert await place.rows(ids) == [[made.series["wind"].uuid]]
 

@@ -135,8 +135,8 @@ async def test_an_update_is_a_version_with_the_known_time_of_its_run(place: Plac
         {"run_id": old.run_id, "tenant_id": msg.ZERO_TENANT, "series_id": uuid,
          "valid_time": at(0), "value": 9.0, "annotation": " why ", "tags": ["B ", "a", "b", " "]},
     )  # fmt: skip
-    assert [(v.run_id, v.batch_id, v.numbers) for v in done.updated] == [
-        (old.run_id, old.batch_id, False)
+    assert [(v.run_id, v.batch_id, v.series_id) for v in done.updated] == [
+        (old.run_id, old.batch_id, uuid)
     ]
     assert [row[2] for row in await read(place)] == [2.0]  # the newer run still counts
     [first, changed, newest] = await read(place, overlapping=True, all_versions=True)
@@ -192,8 +192,8 @@ async def test_what_changes_nothing_is_skipped(place: Place) -> None:
         {"name": "wind", "valid_time": at(0), "value": 1.0, "tags": [" "], "annotation": ""},
         {"name": "wind", "valid_time": at(1), "value": 2.0},
     )
-    assert [v.valid_us for v in done.skipped] == [micros(0)]
-    assert [v.valid_us for v in done.updated] == [micros(1)]
+    assert [v.valid_time for v in done.skipped_no_ops] == [at(0)]
+    assert [v.valid_time for v in done.updated] == [at(1)]
     assert await place.rows("select count() from table(timedb_values)") == [[3]]
 
 
@@ -239,6 +239,42 @@ async def test_many_updates_of_several_series(place: Place) -> None:
     assert sorted((key, round(hours(t) * 60), v) for key, t, v in found) == sorted(
         (one.name, minute, minute + 1.0) for one, minute in chosen
     )
+
+
+@pytest.mark.parametrize("most", [1 << 16, 500])
+async def test_updates_that_name_versions_among_others(
+    place: Place, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """More series than a statement lists, times with no common step, several runs of each; `most`:
+    bytes of a condition, so that there are several."""
+    monkeypatch.setattr("engine.timeseries.timedb_updates._CONDITION_BYTES_MAX", most)
+    count = 130
+    values = [(f"s{n}", n / 7 if n % 3 else 1e-9 * n, 1.0) for n in range(count)]
+    runs = [await run(place, *values, known_time=at(known)) for known in range(3)]
+    ways: list[dict[str, Any]] = [
+        {},
+        {"run_id": runs[0].run_id},
+        {"batch_id": runs[1].batch_id},
+        {"known_time": at(0)},
+    ]
+    chosen = [(key, valid, ways[n % 4], n % 4) for n, (key, valid, _) in enumerate(values) if n % 5]
+    done = await update(
+        place,
+        *(
+            {"name": key, "valid_time": at(valid), "value": way + 2.0, **names}
+            for key, valid, names, way in chosen
+        ),
+    )
+    assert len(done.updated) == len(chosen)
+    rows = await read(place, overlapping=True)
+    keys = {runs[0].series[key].no: key for key, _, _ in values}
+    found = {(keys[s], int(hours(k)), v) for k, _, s, v in rows}
+    expected = {(key, known, 1.0) for key, _, _ in values for known in range(3)}
+    for key, _, _, way in chosen:
+        known = (2, 0, 1, 0)[way]
+        expected = expected - {(key, known, 1.0)} | {(key, known, way + 2.0)}
+    assert found == expected
+    assert len(rows) == 3 * count
 
 
 async def test_all_updates_or_none(place: Place) -> None:

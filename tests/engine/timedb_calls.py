@@ -67,17 +67,23 @@ async def batch(
     return made
 
 
-async def update(place: Place, *updates: dict[str, Any]) -> msg.Updated:
+async def update(place: Place, *updates: dict[str, Any]) -> msg.UpdatedValues:
     """Updates that are done."""
     made = await write(place, msg.UPDATE, {"updates": list(updates)})
     assert isinstance(made, msg.Updated), made
-    return made
+    return msgspec.json.decode(made.json, type=msg.UpdatedValues)
 
 
-async def listed(place: Place, **among: Any) -> list[msg.Series]:
-    """The first page of a list."""
-    found = await ask(place, msg.SERIES, msg.SeriesFilter(**among), msg.Found)
-    return found.first
+async def listed(place: Place, form: msg.Form = "numbers", **among: Any) -> list[msg.ShownSeries]:
+    """A list as the client sees it, all its pages together."""
+    asked = msg.ListOf(among=msg.SeriesFilter(**among), form=form)
+    found = await ask(place, msg.SERIES, asked, msg.Found)
+    pages = [found.first]
+    step = msg.PAGE * msg.NUMBER_BYTES
+    for start in range(0, len(found.rest), step):
+        page = msg.Page(numbers=found.rest[start : start + step], form=form)
+        pages.append(await ask(place, msg.SHOWN, page, bytes))
+    return msgspec.json.decode(b"[%b]" % b",".join(pages), type=list[msg.ShownSeries])
 
 
 async def read(place: Place, **asked: Any) -> list[list[Any]]:

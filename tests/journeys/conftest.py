@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.emptying import empty
+from tests.journeys.follower import Follower, with_key
 from tests.journeys.server import STARTED, Server
 
 
@@ -17,6 +18,25 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = Server(tmp_path_factory.mktemp("shared") / "data").start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose time-series APIs ask for no credentials, as their documents assume it. One
+    process runs all files that use it (`scheduling.py`); it is not emptied between them."""
+    running = Server(tmp_path_factory.mktemp("open") / "data")
+    running.arguments = ("--timeseries-auth", "off")
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module", params=["off", "required"])
+def follower(request: pytest.FixtureRequest, open_server: Server) -> Follower:
+    """Who follows a seed document: without credentials, then with a key of ours."""
+    if request.param == "off":
+        return Follower(open_server, "")
+    return with_key(request.getfixturevalue("server"))
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ class Server:
         self.key = new_key()
         self.port = free_port()
         self.environment = environment
+        self.arguments: tuple[str, ...] = ()  # further ones of the command
         self.process: subprocess.Popen[bytes] | None = None
         self._log = data.parent / f"{data.name}.log"
         self._http = httpx.Client(timeout=CALL_SECONDS_MAX)
@@ -99,6 +100,7 @@ class Server:
                     "--host=127.0.0.1",
                     f"--port={self.port}",
                     f"--data-dir={self.data}",
+                    *self.arguments,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ class Lab:
     """Calls of a user into the workspace, below `/<workspace>/kronicle`."""
 
     def __init__(self, server: Server, key: str) -> None:
+        self.server = server
         base = f"{server.url}/{WORKSPACE}"
         self.calls = httpx.Client(base_url=f"{base}/kronicle", timeout=60)
         self.control = httpx.Client(
@@ -252,9 +254,37 @@ def test_rows_of_views_and_ingest_are_those_of_the_channel(lab: Lab) -> None:
     assert found["available_rows"] == 1
     assert found["rows"][0]["Temp C"] == 7.5
     assert found["rows"][0]["received_at"][:4] >= "2026"
+    # That column is the server's alone.
+    said = {"time": "2025-01-10 00:00:01", "temp_c": 1, "received_at": "2001-01-01 00:00:00"}
+    body = {"columns": list(said), "data": [list(said.values())]}
+    refused = lab.control.post(f"/streams/{stream}/ingest", json=body)
+    assert (refused.status_code, "received_at" in refused.text) == (400, True)
     names = {each["name"] for each in lab.control.get("/streams").json()}
     assert {stream, "kronicle_channels"} <= names
     assert "kronicle_fed" in {each["name"] for each in lab.control.get("/views").json()}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("kronicle/data/v1/channels",
+         {"id": str(uuid.uuid4()), "channel_schema": {"v": "int"}, "rows": [{"v": 1}]}),
+        ("timedb/series", {"name": "packed"}),
+        ("opensynaptic/api/data/packets", {"id": "PACKED"}),
+        ("api/v1beta2/exec", {"sql": "select 1", "type": "historical"}),
+    ],
+)  # fmt: skip
+def test_bodies_of_all_apis_may_be_gzip(lab: Lab, path: str, body: Any) -> None:
+    def sent(content: bytes, encoding: str = "gzip") -> int:
+        headers = {**lab.key, "Content-Encoding": encoding, "Content-Type": "application/json"}
+        place = f"{lab.server.url}/{WORKSPACE}/{path}"
+        return httpx.post(place, content=content, headers=headers, timeout=60).status_code
+
+    packed = gzip.compress(json.dumps(body).encode())
+    assert sent(packed) == 200
+    assert sent(packed[:-9]) == 400
+    assert sent(gzip.compress(b" " * (64 << 20) + b"{}")) == 413
+    assert sent(packed, "br") == 415
 
 
 def test_changes_of_channels_are_in_the_audit_trail(lab: Lab) -> None:
@@ -265,17 +295,20 @@ def test_changes_of_channels_are_in_the_audit_trail(lab: Lab) -> None:
     lab.refused(409, "POST", setup, {"channel_id": one, "channel_schema": schema})
     lab.ok("PUT", setup, {"channel_id": one, "name": "audited"})
     lab.ok("POST", data, {**rows, "sensor_schema": schema})
+    lab.refused(400, "POST", data, {**rows, "sensor_schema": {"v": "str"}})
     lab.ok("POST", data, rows)  # rows alone are no change of a channel
+    lab.refused(400, "POST", data, {**rows, "rows": [{"v": "x"}]})
     lab.ok("POST", f"{data}/{other}/rows", rows)
     lab.ok("POST", data, {**rows, "tags": {"room": 1}})
     clone = lab.ok("POST", f"{setup}/{one}/clone")["channel_id"]
     lab.ok("POST", f"{setup}/batch-delete", {"sensor_ids": [one, other]})
-    trail = lab.control.get("/audit").json()[:7]
+    trail = lab.control.get("/audit").json()[:8]
     assert [(each["action"], each["object"], each["status"]) for each in reversed(trail)] == [
         ("kronicleCreate", one, 200),
         ("kronicleCreate", one, 409),
         ("kronicleReplace", one, 200),
         ("kronicleWriteChannel", other, 200),
+        ("kronicleWriteChannel", other, 400),
         ("kronicleWriteChannel", other, 200),
         ("kronicleClone", f"{one}/{clone}", 200),
         ("kronicleDeleteMany", f"{one},{other}", 200),

@@ -1,4 +1,4 @@
-"""The documents of TimeDB (seeds 001 and 002) followed against a server without authentication."""
+"""The documents of TimeDB (seeds 001 and 002) followed without authentication and with a key."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ import pytest
 import requests
 
 from tests.journeys.external_calls import run
+from tests.journeys.follower import Follower
 from tests.journeys.server import Server
 from tests.journeys.strict_sse import Answer
 from tests.journeys.test_workspaces import create
@@ -33,12 +33,9 @@ ANSWER_SECONDS: Final = 20.0
 
 
 @pytest.fixture(scope="module")
-def off(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def off(open_server: Server) -> Server:
     """A server as the documents assume it: without authentication."""
-    started = Server(tmp_path_factory.mktemp("timedb") / "data", TAILRACE_TIMEDB_AUTH="off")
-    started.start()
-    yield started
-    started.stop()
+    return open_server
 
 
 def ok(answer: requests.Response) -> Any:
@@ -50,14 +47,17 @@ def ok(answer: requests.Response) -> Any:
 class Notebook:
     """Seed 002, call by call, from the first to the last; what it stores in variables."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, follower: Follower) -> None:
+        self.url = follower.url
+        # Instead of the notebook's own key, which matches nobody, and where it sends none.
+        self.mine = follower.header()
         self.series: dict[str, str] = {}
         self.run_id = ""
 
     def api(self, method: str, path: str, **how: Any) -> Any:
         """One call of the notebook."""
-        return ok(requests.request(method, f"{self.url}{path}", timeout=60, **how))
+        headers = {**how.pop("headers", {}), **self.mine}
+        return ok(requests.request(method, f"{self.url}{path}", timeout=60, headers=headers, **how))
 
     def check_api(self) -> None:
         """Part 2: what `td.check_api()` prints."""
@@ -163,8 +163,8 @@ def run_of(start: datetime, hours: int) -> dict[str, Any]:
     return {"run_start_time": datetime.now(UTC).isoformat(), "value_rows": rows}
 
 
-def test_the_notebook_runs_from_its_first_call_to_its_last(off: Server) -> None:
-    notebook = Notebook(off.url)
+def test_the_notebook_runs_from_its_first_call_to_its_last(follower: Follower) -> None:
+    notebook = Notebook(follower)
     notebook.check_api()
     notebook.create()
     notebook.upload()
@@ -174,23 +174,32 @@ def test_the_notebook_runs_from_its_first_call_to_its_last(off: Server) -> None:
     notebook.update()
     notebook.verify()
     sql = "select count(), max(value) from timedb_flat where series_key = 'temperature'"
-    assert off.select(sql) == [[36, pytest.approx(26.9)]]
+    assert follower.select(sql) == [[36, pytest.approx(26.9)]]
 
 
-def test_the_requests_of_the_february_document(off: Server) -> None:
+def test_the_requests_of_the_february_document(follower: Follower) -> None:
     """Seed 001: the endpoints that it lists, and its update by curl and by requests."""
+    url, mine = follower.url, follower.header()
+
+    def api(method: str, path: str, **how: Any) -> Any:
+        return ok(requests.request(method, f"{url}{path}", timeout=60, headers=mine, **how))
+
+    for page in ("/docs", "/redoc"):
+        assert "text/html" in requests.get(f"{url}{page}", timeout=60).headers["content-type"]
+    assert {"read_values", "insert_values", "update_records", "create_series", "list_series",
+            "series_labels", "series_count"} <= api("GET", "/")["endpoints"].keys()  # fmt: skip
     series = {
         "name": "wind_power", "unit": "MW", "labels": {"site": "Gotland"},
         "description": "Forecast", "overlapping": True, "retention": "medium",
     }  # fmt: skip
-    made = ok(requests.post(f"{off.url}/series", json=series, timeout=60))
+    made = api("POST", "/series", json=series)
     assert isinstance(made["series_id"], int)
     valid_time = datetime(2025, 1, 1, 12, tzinfo=UTC)
     batches = [
-        ok(requests.post(f"{off.url}/values", timeout=60, json={
+        api("POST", "/values", json={
             "name": "wind_power", "labels": {"site": "Gotland"}, "knowledge_time": known,
             "data": [{"valid_time": valid_time.isoformat(), "value": value}],
-        }))
+        })
         for known, value in (("2025-01-01T00:00:00Z", 100.0), ("2025-01-01T06:00:00Z", 120.0))
     ]  # fmt: skip
     assert [one["rows_inserted"] for one in batches] == [1, 1]
@@ -200,37 +209,35 @@ def test_the_requests_of_the_february_document(off: Server) -> None:
         "batch_id": batches[0]["batch_id"], "value": 150.0, "annotation": "Corrected reading",
         "tags": ["reviewed"], "changed_by": "user@example.com",
     }  # fmt: skip
+    key = [part for name, text in mine.items() for part in ("-H", f"{name}: {text}")]
     said = subprocess.run(
-        ["curl", "-s", "-X", "PUT", f"{off.url}/values", "-H", "Content-Type: application/json",
+        ["curl", "-s", "-X", "PUT", f"{url}/values", "-H", "Content-Type: application/json", *key,
          "-d", json.dumps({"updates": [update]})],
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     [done] = json.loads(said.stdout)["updated"]
     assert done["series_id"] == made["series_id"]
     assert done["batch_id"] == batches[0]["batch_id"]
-    response = requests.put(
-        f"{off.url}/values", timeout=60,
-        json={"updates": [{**update, "valid_time": valid_time.isoformat(), "value": 151.0,
-                           "annotation": "Corrected"}]},
-    )  # fmt: skip
-    assert len(ok(response)["updated"]) == 1
+    again = {"valid_time": valid_time.isoformat(), "value": 151.0, "annotation": "Corrected"}
+    result = api("PUT", "/values", json={"updates": [{**update, **again}]})
+    assert len(result["updated"]) == 1
     params: dict[str, Any] = {"name": "wind_power", "labels": '{"site":"Gotland"}'}
-    [flat] = ok(requests.get(f"{off.url}/values", params=params, timeout=60))["data"]
+    [flat] = api("GET", "/values", params=params)["data"]
     assert (flat["value"], flat["name"], flat["unit"], flat["labels"]) == (
         120.0, "wind_power", "MW", {"site": "Gotland"},
     )  # fmt: skip
     params |= {"versions": True}
-    both = ok(requests.get(f"{off.url}/values", params=params, timeout=60))["data"]
+    both = api("GET", "/values", params=params)["data"]
     assert [row["value"] for row in both] == [151.0, 120.0]
-    labels = ok(requests.get(f"{off.url}/series/labels", params={"label_key": "site"}, timeout=60))
+    labels = api("GET", "/series/labels", params={"label_key": "site"})
     assert labels == {"label_key": "site", "values": ["Gotland"]}
-    count = ok(requests.get(f"{off.url}/series/count", params={"unit": "MW"}, timeout=60))
+    count = api("GET", "/series/count", params={"unit": "MW"})
     assert count == {"count": 1}
-    [shown] = ok(requests.get(f"{off.url}/series", params={"name": "wind_power"}, timeout=60))
+    [shown] = api("GET", "/series", params={"name": "wind_power"})
     assert (shown["series_id"], shown["series_uuid"]) == (made["series_id"], made["series_uuid"])
     # What follows is the text's, and goes by UUID as well.
     by_uuid = {"series_id": made["series_uuid"]}
-    [row] = ok(requests.get(f"{off.url}/values", params=by_uuid, timeout=60))["data"]
+    [row] = api("GET", "/values", params=by_uuid)["data"]
     assert row["series_id"] == made["series_uuid"]
 
 

@@ -7,9 +7,11 @@ from contextlib import aclosing
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import parse_qsl
 
+import msgspec
 from litestar import Request, Response
 from litestar.response import Stream
 
+from controlplane.audited import NAMED_BYTES_MAX
 from controlplane.compat.kronicle.answers import Shown
 from controlplane.compat.kronicle.bodies import ChannelAnswer
 from controlplane.compat.kronicle_errors import Details, KronicleProblem, invalid
@@ -113,13 +115,43 @@ async def changed(
 ) -> Response[ChannelAnswer]:
     """The channel after a call, as an answer. `request`: its path does not name the channel that
     was made or changed, and the audit trail does."""
-    done = await ask(series, principal, verb, asked, Done, body)
+    scope: Any = {} if request is None else request.scope
+    try:
+        done = await ask(series, principal, verb, asked, Done, body)
+    except KronicleProblem:
+        if verb == "write" and (declared := _declared(body)) is not None:
+            scope |= {OBJECT_KEY: declared, OPERATION_KEY: DEFINED_BY_WRITER}
+        raise
     if request is not None and done.defined:
-        scope: Any = request.scope
         scope[OBJECT_KEY] = "/".join(filter(None, (asked.id, done.channel.id)))
         if verb == "write":  # with new rows alone it is no change of a definition
             scope[OPERATION_KEY] = DEFINED_BY_WRITER
     return as_answer(Shown(series.now_ms()).done(done))
+
+
+class _Declared(msgspec.Struct, frozen=True):
+    """What a body of rows says of its channel."""
+
+    channel_id: Any = ""
+    sensor_id: Any = ""
+    id: Any = ""
+    channel_schema: msgspec.Raw = msgspec.Raw()
+    sensor_schema: msgspec.Raw = msgspec.Raw()
+
+
+def _declared(body: bytes) -> str | None:
+    """The channel that a body would define, '' where it names none; None for rows alone, and for
+    bodies that are too large to be looked at twice."""
+    try:
+        found = _decode(body) if len(body) <= NAMED_BYTES_MAX else _Declared()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not (bytes(found.channel_schema) or bytes(found.sensor_schema)):
+        return None
+    return str(found.channel_id or found.sensor_id or found.id)[:64]
+
+
+_decode: Final = msgspec.json.Decoder(_Declared).decode
 
 
 async def _from_first(pieces: AsyncGenerator[bytes]) -> Stream:

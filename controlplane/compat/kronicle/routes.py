@@ -51,7 +51,7 @@ def _reading(group: str, needs: Needs) -> list[HTTPRouteHandler]:
     @get("/channels", operation_id=f"kronicle{name}Channels", summary="List channels", opt=opt)
     async def channels(
         request: HttpRequest, series: Given[SeriesService], principal: Given[Principal]
-    ) -> Response[list[ChannelAnswer]]:
+    ) -> Response[list[ChannelAnswer] | ChannelAnswer]:
         """Channels with their metadata and row counts, the newest first; with `name` the one of
         it. Filters: `tag_key` with `tag_value`, `tags=key:value`, `metadata=key:value`."""
         parameters = parameters_of(request)

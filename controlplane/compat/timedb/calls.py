@@ -58,12 +58,14 @@ class Calls:
         """The series of these ids."""
         return await self.ask(msg.NAMED, ids, list[msg.Series])
 
-    async def series(self, among: msg.SeriesFilter) -> AsyncGenerator[list[msg.Series]]:
-        """The series that fit, page by page; one page at least."""
-        found = await self.ask(msg.SERIES, among, msg.Found)
+    async def listed(self, among: msg.SeriesFilter, form: msg.Form) -> AsyncGenerator[bytes]:
+        """The JSON of the series that fit, page by page, without what stands around a list."""
+        found = await self.ask(msg.SERIES, msg.ListOf(among=among, form=form), msg.Found)
         yield found.first
-        for start in range(0, len(found.rest), msg.PAGE):
-            yield await self.named([str(no) for no in found.rest[start : start + msg.PAGE]])
+        step = msg.PAGE * msg.NUMBER_BYTES
+        for start in range(0, len(found.rest), step):
+            page = msg.Page(numbers=found.rest[start : start + step], form=form)
+            yield await self.ask(msg.SHOWN, page, bytes)
 
     async def rows(self, sql: str) -> AsyncGenerator[Rows]:
         """The rows of a reading in batches; an empty statement has none."""

@@ -43,11 +43,6 @@ def micros(name: str, text: str | None) -> int | None:
     return (found - _EPOCH) // _TICK
 
 
-def iso(us: int) -> str:
-    """Microseconds as ISO text with the offset."""
-    return (_EPOCH + timedelta(microseconds=us)).isoformat()
-
-
 def yes(name: str, text: str | None) -> bool:
     """Yes or no in the spellings of clients; absent is no."""
     words = (text or "").strip().lower()
