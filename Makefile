@@ -4,6 +4,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Builds the web console when npm is there and console/ was changed; NO_CONSOLE=1 leaves it out.
+BUNDLE := $(BIN)/python tools/console_bundle.py
 # One more than two cores have: a third of the tests' time is waiting.
 WORKERS ?= 3
 PYTEST := $(BIN)/pytest
@@ -11,26 +13,33 @@ PYTEST := $(BIN)/pytest
 SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check format test test-full services bench bench-quick lock clean
+.PHONY: help setup run console bundle check format test test-full services bench bench-quick lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## Make the environment in .venv (quick when it is up to date)
+setup: $(READY) bundle ## Make the environment in .venv and the console (quick when up to date)
 
 $(READY): requirements.lock pyproject.toml tools/setup.sh
 	@echo "Making the environment in $(VENV); the first time takes about a minute."
 	@sh tools/setup.sh $(VENV)
 	@touch $@
 
-run: $(READY) ## Start the server on 127.0.0.1:8000
+bundle: $(READY)
+	@$(BUNDLE) --soft
+
+console: $(READY) ## Build the web console (needs npm; quick when it is up to date)
+	@$(BUNDLE)
+
+run: $(READY) bundle ## Start the server on 127.0.0.1:8000
 	@exec $(BIN)/tailrace serve
 
-check: $(READY) ## Format, lint, types, import contracts, tidy rules, docs and OpenAPI drift
+check: $(READY) ## Format, lint, types, import contracts, tidy rules, docs, OpenAPI drift, console/
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BUNDLE) check
 	$(PYTEST) -p no:cacheprovider tests/tidy tests/controlplane/test_openapi.py
 
 format: $(READY) ## Format the code and sort its imports
@@ -40,10 +49,10 @@ format: $(READY) ## Format the code and sort its imports
 services: ## Find the servers that tests need, or install them, or say how
 	@sh tools/services.sh
 
-test: $(READY) services ## Run the whole test suite
+test: $(READY) bundle services ## Run the whole test suite
 	$(PYTEST) $(SPREAD) tests
 
-test-full: $(READY) services ## Run the suite with the long forms (50 kills, every byte, more examples)
+test-full: $(READY) bundle services ## Run the suite with the long forms (50 kills, every byte, more examples)
 	$(PYTEST) $(SPREAD) --full tests
 
 bench: $(READY) ## Measure every claim of benchmarks/RESULTS.md
@@ -59,4 +68,5 @@ lock: $(READY) ## Lock the newest allowed versions anew (needs uv)
 
 clean: ## Remove the environment and caches; never data
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf console/node_modules controlplane/static/console
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

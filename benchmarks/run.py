@@ -20,6 +20,8 @@ CLAIMS = {
     "spill": "State four times the memory",
     "checkpoints": "What checkpoints cost",
     "latency": "From ingest to frame",
+    "socket": "The console's socket",
+    "console": "The query page in a browser",
     "many_queries": "Many queries over one stream",
     "bounded": "Bounded queries over history",
     "control_plane": "Definitions over REST",

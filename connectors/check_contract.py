@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -12,6 +13,8 @@ from engine.protocol import ResultColumn
 ANSWER_SECONDS: Final = 30.0
 # Of one answer: more than a person looks through, who can give the first letters.
 SUGGESTIONS_MAX: Final = 200
+# Of connecting, and of delivering one test row; there is no second attempt.
+SEND_SECONDS: Final = 15.0
 
 Kind = Literal["source", "sink"]
 
@@ -32,6 +35,23 @@ class Check(msgspec.Struct, frozen=True, tag_field="command", tag="check"):
     columns: tuple[ResultColumn, ...] | None = None
 
 
+class SendTest(msgspec.Struct, frozen=True, tag_field="command", tag="send_test"):
+    """Deliver one row to a sink, marked as a test for the receiver -> list of CheckStep; UserError
+    400 for properties that do not fit.
+
+    Columns that the `row` leaves out have a value of their type. `alert`: the name of an alert
+    whose action it is; then the row is the message that it triggered.
+    """
+
+    type: str
+    properties: dict[str, Any]
+    workspace: str
+    columns: tuple[ResultColumn, ...]
+    row: dict[str, Any] = {}
+    alert: str = ""
+    severity: int = 0
+
+
 class Suggest(msgspec.Struct, frozen=True, tag_field="command", tag="suggest"):
     """Values for a property that begin with `prefix`, in whatever case -> Suggested; none where the
     other system cannot tell. UserError 400."""
@@ -49,3 +69,9 @@ class Suggested(msgspec.Struct, frozen=True):
 
     values: list[str] = []
     more: bool = False
+
+
+def columns_of(row: Mapping[str, Any]) -> tuple[ResultColumn, ...]:
+    """Columns of a row of a sink that has no query yet."""
+    kinds = {bool: "bool", int: "int64", float: "float64"}
+    return tuple(ResultColumn(name, kinds.get(type(v), "string")) for name, v in row.items())

@@ -7,10 +7,17 @@ import re
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from itertools import islice, product
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from connectors import properties, registry
-from connectors.check_contract import SUGGESTIONS_MAX, Check, Kind, Suggest, Suggested
+from connectors import properties, registry, trial_events
+from connectors.check_contract import (
+    SUGGESTIONS_MAX,
+    Check,
+    Kind,
+    SendTest,
+    Suggest,
+    Suggested,
+)
 from connectors.checking import CHECK_SECONDS
 from connectors.contract import Checkable, CheckStep, Source, SourceContext, SourceSpec, Suggesting
 from connectors.preview import definitions_of
@@ -81,6 +88,12 @@ class Checks:
         start = command.prefix.casefold()
         fits = sorted({each for each in found if each.casefold().startswith(start)})
         return Suggested(fits[:SUGGESTIONS_MAX], len(fits) > SUGGESTIONS_MAX)
+
+    async def send_test(self, command: SendTest) -> list[CheckStep]:
+        """See `SendTest`; Overloaded while many others run."""
+        made_of = trial_events.sink_of(command, self._around)
+        async with _Turn(self, command.workspace, made_of) as made:
+            return await trial_events.sent(command, cast("Sink", made), self._around.clock)
 
     def enter(self, workspace: str) -> None:
         """One more runs; Overloaded when that is too many."""

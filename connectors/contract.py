@@ -90,7 +90,11 @@ class AlertDefinition(msgspec.Struct, frozen=True):
 
 
 class ConnectorType(msgspec.Struct, frozen=True):
-    """A connector type as shown to users; `schema` is the JSON Schema of its properties."""
+    """A connector type as shown to users; `schema` is the JSON Schema of its properties.
+
+    `secrets`: dotted names of the secret ones. `suggests`: those that values are proposed for.
+    `verbs`: what can be tried before it is stored (check, suggest, preview, test).
+    """
 
     name: str
     title: str
@@ -98,6 +102,9 @@ class ConnectorType(msgspec.Struct, frozen=True):
     guarantee: str
     icon: str
     schema: dict[str, Any]
+    secrets: tuple[str, ...] = ()
+    suggests: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ()
 
 
 def _nothing(_count: int, _reason: str) -> None:

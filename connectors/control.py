@@ -15,7 +15,14 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from connectors.check_contract import ANSWER_SECONDS, Check, Suggest, Suggested
+from connectors.check_contract import (
+    ANSWER_SECONDS,
+    SEND_SECONDS,
+    Check,
+    SendTest,
+    Suggest,
+    Suggested,
+)
 from connectors.contract import (
     AlertDefinition,
     CheckStep,
@@ -189,7 +196,7 @@ Command = (
     | Samples | Log | Topics | Keys
     | ListSinkTypes | ValidateSink | StartSink | StartAlert | ResolveAlert
     | ReplaySource | ReplaySink
-    | Check | Suggest
+    | Check | Suggest | SendTest
 )  # fmt: skip
 
 
@@ -360,6 +367,10 @@ class ConnectorClient:
     async def check(self, wanted: Check) -> list[CheckStep]:
         """Test the connection of a source or sink. See `Check`."""
         return await self._call(wanted, list[CheckStep], ANSWER_SECONDS)
+
+    async def send_test(self, wanted: SendTest) -> list[CheckStep]:
+        """Deliver one row, marked as a test. See `SendTest`."""
+        return await self._call(wanted, list[CheckStep], ANSWER_SECONDS + 2 * SEND_SECONDS)
 
     async def suggest(self, wanted: Suggest) -> Suggested:
         """Values for a property. See `Suggest`."""

@@ -17,7 +17,7 @@ import msgspec
 from connectors import alerts, control, properties, registry, sink_checks
 from connectors.alerts import AlertRunner
 from connectors.call_service import CallService
-from connectors.check_contract import Check, Suggest
+from connectors.check_contract import Check, SendTest, Suggest
 from connectors.checks import Checks
 from connectors.connector_log import ConnectorLog
 from connectors.contract import AlertDefinition, SinkDefinition, SourceDefinition
@@ -111,6 +111,7 @@ class ConnectorHost:
             control.ReplaySink: self._replay_sink,
             Check: checks.check,
             Suggest: checks.suggest,
+            SendTest: checks.send_test,
         }
 
     async def handle(self, command: control.Command) -> object:

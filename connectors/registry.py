@@ -103,6 +103,8 @@ def _unavailable(kind: str, name: str, available: list[str]) -> UserError:
 
 def describe(spec: SourceSpec | SinkSpec) -> ConnectorType:
     """What users see of a type."""
+    verbs = ["check", *(["suggest"] if spec.suggests else [])]
+    verbs += ["preview"] if isinstance(spec, SourceSpec) else ["test"]
     return ConnectorType(
         name=spec.name,
         title=spec.title,
@@ -110,4 +112,7 @@ def describe(spec: SourceSpec | SinkSpec) -> ConnectorType:
         guarantee=spec.guarantee,
         icon=spec.icon,
         schema=properties.schema(spec.config),
+        secrets=tuple(sorted(properties.secret_names(spec.config))),
+        suggests=tuple(sorted(spec.suggests)),
+        verbs=tuple(verbs),
     )

@@ -15,6 +15,7 @@ from controlplane.api.queries import encode_query
 from controlplane.api.reference import Documents
 from controlplane.audited import Audited
 from controlplane.auth import Authenticator, AuthLimits
+from controlplane.console.bundle import Bundle
 from controlplane.db.audit import AuditTable
 from controlplane.db.connector_history import ConnectorHistory
 from controlplane.db.repository import Directory
@@ -22,24 +23,32 @@ from controlplane.db.session import Store
 from controlplane.db.workspaces import WorkspaceTable
 from controlplane.framework import Served
 from controlplane.front import Front
+from controlplane.lockout import Lockout
 from controlplane.passwords import Passwords
 from controlplane.permissions import OPEN_OPERATIONS
 from controlplane.services.access import AccessService
 from controlplane.services.alerts import AlertService
 from controlplane.services.audit import AuditService
+from controlplane.services.authored_flows import DashboardFlows, SavedQueryFlows
+from controlplane.services.catalog import CatalogService
 from controlplane.services.connector_rows import Means
 from controlplane.services.connector_statistics import ConnectorStatistics
+from controlplane.services.connector_types import ConnectorTypeService
 from controlplane.services.connectors import Connectors
 from controlplane.services.dashboards import DashboardService
+from controlplane.services.diagnoses import DiagnosisService
 from controlplane.services.engines import EngineLauncher, EngineLimits, Engines
 from controlplane.services.external_streams import ExternalStreamService
 from controlplane.services.external_tables import ExternalTableService
+from controlplane.services.first_run import FirstRunService
 from controlplane.services.flows import AlertFlows, QueryFlows, SinkFlows, SourceFlows
 from controlplane.services.global_metrics import GlobalMetricsService, throughputs
 from controlplane.services.health import HealthService
 from controlplane.services.invitations import InvitationService
+from controlplane.services.lineage import LineageService
 from controlplane.services.people import PeopleService
 from controlplane.services.queries import QueryService
+from controlplane.services.rates import Rates
 from controlplane.services.rest import pause
 from controlplane.services.resume import Resume
 from controlplane.services.saved_queries import SavedQueryService
@@ -49,6 +58,7 @@ from controlplane.services.secrets import Vault
 from controlplane.services.series import SeriesService
 from controlplane.services.series_auth import SeriesAuth
 from controlplane.services.sessions import SessionService
+from controlplane.services.shared_query import Means as SocketMeans
 from controlplane.services.sinks import SinkService
 from controlplane.services.sources import SourceService
 from controlplane.services.streams import StreamService
@@ -58,6 +68,7 @@ from controlplane.services.uses import Uses
 from controlplane.services.views import ViewService
 from controlplane.services.workspaces import Installation, WorkspaceService
 from controlplane.settings import Settings
+from controlplane.socket import Sockets
 from controlplane.sse import Streaming
 from controlplane.telemetry import HttpCounters
 from controlplane.tokens import Tokens
@@ -89,13 +100,7 @@ class Application:
         self.directory = Directory(outside.store.sessions)
         self.passwords = Passwords()
         self.vault = outside.vault or Vault(settings.secret_keys, settings.data_path())
-        self.authenticator = Authenticator(
-            self.directory,
-            self.passwords,
-            outside.clock,
-            auth_limits(settings),
-            Tokens(self.vault.keys, outside.clock, settings.token_minutes),
-        )
+        self.authenticator = self._authenticator()
         self.access = AccessService(
             self.directory, self.authenticator, self.passwords, outside.clock
         )
@@ -103,25 +108,14 @@ class Application:
         self.sessions = SessionService(
             self.directory, self.authenticator, outside.clock, auth_limits(settings)
         )
+        self.first_run = self._first_run()
         self.invitations = InvitationService(
             self.directory, self.access, outside.clock, settings.invitation_program
         )
-        self.audit = AuditService(
-            AuditTable(outside.store.sessions),
-            outside.clock,
-            settings.audit_records_max,
-            settings.audit_days,
-        )
+        self.audit = self._audit(outside)
         bounds = EngineLimits(settings.engine_wait_ms, settings.engines_max)
         self.engines = Engines(outside.launcher, outside.clock, bounds, self._settle, self._at_work)
-        self.workspaces = WorkspaceService(
-            self.directory,
-            WorkspaceTable(outside.store.sessions),
-            self.access,
-            self.engines,
-            Installation(outside.launcher.folders, self._leave_workspace, settings.workspaces_max),
-            outside.clock,
-        )
+        self.workspaces = self._workspaces(outside)
         uses = Uses(self.directory)
         self.streams = StreamService(self.engines, uses)
         self.udfs = UdfService(self.engines, uses, self.vault)
@@ -141,16 +135,54 @@ class Application:
         self.sources = SourceService(means)
         self.sinks = SinkService(means)
         self.alerts = AlertService(means)
-        self.topology = TopologyService(self.engines, self._flows())
+        self.topology = TopologyService(
+            self.engines,
+            self._flows(),
+            {
+                "dashboard": DashboardFlows(self.dashboards, self.engines),
+                "savedquery": SavedQueryFlows(self.saved_queries, self.engines),
+            },
+        )
+        self.rates = Rates(self.engines, outside.connectors, outside.clock)
+        self.lineage = LineageService(self.engines, self.topology, self.rates)
+        self.catalog = CatalogService(self.engines)
+        self.connector_types = ConnectorTypeService(outside.connectors)
+        self.diagnoses = DiagnosisService(self.engines, self.queries, self.views, self.sources)
         into, out_of = throughputs(self.sources, self.sinks)
         self.global_metrics = GlobalMetricsService(self.engines, (into,), (out_of,))
         self.external_streams = ExternalStreamService(self.engines, uses, self.sources, self.vault)
         self.health = self._health(outside)
         hot = Hot(self.authenticator, self.engines, outside.clock, settings, self.counters)
         audited = Audited(self._served(), self.audit)  # type: ignore[arg-type]
-        self.front = Front(audited, hot)
+        means = SocketMeans(self.queries, self.audit, encode_query)
+        self.sockets = Sockets(means, self.authenticator, self.counters, outside.clock)
+        self.front = Front(audited, hot, self.sockets)
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
+
+    def _authenticator(self) -> Authenticator:
+        tokens = Tokens(self.vault.keys, self.clock, self.settings.token_minutes)
+        limits = auth_limits(self.settings)
+        return Authenticator(self.directory, self.passwords, self.clock, limits, tokens)
+
+    def _audit(self, outside: Outside) -> AuditService:
+        bounds = self.settings.audit_records_max, self.settings.audit_days
+        return AuditService(AuditTable(outside.store.sessions), self.clock, *bounds)
+
+    def _workspaces(self, outside: Outside) -> WorkspaceService:
+        count_max = self.settings.workspaces_max
+        around = Installation(outside.launcher.folders, self._leave_workspace, count_max)
+        table = WorkspaceTable(outside.store.sessions)
+        return WorkspaceService(
+            self.directory, table, self.access, self.engines, around, self.clock
+        )
+
+    def _first_run(self) -> FirstRunService:
+        limits = auth_limits(self.settings)
+        attempts = Lockout(limits.failures_max, limits.lock_seconds, limits.entries_max, self.clock)
+        return FirstRunService(
+            self.directory, self.authenticator, self.passwords, self.sessions, attempts
+        )
 
     def _means(self, outside: Outside) -> Means:
         return Means(
@@ -218,14 +250,20 @@ class Application:
             "alerts": self.alerts,
             "audit": self.audit,
             "authenticator": self.authenticator,
+            "bundle": Bundle(),
+            "catalog": self.catalog,
+            "connector_types": self.connector_types,
             "counters": self.counters,
             "dashboards": self.dashboards,
+            "diagnoses": self.diagnoses,
             "documents": Documents(partial(_produce_document, self.settings.root_path)),
+            "first_run": self.first_run,
             "global_metrics": self.global_metrics,
             "external_streams": self.external_streams,
             "external_tables": self.external_tables,
             "health": self.health,
             "invitations": self.invitations,
+            "lineage": self.lineage,
             "people": self.people,
             "public": OPEN_OPERATIONS | public,
             "queries": self.queries,
@@ -261,6 +299,7 @@ class Application:
             self.workspaces.sweep(),
             self.resume.keep_running(kinds),
             self.statistics.run(),
+            self.rates.run(),
             self.queries.check_callers(),
             self._retire_idle(),
         ):
@@ -280,7 +319,9 @@ class Application:
         self._closing.set()
         self.resume.close()
         self.statistics.close()
+        self.rates.close()
         await self.queries.close()
+        await self.sockets.close()
 
     async def _retire_idle(self) -> None:
         seconds = self.settings.engine_idle_minutes * 60.0

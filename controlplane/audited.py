@@ -28,7 +28,7 @@ UNAUDITED: Final = SQL_OPERATIONS | {
 }  # fmt: skip
 AUDITED: Final = (
     SERIES_CHANGES
-    | {"login", "logout"}
+    | {"firstRun", "login", "logout"}
     | {
         operation
         for operation, permission in OPERATIONS.items()

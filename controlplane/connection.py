@@ -32,6 +32,7 @@ class BoundedHttp(HttpToolsProtocol):
     _waiting_bytes = 0
     _in_head = True
     _too_large = False
+    _upgraded = False
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -48,7 +49,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Bytes came; a head that began in earlier ones and is still open has a bound."""
         was_in_head = self._in_head
         super().data_received(data)
-        if self.transport.is_closing():
+        if self._upgraded or self.transport.is_closing():
             return
         if was_in_head and self._in_head:
             self._waiting_bytes += len(data)
@@ -78,6 +79,11 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = False
         self._stop_waiting()
         super().on_headers_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection is a WebSocket's from now on."""
+        self._upgraded = True
+        super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what could not be parsed, and close."""

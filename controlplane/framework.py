@@ -17,14 +17,18 @@ from controlplane.api.routes import API_PREFIX, CONTROLLERS
 from controlplane.api.system import HANDLERS
 from controlplane.compat.callers import SERIES_API, series_guard
 from controlplane.compat.routes import ROUTERS, UNROUTED
+from controlplane.console.pages import PAGES
+from controlplane.console.start import START
 from controlplane.problems import exception_handlers
 from controlplane.request import JsonRequest
 from controlplane.scope import SERVICES_KEY
 
 # What controllers and the guard may ask for by name.
 NAMES: Final = (
-    "access", "alerts", "audit", "authenticator", "counters", "dashboards", "documents",
-    "external_streams", "external_tables", "global_metrics", "health", "invitations", "people",
+    "access", "alerts", "audit", "authenticator", "bundle", "catalog", "connector_types",
+    "counters", "dashboards", "diagnoses", "documents",
+    "external_streams", "external_tables", "first_run", "global_metrics", "health", "invitations",
+    "lineage", "people",
     "public", "queries", "saved_queries", "schemas", "series", "series_auth", "sessions",
     "settings", "sinks", "sources", "streaming", "streams", "topology", "udfs", "version", "views",
     "workspaces",
@@ -52,7 +56,10 @@ def _framework(body_bytes_max: int) -> Litestar:
     dependencies = {name: _given(name) for name in NAMES}
     dependencies["principal"] = Provide(provide_principal, sync_to_thread=False)
     return Litestar(
-        route_handlers=[Router(API_PREFIX, route_handlers=list(CONTROLLERS)), *HANDLERS, *ROUTERS],
+        route_handlers=[
+            Router(API_PREFIX, route_handlers=list(CONTROLLERS)),
+            *(*HANDLERS, *START, *PAGES, *ROUTERS),
+        ],
         dependencies=dependencies,
         guards=[_guard],
         exception_handlers=_exception_handlers(),

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from controlplane.api.ingest import Hot, ingest
-from controlplane.problems import Problem, render
+from controlplane.problems import FRAMEWORK_MESSAGES, Problem, render
 from controlplane.request import bounded
 from controlplane.scope import CHOSEN_KEY, DEFAULT_WORKSPACE, WORKSPACE_KEY
+from controlplane.socket import SOCKET_PATH, Sockets
 from controlplane.telemetry import request_id
 
 Scope = dict[str, Any]
@@ -28,7 +29,11 @@ INGEST_PATH: Final = re.compile(r"/api/v1beta2/streams/([^/]+)/ingest/?")
 LOW_LEVEL_PATH: Final = re.compile(r"/(?:proton|timeplusd)/v1/ingest/streams/([^/]+)/?")
 REQUEST_ID_PATTERN: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
+NOTHING_HERE: Final = Problem(404, FRAMEWORK_MESSAGES[404])
 TOO_MANY: Final = Problem(429, "Too many requests at once; raise requests_max or wait.")
+UPGRADE: Final = Problem(
+    426, "This address is a WebSocket's; ask for an upgrade.", {"Upgrade": "websocket"}
+)
 OK_HEADERS: Final = [(b"content-length", b"0")]
 
 
@@ -41,15 +46,19 @@ def as_compact(scope: Scope) -> Scope:
 class Front:
     """Routes by hand what must be fast and hands everything else to the framework."""
 
-    def __init__(self, app: App, hot: Hot) -> None:
+    def __init__(self, app: App, hot: Hot, sockets: Sockets) -> None:
         self._app = app
         self._hot = hot
+        self._sockets = sockets
         self._numbers = itertools.count(1)
         self._active = 0
         self._prefix = hot.clock.uuid4()[:8]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of the ASGI server."""
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -60,6 +69,25 @@ class Front:
         try:
             await self._route(scope, receive, send)
         finally:
+            self._active -= 1
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._active >= self._hot.settings.requests_max:
+            await self._sockets.refuse(TOO_MANY, send)
+            return
+        self._active += 1
+        token = request_id.set(self._identity(scope))
+        try:
+            path = self._below_root(scope["path"])
+            found = WORKSPACE_PATH.fullmatch(path)
+            workspace, path = found.groups() if found is not None else (DEFAULT_WORKSPACE, path)
+            if path == SOCKET_PATH:
+                scope[WORKSPACE_KEY] = workspace
+                await self._sockets(scope, receive, send)
+            else:
+                await self._sockets.refuse(NOTHING_HERE, send)
+        finally:
+            request_id.reset(token)
             self._active -= 1
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,6 +103,9 @@ class Front:
         low = LOW_LEVEL_PATH.fullmatch(path)
         if low is not None:
             await self._ingest(workspace, low[1], as_compact(scope), receive, send)
+            return
+        if path == SOCKET_PATH:
+            await self._refuse(scope["method"], self._identity(scope), UPGRADE, send)
             return
         scope["path"] = path
         scope["raw_path"] = path.encode()

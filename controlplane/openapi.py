@@ -20,6 +20,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from controlplane.api.routes import API_PREFIX, CONTROLLERS
 from controlplane.api.system import HANDLERS
 from controlplane.compat.routes import ROUTERS
+from controlplane.console.start import START
 from controlplane.framework import NAMES
 from controlplane.openapi_examples import add_examples
 from controlplane.openapi_links import add_links
@@ -88,7 +89,7 @@ SECURITY: Final = {
     "BearerAuth": {"type": "http", "scheme": "bearer"},
 }
 # Open operations that judge credentials all the same.
-WITH_CREDENTIALS_INSIDE: Final = frozenset({"login"})
+WITH_CREDENTIALS_INSIDE: Final = frozenset({"firstRun", "login"})
 # Operations that answer 503 with their usual body when a part is down.
 WITH_STATE: Final = frozenset({"getReadiness", "getInfo"})
 FRAMEWORK_TEXTS: Final = frozenset({
@@ -112,7 +113,10 @@ INGEST_TEXT: Final = (
 def document() -> dict[str, Any]:
     """The document as a dictionary."""
     app = Litestar(
-        route_handlers=[Router(API_PREFIX, route_handlers=list(CONTROLLERS)), *HANDLERS, *ROUTERS],
+        route_handlers=[
+            Router(API_PREFIX, route_handlers=list(CONTROLLERS)),
+            *(*HANDLERS, *START, *ROUTERS),
+        ],
         logging_config=None,
         openapi_config=OpenAPIConfig(
             title="Tailrace",

@@ -22,11 +22,15 @@ NAMES: Final = {
 }
 PARAMETERS: Final[dict[str, Any]] = {
     "before": 1000,
+    "dialect": True,
+    "history": True,
     "device_id": "SENSOR_NODE_01",
     "sensor_id": "TEMP",
     "since": 1712000000,
     "status": "ONLINE",
     "until": 1712086400,
+    "text": "iot",
+    "user": "ann",
     "uuid": IDENTITY,
     "db": "default",
     "error_log_time_range": "1d",
@@ -43,6 +47,10 @@ PARAMETERS: Final[dict[str, Any]] = {
     "sync": True,
     "tag": "nightly",
     "x-timeplus-idempotent-id": "batch-17",
+}
+# Where an operation's parameter means something else than those of the same name.
+OWN_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "listQueries": {"status": "finished", "user": "admin"},
 }
 COMPACT: Final = {"columns": ["cid", "speed"], "data": [["c001", 61.5], ["c002", 48.0]]}
 # Rows by what a content type begins or ends with.
@@ -166,6 +174,12 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "patchSink": {"description": "Cars that are fast", "properties": {"http_method": "PUT"}},
     "replaySinkLetters": {"where": "time > now() - interval 1 hour"},
     "checkSink": {"type": SINK["type"], "properties": SINK["properties"], "query": SINK["query"]},
+    "sendTestRow": {"type": SINK["type"], "properties": SINK["properties"], "row": {"cid": "c1"}},
+    "sendTestMessage": {
+        "name": ALERT["name"],
+        "action": ALERT["action"],
+        "properties": ALERT["properties"],
+    },
     "suggestForSink": {"type": "timeplus", "property": "stream_name"},
     "createAlert": ALERT,
     "updateAlert": {**ALERT, "severity": 2, "cooldown": "10m"},
@@ -195,6 +209,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "createInvitation": {"email": "ann@example.com"},
     "updateWorkspace": {"settings": {"enabled_user_tracking": False}},
     "createWorkspace": {"name": "factory"},
+    "firstRun": {"token": "one-time-token-of-the-last-start", "password": "correct horse"},
     "login": {"username": "admin", "password": "correct horse"},
     "logout": {"everywhere": False},
 }
@@ -203,8 +218,9 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
 def add_examples(path: str, method: str, operation: dict[str, Any]) -> None:
     """Put an example to each parameter and body of an operation, and the command that sends it."""
     tag = operation["tags"][0]
+    parameters = PARAMETERS | OWN_PARAMETERS.get(operation["operationId"], {})
     for parameter in operation.get("parameters", ()):
-        known = NAMES.get(tag) if parameter["name"] == "name" else PARAMETERS.get(parameter["name"])
+        known = NAMES.get(tag) if parameter["name"] == "name" else parameters.get(parameter["name"])
         if known is not None and "example" not in parameter:
             parameter["example"] = known
     for media, content in operation.get("requestBody", {}).get("content", {}).items():

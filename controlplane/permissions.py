@@ -92,12 +92,14 @@ OPERATIONS: Final[dict[str, str]] = {
     "stopSink": "write:sink",
     "replaySinkLetters": "write:sink",
     "checkSink": "write:sink",
+    "sendTestRow": "write:sink",
     "suggestForSink": "write:sink",
     "getSinkStats": "read:sink",
     "getSinkLogs": "read:sink",
     "listAlerts": "read:alert",
     "createAlert": "write:alert",
     "testAlert": "write:alert",
+    "sendTestMessage": "write:alert",
     "getAlert": "read:alert",
     "updateAlert": "write:alert",
     "deleteAlert": "write:alert",
@@ -152,6 +154,11 @@ OPERATIONS: Final[dict[str, str]] = {
     "listDatabases": "read:workspace",
     "getSubscription": "read:workspace",
     "getTopology": "read:workspace",
+    "getTopologyRates": "read:workspace",
+    "diagnoseQuery": "read:query",
+    "diagnoseMaterializedView": "read:view",
+    "getCatalog": "read:query",
+    "listConnectorTypes": "read:source",
     "getGlobalMetrics": "read:workspace",
     "getInfo": "read:workspace",
     "getMetrics": "read:workspace",
@@ -177,6 +184,7 @@ ADMIN_OPERATIONS: Final = frozenset({
 # What needs no credentials, or has them in its body.
 OPEN_OPERATIONS: Final = frozenset({
     "getHealth", "getReadiness", "getDocs", "getDocsAsset", "getOpenAPI", "getRedoc", "login",
+    "firstRun", "getBootstrap", "getConsole", "getConsoleFile", "getConsoleHealth",
 })  # fmt: skip
 # A definition in SQL may be of any of these, so that all are needed to run one.
 SQL_DEFINITIONS: Final = ("stream", "view", "external", "schema", "udf")

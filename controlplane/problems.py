@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -24,12 +25,20 @@ if TYPE_CHECKING:
 log = logging.getLogger("tailrace.http")
 
 
-class ErrorResponse(msgspec.Struct, frozen=True):
-    """The one error body."""
+class ErrorResponse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The one error body.
+
+    Of errors in statements, as far as they are known: `line` and `column` from 1, where they stand;
+    `hint`, a sentence about the way out; `replacement`, the name that was probably meant there.
+    """
 
     code: int
     message: str
     system: str
+    line: int | msgspec.UnsetType = msgspec.UNSET
+    column: int | msgspec.UnsetType = msgspec.UNSET
+    hint: str | msgspec.UnsetType = msgspec.UNSET
+    replacement: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Problem(TailraceError):
@@ -60,6 +69,9 @@ STATUS_BY_CLASS: Final[tuple[tuple[type[TailraceError], int], ...]] = (
     (EngineUnavailable, 500),
 )
 STATUS_BY_CODE: Final = {Code.ACCESS_DENIED: 403, Code.TOO_MANY_QUERIES: 429}
+# What the engine's messages say of a place and of a name that is like the unknown one.
+PLACE: Final = re.compile(r" \(line (\d{1,9}), column (\d{1,9})\)$")
+MEANT: Final = re.compile(r"; did you mean (.{1,256})\?")
 RETRY_STATUSES: Final = frozenset({429, 507})
 INTERNAL: Final = "Internal error; the server's log has it under this request's X-Request-Id."
 FRAMEWORK_MESSAGES: Final = {
@@ -96,8 +108,23 @@ def render(error: BaseException) -> Rendered:
     headers: dict[str, str] = dict(error.headers) if isinstance(error, Problem) else {}
     if status in RETRY_STATUSES:
         headers.setdefault("Retry-After", str(getattr(error, "retry_after_seconds", 1)))
-    body = ErrorResponse(error.code, error.message, error.system)
+    body = body_of(error)
     return Rendered(status, headers, msgspec.json.encode(body))
+
+
+def body_of(error: TailraceError) -> ErrorResponse:
+    """The body of an error of the tree. The engine ends messages about a statement with their place
+    (`UserError.place`), and before it names what was meant; a place in a view's text is none."""
+    body = ErrorResponse(error.code, error.message, error.system)
+    if error.system != TailraceError.system:
+        return body
+    place, meant = PLACE.search(error.message), MEANT.search(error.message)
+    if place is not None:
+        body = msgspec.structs.replace(body, line=int(place[1]), column=int(place[2]))
+    if meant is not None:
+        name = meant[1]
+        body = msgspec.structs.replace(body, hint=f"Did you mean {name}?", replacement=name)
+    return body
 
 
 def unauthenticated() -> Problem:

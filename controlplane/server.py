@@ -21,6 +21,8 @@ from controlplane.db.session import StoreError, open_store, store_url
 from controlplane.processes import Processes
 from controlplane.services.secrets import SecretsError, Vault
 from controlplane.settings import Settings
+from controlplane.socket_messages import MESSAGE_BYTES_MAX
+from controlplane.websocket_connection import websocket_protocol
 from engine.clock import Clock
 
 log = logging.getLogger("tailrace.server")
@@ -47,7 +49,7 @@ class Server:
         settings: Settings,
         processes: Processes,
         clock: Clock,
-        announce: Callable[[str, str], None],
+        announce: Callable[[str, str, str], None],
     ) -> None:
         self._settings = settings
         self._processes = processes
@@ -84,6 +86,7 @@ class Server:
             await store.close()
 
     async def _serve(self, app: Application, listeners: list[socket.socket], key: str) -> int:
+        token = await app.first_run.begin()
         server = uvicorn.Server(self._config(app))
         # Signals are ours: the farewells of event streams go out before the server closes.
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
@@ -92,7 +95,9 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         serving = asyncio.create_task(server.serve(sockets=listeners))
-        self._announce(self._address(listeners[0]), key)
+        address = self._address(listeners[0])
+        console = f"{address}{self._settings.root_path}/console/"
+        self._announce(address, key, console + (f"first-run#token={token}" if token else ""))
         for listener in listeners[1:]:
             log.info("listening on %s too", self._address(listener))
         refused = asyncio.create_task(self._processes.refused.wait())
@@ -117,7 +122,9 @@ class Server:
             app.front,  # type: ignore[arg-type]
             loop="none",
             http=http_protocol(settings),
-            ws="none",
+            ws=websocket_protocol(settings),
+            ws_max_size=MESSAGE_BYTES_MAX,
+            ws_per_message_deflate=False,  # 8 ms of the loop for a MiB of rows
             lifespan="off",
             log_config=None,
             access_log=False,

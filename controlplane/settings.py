@@ -91,7 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap_password: Annotated[
         str,
         _doc("Password of user admin, 8 characters or more. Counts only while no user exists; "
-             "empty: signing in with a password is refused for admin."),
+             "empty: the first run of the console sets one (docs/console.md)."),
     ] = ""  # fmt: skip
     secret_keys: Annotated[
         str,

@@ -73,6 +73,10 @@ class HttpCounters:
         self.sse_open = 0
         self.sse_frames = 0
         self.sse_bytes = 0
+        self.sockets_open = 0
+        self.socket_frames = 0
+        self.socket_bytes = 0
+        self.socket_dropped_rows = 0
 
     def ingested(self, rows: int, size: int, seconds: float) -> None:
         """One accepted ingest request."""
@@ -163,4 +167,14 @@ def _http_gauges(http: HttpCounters) -> list[Gauge]:
         Gauge("tailrace_sse_open", "Open event streams.", http.sse_open),
         Gauge("tailrace_sse_frames", "Frames sent.", http.sse_frames, {}, "counter"),
         Gauge("tailrace_sse_bytes", "Frame bytes sent.", http.sse_bytes, {}, "counter"),
+        Gauge("tailrace_sockets_open", "Open WebSockets.", http.sockets_open),
+        Gauge("tailrace_socket_frames", "Socket frames.", http.socket_frames, {}, "counter"),
+        Gauge("tailrace_socket_bytes", "Socket bytes sent.", http.socket_bytes, {}, "counter"),
+        Gauge(
+            "tailrace_socket_dropped_rows",
+            "Rows that clients of sockets were too slow for.",
+            http.socket_dropped_rows,
+            {},
+            "counter",
+        ),
     ]

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
 from engine.accepting import accept, start_of
 from engine.calls import Caller
@@ -36,6 +37,7 @@ _REST_SECONDS_MIN = 0.005
 # After a fault of the flow itself: long enough not to burn a core, short enough to go on soon.
 _FAULT_SECONDS = 0.5
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Flow:
@@ -213,6 +215,16 @@ class Flow:
     def behind(self, query_id: str) -> bool:
         """Whether a running query does not read at the live end."""
         return query_id in self._lives.behind
+
+    def queries(self) -> list[Running]:
+        """All that run, in no order; for their counters."""
+        return list(self._lives.running.values())
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """The answer as of between two steps; blocks for one. EngineUnavailable when closed."""
+        answers: list[T] = []
+        self._call(lambda: answers.append(question()))
+        return answers[0]
 
     @property
     def running(self) -> int:

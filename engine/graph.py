@@ -53,6 +53,8 @@ class Leaf:
     past_done: bool = False
     rows: int = 0
     bytes: int = 0
+    scanned: int = 0  # rows that were read, before its filters
+    read_ms: int = 0  # when the newest of them was appended
 
 
 def _never() -> bool:

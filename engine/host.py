@@ -234,6 +234,8 @@ _METHODS: dict[str, Any] = {
     "drop": lambda engine, a: engine.drop(a[0], force=a[1], kind=a[2]),
     "stats": lambda engine, a: engine.stats(a[0], a[1]),
     "view_state": lambda engine, name: engine.view_state(name),
+    "activity": lambda engine, _: engine.activity(),
+    "diagnose": lambda engine, owner: engine.diagnose(owner),
     "hold": lambda engine, a: engine.hold(a[0], a[1]),
     "release": lambda engine, owner: engine.release(owner),
     "reconcile": lambda engine, owners: engine.reconcile(owners),

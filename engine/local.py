@@ -12,6 +12,8 @@ from typing import Final
 import msgspec
 
 from engine import duck
+from engine.activity_book import ActivityBook
+from engine.activity_calls import ActivityCalls, known_of
 from engine.answered import answered
 from engine.background_calls import BackgroundCalls
 from engine.backgrounds import Ran
@@ -26,13 +28,7 @@ from engine.ddl import Ddl
 from engine.decoding import Decoding, defaults_session
 from engine.dependents import check_columns
 from engine.desk import CallDesk
-from engine.errors import (
-    Code,
-    EngineUnavailable,
-    NotFound,
-    Overloaded,
-    UserError,
-)
+from engine.errors import Code, EngineUnavailable, NotFound, Overloaded, UserError
 from engine.external_book import NOTE_KIND as READERS_KIND
 from engine.external_book import ReaderBook
 from engine.external_calls import ExternalCalls
@@ -97,7 +93,7 @@ STALL_CHECK_SECONDS: Final = 1.0
 STOPPING: Final = QueryEnd("canceled", Code.ENGINE_RESTARTED, "server stopping")
 
 
-class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls, TimeSeriesCalls):
+class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls, TimeSeriesCalls, ActivityCalls):
     """See `protocol.Engine`. Open with `open`, for the loop that opened it."""
 
     def __init__(
@@ -197,6 +193,8 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls, TimeSeriesCalls):
         ground = Ground(catalog, storage, engine._ddl, parts.derived, clock, table)
         ground.rows_max = settings.rows_per_request_max
         engine.timeseries = TimeSeriesApis(ground)
+        known = known_of(catalog, engine._views, engine._queries.__contains__)
+        engine.activities = ActivityBook(storage, engine._flow, clock, known)
         engine.sources.derived = parts.derived
         engine._lock = lock
         parts.readers.kept = engine._checkpoints
@@ -494,6 +492,7 @@ class LocalEngine(BackgroundCalls, SourceCalls, ExternalCalls, TimeSeriesCalls):
         self._decoding.close()
         await asyncio.to_thread(self._flow.close)
         await self.calls.close()
+        self.activities.close()
         await asyncio.to_thread(self._storage.close)
         self._planning.close()
         if self._lock is not None:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from engine.activity import Activities
 from engine.background import Background
 from engine.external_objects import ExternalObjects
 from engine.series_apis import SeriesApis
@@ -131,7 +132,8 @@ class QueryRequest(msgspec.Struct, frozen=True):
 
     `bounded_only` refuses streaming SQL with code 48 (exec); `timeout_ms` 0 = the engine's own.
     `allow` names the statement classes that the caller may run: "read", "write" (INSERT), "ddl",
-    and "others": to go on with or end what another user subscribed to.
+    and "others": to go on with or end what another user subscribed to. `since_ms`: go on with the
+    rows from that event time on if the query allows it (`QueryOpened.resumed`), 0 = from its start.
     """
 
     id: str
@@ -142,6 +144,7 @@ class QueryRequest(msgspec.Struct, frozen=True):
     bounded_only: bool = False
     timeout_ms: int = 0
     allow: tuple[str, ...] = ("read", "write", "ddl", "others")
+    since_ms: int = 0
 
 
 class ResultColumn(msgspec.Struct, frozen=True):
@@ -182,7 +185,8 @@ class QueryOpened(msgspec.Struct, frozen=True):
 
     `kind`: "streaming", "bounded" (rows then an end) or "ddl" (done, no rows). Time columns are
     indices into the header, -1 = none. `id` is that of the request, but for RECOVER FROM. `kept`:
-    whoever reads it says what it has (`Engine.delivered`). `reads`: streams and views.
+    whoever reads it says what it has (`Engine.delivered`). `reads`: streams and views. `resumed`:
+    it goes on at the request's `since_ms`.
     """
 
     id: str
@@ -194,6 +198,7 @@ class QueryOpened(msgspec.Struct, frozen=True):
     window_end_column: int = -1
     kept: bool = False
     reads: tuple[str, ...] = ()
+    resumed: bool = False
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -395,7 +400,7 @@ class RunningQuery(Protocol):
         ...
 
 
-class Engine(Background, SourceAppends, ExternalObjects, SeriesApis, Protocol):
+class Engine(Background, SourceAppends, ExternalObjects, SeriesApis, Activities, Protocol):
     """Everything that can be asked of one workspace's engine.
 
     All methods are coroutines that never block the loop. They raise the tree of `engine.errors`;

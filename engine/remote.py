@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, Final
 
 from engine import wire
+from engine.activity import Activity, Diagnosis
 from engine.calls import Answer, Request
 from engine.dead_letter import DeadLetter
 from engine.errors import EngineUnavailable, TailraceError
@@ -299,6 +300,14 @@ class RemoteEngine:
     async def view_state(self, name: str) -> ViewState:
         """See Engine.view_state."""
         return await self.call("view_state", name)
+
+    async def activity(self) -> Activity:
+        """See Activities.activity."""
+        return await self.call("activity")
+
+    async def diagnose(self, owner: str) -> Diagnosis:
+        """See Activities.diagnose."""
+        return await self.call("diagnose", owner)
 
     async def hold(self, owner: str, names: tuple[str, ...]) -> None:
         """See Engine.hold."""

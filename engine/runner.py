@@ -42,6 +42,7 @@ from engine.sql.inserts import InsertPlan
 from engine.sql.logical import BoundedQuery, BoundedScan, Node, StreamingQuery, TableScan, inputs_of
 from engine.sql.places import of_statement, told
 from engine.sql.planner import Planned
+from engine.sql.resuming import resumed
 from engine.sql.settings import number_setting
 from engine.storage import Storage
 from engine.udf.wire import to_wire
@@ -185,12 +186,16 @@ class Runner:
         self._check_unbounded(request)
         times = time_columns(planned)
         head = (planned.header, planned.analysis)
-        opened = QueryOpened(request.id, "streaming", *head, *times, reads=planned.uses)
-        columns = [(c.name, c.type) for c in planned.streaming.schema]
+        going_on = resumed(planned.streaming, request.since_ms)
+        opened = QueryOpened(
+            request.id, "streaming", *head, *times, reads=planned.uses, resumed=going_on is not None
+        )
+        streaming = going_on or planned.streaming
+        columns = [(c.name, c.type) for c in streaming.schema]
         result = StreamingResult(opened, request, JsonEncoder(columns), self._parts.context)
         now = self._parts.context.clock.now_ms()
-        answers = await self.answers(planned.streaming, request.timeout_ms)
-        plan = await self.externals.placed_plan(request.id, planned.streaming, fresh=True)
+        answers = await self.answers(streaming, request.timeout_ms)
+        plan = await self.externals.placed_plan(request.id, streaming, fresh=True)
         starting = asyncio.ensure_future(
             asyncio.to_thread(self._parts.flow.start, request.id, plan, result, now, answers)
         )

@@ -231,6 +231,7 @@ class Running:
                 self._send(self.graph.push(feed.source, batch))
                 self.after(chunk.instant_ms)
             elif batch.num_rows:
+                self.graph.leaves[feed.source].rows += batch.num_rows
                 self._send([batch])
         except Exception as error:  # noqa: BLE001 - one query's failure is not the others'
             if self.recorder is not None:
@@ -271,6 +272,8 @@ class Running:
         work.scanned_rows += rows
         work.scanned_bytes += chunk.nbytes
         leaf.bytes += chunk.nbytes
+        leaf.scanned += rows
+        leaf.read_ms = max(leaf.read_ms, int(chunk.part.append_time_ms[-1]))
         work.newest_ms = max(work.newest_ms, chunk.newest_ms())
 
     def generate(self, source: int, instant_ms: int, rows_max: int) -> None:

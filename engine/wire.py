@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.activity import Activity, Diagnosis
 from engine.calls import Answer, Request
 from engine.dead_letter import DeadLetter
 from engine.errors import BY_NAME, TailraceError
@@ -77,6 +78,8 @@ REQUESTS: Final[dict[str, Any]] = {
     "drop": tuple[str, bool, str],
     "stats": tuple[str, int],
     "view_state": str,
+    "activity": None,
+    "diagnose": str,
     "hold": tuple[str, tuple[str, ...]],
     "release": str,
     "reconcile": dict[str, tuple[str, ...]],
@@ -118,6 +121,8 @@ REPLIES: Final[dict[str, Any]] = {
     "drop": None,
     "stats": StreamStats,
     "view_state": ViewState,
+    "activity": Activity,
+    "diagnose": Diagnosis,
     "hold": None,
     "release": None,
     "reconcile": None,

@@ -42,6 +42,14 @@ find_java() { # tests/services/java.py looks at the same places
   return 1
 }
 
+find_chromium() { # tests/console/chromium.py looks at the same places
+  for file in "$(command -v chromium 2>/dev/null || true)" /usr/bin/chromium \
+    "$(command -v chromium-browser 2>/dev/null || true)" "$(command -v google-chrome 2>/dev/null || true)"; do
+    [ -x "$file" ] && return 0
+  done
+  return 1
+}
+
 find_maven() { command -v mvn >/dev/null 2>&1; }
 
 jars_folder() { # named by the pom, so that a changed one fetches anew
@@ -61,12 +69,12 @@ fetch_jars() {
   [ -d "$folder" ] || mv "$part" "$folder"
 }
 
-# install <package> <unit>: the tests start their own server; the system's unit is not wanted.
+# install <packages> <unit>: the tests start their own server; the system's unit is not wanted.
 install() {
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || return 1
   echo "services: installing $1 for the tests" >&2
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-    --no-install-recommends "$1" >/dev/null || return 1
+    --no-install-recommends $1 >/dev/null || return 1
   if [ -n "$2" ] && [ -d /run/systemd/system ]; then
     systemctl disable --now "$2" >/dev/null 2>&1 || true
   fi
@@ -83,6 +91,8 @@ find_mariadb || { install mariadb-server mariadb && find_mariadb; } ||
   absent "MariaDB is missing; install it with: sudo apt-get install mariadb-server"
 find_java || { { install openjdk-17-jre-headless "" || install openjdk-21-jre-headless ""; } && find_java; } ||
   absent "Java is missing; install it with: sudo apt-get install openjdk-17-jre-headless"
+find_chromium || { install "chromium fonts-dejavu-core" "" && find_chromium; } ||
+  absent "Chromium is missing; install it with: sudo apt-get install chromium"
 for name in kafka pulsar; do
   fetch_jars "$name" ||
     absent "the jars of $name are missing; make services fetches them with Maven (sudo apt-get install maven)"

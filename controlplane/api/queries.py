@@ -15,6 +15,7 @@ from litestar.types import ASGIApp
 from controlplane.api.common import Owner, owner
 from controlplane.auth import Principal
 from controlplane.request import while_connected
+from controlplane.services.ended_queries import Sought
 from controlplane.services.live_query import LiveQuery, QueryRecord
 from controlplane.services.names import utc_text
 from controlplane.services.queries import EXEC_MS_DEFAULT, NewQuery, QueryService
@@ -219,9 +220,14 @@ class QueryController(Controller):
         queries: Given[QueryService],
         principal: Given[Principal],
         tag: FromQuery[str | None] = None,
+        status: FromQuery[str | None] = None,
+        user: FromQuery[str | None] = None,
+        text: FromQuery[str | None] = None,
     ) -> list[Query]:
-        """Running and recently ended queries, by start; `tag` picks those that carry it."""
-        return [to_query(record, queries.now_ms) for record in queries.list(principal, tag or "")]
+        """Running and recently ended queries, by start; `tag` picks those that carry it.
+        Extensions: `status`, `user` (a name), `text` (part of the SQL or name in any case)."""
+        sought = Sought(tag or "", status or "", user or "", text or "")
+        return [to_query(one, queries.now_ms) for one in queries.found(principal, sought)]
 
     @post(
         operation_id="createQuery",

@@ -10,8 +10,11 @@ from controlplane.api.alert_tests import AlertTestController
 from controlplane.api.alerts import AlertController
 from controlplane.api.api_keys import ApiKeyController
 from controlplane.api.audit import AuditController
+from controlplane.api.catalog import CatalogController
 from controlplane.api.connector_tests import ConnectorTestController
+from controlplane.api.connector_types import ConnectorTypeController
 from controlplane.api.dashboards import DashboardController
+from controlplane.api.diagnoses import DiagnosisController
 from controlplane.api.external_streams import ExternalStreamController
 from controlplane.api.external_tables import ExternalTableController
 from controlplane.api.global_metrics import GlobalMetricsController
@@ -26,7 +29,8 @@ from controlplane.api.sinks import SinkController
 from controlplane.api.source_tools import SourceToolController
 from controlplane.api.sources import SourceController
 from controlplane.api.streams import StreamController
-from controlplane.api.topology import TopologyController
+from controlplane.api.topology import TopologyController, TopologyRatesController
+from controlplane.api.trial_events import TrialEventController
 from controlplane.api.udfs import UdfController
 from controlplane.api.users import RoleController, UserController
 from controlplane.api.views import ViewController
@@ -65,6 +69,11 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     ViewController,
     MaterializedViewController,
     TopologyController,
+    TopologyRatesController,
+    TrialEventController,
+    DiagnosisController,
+    CatalogController,
+    ConnectorTypeController,
     GlobalMetricsController,
     WorkspaceController,
     WorkspacesController,

@@ -19,7 +19,12 @@ class Unreachable(ClientError):
 
 
 class ApiError(ClientError):
-    """The server refused: HTTP status, its own code, seconds to wait when it named them."""
+    """The server refused: HTTP status, its own code, seconds to wait when it named them. Of a
+    statement also where the error stands, from 1 (0 = not known), and what was probably meant."""
+
+    line = 0
+    column = 0
+    hint = ""
 
     def __init__(self, status: int, code: int, message: str, retry_after: float | None) -> None:
         super().__init__(message)

@@ -182,6 +182,15 @@ class Sinks(Group[M]):
         return send(Checked, "POST", at("sinks", "check"), trial)
 
     @operation
+    def send_test(self, trial: ConnectorTrial, row: dict[str, Any]) -> Call[Checked]:
+        """Deliver one row, marked as a test for its receiver."""
+        body = {
+            "id": trial.id, "type": trial.type, "properties": trial.properties,
+            "query": trial.query, "row": row,
+        }  # fmt: skip
+        return send(Checked, "POST", at("sinks", "test"), body)
+
+    @operation
     def suggest(self, trial: ConnectorTrial, property_: str, prefix: str = "") -> Call[Suggestions]:
         """Values for a property, such as the topics of a Kafka cluster."""
         return send(Suggestions, "POST", at("sinks", "suggest"), _asked(trial, property_, prefix))
@@ -254,6 +263,12 @@ class Alerts(Group[M]):
         """What an alert with these queries would have done in the last minutes; nothing is made."""
         body = {"trigger_sql": trigger_sql, "resolve_sql": resolve_sql, "minutes": minutes}
         return send(AlertTest, "POST", at("alerts", "test"), body)
+
+    @operation
+    def send_message(self, alert_id: str, row: dict[str, Any]) -> Call[dict[str, Any]]:
+        """Tell the actions of a stored alert that it is triggered, marked as a test."""
+        body = {"id": alert_id, "row": row}
+        return send(dict[str, Any], "POST", at("alerts", "test_message"), body)
 
 
 def _asked(trial: ConnectorTrial, property_: str, prefix: str) -> Event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import astuple
 
@@ -190,6 +190,21 @@ class Server(Group[M]):
     def topology(self) -> Call[Graph]:
         """The objects of the workspace and how rows flow between them."""
         return ask(Graph, "topology")
+
+    @operation
+    def topology_rates(self, *, history: bool = False) -> Call[dict[str, Any]]:
+        """Rows per second through each node and on each edge; `history` of the last 10 minutes."""
+        return ask(dict[str, Any], "topology/rates", history=history)
+
+    @operation
+    def catalog(self, *, dialect: bool = True) -> Call[dict[str, Any]]:
+        """What statements can name: objects with columns, functions, and the dialect's words."""
+        return ask(dict[str, Any], "catalog", dialect=None if dialect else "false")
+
+    @operation
+    def connector_types(self) -> Call[dict[str, Any]]:
+        """Types of sources, sinks and external objects, with JSON Schema of their properties."""
+        return ask(dict[str, Any], "connectors")
 
     @operation
     def metrics(self) -> Call[GlobalMetrics]:

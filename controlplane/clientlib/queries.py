@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from controlplane.clientlib.answers import Analysis, Pipeline, Query, Sql
@@ -13,9 +15,12 @@ class Queries(Group[M]):
     """Queries that run or ran, and statements without live rows."""
 
     @operation
-    def list(self, *, tag: str = "") -> Call[Many[Query]]:
-        """Running and recently ended ones, by start; with `tag` those that carry it."""
-        return ask(Many[Query], "queries", tag=tag)
+    def list(
+        self, *, tag: str = "", status: str = "", user: str = "", text: str = ""
+    ) -> Call[Many[Query]]:
+        """Running and recently ended ones, by start; with `tag` those that carry it, with `text`
+        those whose SQL or name has it."""
+        return ask(Many[Query], "queries", tag=tag, status=status, user=user, text=text)
 
     @operation
     def get(self, query_id: str) -> Call[Query]:
@@ -36,6 +41,11 @@ class Queries(Group[M]):
     def pipeline(self, query_id: str) -> Call[Pipeline]:
         """Its operators and their work; empty for an ended one."""
         return ask(Pipeline, at("queries", query_id, "pipeline"))
+
+    @operation
+    def diagnosis(self, query_id: str) -> Call[dict[str, Any]]:
+        """Why it gives no rows: `reasons`, the likeliest first, and the facts."""
+        return ask(dict[str, Any], at("queries", query_id, "diagnosis"))
 
     @operation
     def exec(self, sql: str, *, timeout_ms: int | None = None) -> Call[Result]:

@@ -198,6 +198,11 @@ class MaterializedViews(Group[M]):
         return ask(MaterializedView, at("materialized_views", name))
 
     @operation
+    def diagnosis(self, name: str) -> Call[dict[str, Any]]:
+        """Why it gives no rows: `reasons`, the likeliest first, and the facts."""
+        return ask(dict[str, Any], at("materialized_views", name, "diagnosis"))
+
+    @operation
     def delete(self, name: str, *, force: bool = False) -> Call[None]:
         """End and delete it; one that others use only with `force`."""
         return order("DELETE", at("materialized_views", name), force=force)

@@ -127,6 +127,9 @@ class Connection:
 class _ErrorBody(msgspec.Struct):
     code: int = 0
     message: str = ""
+    line: int = 0
+    column: int = 0
+    hint: str = ""
 
 
 def error_of(response: httpx.Response) -> ApiError:
@@ -137,9 +140,10 @@ def error_of(response: httpx.Response) -> ApiError:
         body = _ErrorBody()
     message = body.message or f"The server answered {response.status_code}."
     wait = response.headers.get("Retry-After", "")
-    return ApiError(
-        response.status_code, body.code, message, float(wait) if wait.isdigit() else None
-    )
+    seconds = float(wait) if wait.isdigit() else None
+    error = ApiError(response.status_code, body.code, message, seconds)
+    error.line, error.column, error.hint = body.line, body.column, body.hint
+    return error
 
 
 def answer_of(call: Call[T], response: httpx.Response) -> T:

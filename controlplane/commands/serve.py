@@ -152,11 +152,15 @@ def _loop(work: Any) -> int:
     return uvloop.run(work)
 
 
-def _announce(address: str, key: str) -> None:
+def _announce(address: str, key: str, console: str) -> None:
     """The only lines on standard output; the log goes to standard error. The key is shown here and
-    nowhere else, once, and is in no file."""
+    nowhere else, once, and is in no file. The token of the first run stands behind a #, so that
+    browsers send it to nobody with the address."""
     click.echo(f"Tailrace listens on {address}")
     if key:
         click.echo(f"First start: the API key of user admin is {key}")
         click.echo("It is shown this once only; keep it.")
+    click.echo(f"Console: {console}")
+    if "#" in console:
+        click.echo("This address sets the password of user admin, once; each start makes another.")
     sys.stdout.flush()

@@ -158,6 +158,17 @@ class Identities:
                 await session.execute(_revoked(user_id))
             await session.commit()
 
+    async def set_first_password(self, user_id: str, password_hash: str) -> bool:
+        """Give a user without a password one; False if there is one already."""
+        async with self._sessions() as session:
+            empty = update(User).where(User.id == user_id, User.password_hash == "")
+            changed = empty.values(password_hash=password_hash).returning(User.id)
+            done = await session.scalar(changed) is not None
+            if done:
+                await session.execute(_revoked(user_id))
+            await session.commit()
+        return done
+
     async def leave(self, workspace_id: str, user_id: str) -> None:
         """Take a user out of a workspace with the keys there; the last one out is forgotten."""
         async with self._sessions() as session:

@@ -9,13 +9,13 @@ from typing import Any, Final
 import msgspec
 
 from connectors import alert_letters, incidents
-from connectors.contract import AlertAction, AlertDefinition
+from connectors.contract import AlertAction, AlertDefinition, CheckStep
 from connectors.metrics import SourceCounters
 from connectors.status import SourceStatus
 from controlplane import problems
 from controlplane.auth import Principal
 from controlplane.db.tables import Alert
-from controlplane.services import alert_actions, secrets
+from controlplane.services import alert_actions, secrets, trials
 from controlplane.services.authored import check_text, check_texts
 from controlplane.services.connector_rows import Means, reach
 from controlplane.services.deliveries import (
@@ -30,6 +30,7 @@ from controlplane.services.engines import starting
 from controlplane.services.names import milliseconds
 from controlplane.services.queries import in_sql
 from controlplane.services.replays import letters_of
+from controlplane.services.trials import Told
 from engine.errors import EngineUnavailable, NotFound
 from engine.protocol import Engine, ResultColumn
 
@@ -262,6 +263,30 @@ class AlertService(Deliveries[Alert]):
                 shown = dict(zip(names[each.query], row, strict=True))
                 transitions.append(Transition(each.time_ms, instance.status, shown))
         return Tested(tuple(transitions), found.scanned_rows, found.rows_max, found.truncated)
+
+    async def send_message(
+        self, principal: Principal, told: Told, trigger_sql: str, row: dict[str, Any]
+    ) -> list[tuple[str, list[CheckStep]]]:
+        """Tell the actions of an alert that is not stored, marked as a test; 400."""
+        for action in told.actions:
+            secrets.refuse_sealed(action.properties)
+            secrets.refuse_masks(action.properties, ())
+        alert_actions.check_count(told.actions[1:])
+        if trigger_sql:
+            plans = await self._check(principal, (trigger_sql,))
+            told = msgspec.structs.replace(told, columns=plans_of(Alert(plans=plans))[0].header)
+        return await trials.send_message(self._connectors, principal.workspace, told, row)
+
+    async def send_stored(
+        self, principal: Principal, alert_id: str, row: dict[str, Any]
+    ) -> list[tuple[str, list[CheckStep]]]:
+        """The same of a stored one, with its secrets; 404."""
+        found = await self._rows.get(principal, alert_id)
+        vault, owner = self._means.vault, self._rows.owner(found.id)
+        actions = alert_actions.opened(vault, owner, found.actions)
+        own = AlertAction(found.action, self._rows.opened(found))
+        told = Told(found.name, found.severity, (own, *actions), _headers(found)[0])
+        return await trials.send_message(self._connectors, principal.workspace, told, row)
 
     async def replace(self, principal: Principal, alert_id: str, new: NewAlert) -> ShownAlert:
         """Put another definition in its place, also while it runs; its queries begin anew and its

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from connectors.check_contract import Check, Suggest, Suggested
-from connectors.contract import AlertDefinition, CheckStep, SinkDefinition, SourceDefinition
+from connectors.check_contract import Check, SendTest, Suggest, Suggested
+from connectors.contract import (
+    AlertDefinition,
+    CheckStep,
+    ConnectorType,
+    SinkDefinition,
+    SourceDefinition,
+)
 from connectors.metrics import SourceCounters, SourceSample, SourceStats
 from connectors.replay_contract import Replayed, ReplayWanted
 from connectors.status import SourceStatus
@@ -17,6 +23,14 @@ class Connectors(Protocol):
 
     Every method raises EngineUnavailable while the process is away.
     """
+
+    async def types(self) -> list[ConnectorType]:
+        """All source types."""
+        ...
+
+    async def sink_types(self) -> list[ConnectorType]:
+        """All sink types."""
+        ...
 
     async def validate(self, type_: str, properties: dict[str, Any]) -> frozenset[str]:
         """Dotted names of the type's secrets; UserError when type or properties do not fit."""
@@ -106,6 +120,10 @@ class Connectors(Protocol):
 
     async def check(self, wanted: Check) -> list[CheckStep]:
         """Test the connection of a source or sink; UserError when its properties do not fit."""
+        ...
+
+    async def send_test(self, wanted: SendTest) -> list[CheckStep]:
+        """Deliver one row, marked as a test; UserError when its properties do not fit."""
         ...
 
     async def suggest(self, wanted: Suggest) -> Suggested:

@@ -13,6 +13,25 @@ from controlplane.services.live_query import QueryRecord
 TEXT_BYTES_MAX: Final = 16 << 20
 
 
+class Sought(msgspec.Struct, frozen=True):
+    """Which records are asked for; what is empty does not matter. `user`: the name of who ran it;
+    `text`: part of its SQL or name, in any case."""
+
+    tag: str = ""
+    status: str = ""
+    user: str = ""
+    text: str = ""
+
+    def fits(self, record: QueryRecord) -> bool:
+        """Whether a record is one of them, its tag aside."""
+        if self.status and record.status != self.status:
+            return False
+        if self.user and record.caller.name != self.user:
+            return False
+        text = self.text.casefold()
+        return text in record.sql.casefold() or text in record.name.casefold()
+
+
 class EndedQueries:
     """The records of one workspace in order of their end."""
 

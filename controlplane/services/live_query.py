@@ -122,6 +122,8 @@ class LiveQuery:
         self._sending_since: float | None = None
         # Told how many rows the reader has, of a query that can be recovered.
         self.report: Callable[[int], Awaitable[None]] | None = None
+        # Whether rows count as sent when the next are taken, however it ends.
+        self.by_acknowledgement = False
         self._sent_rows = 0
         self._reporting: asyncio.Task[None] | None = None
 
@@ -158,6 +160,11 @@ class LiveQuery:
                 self._sending_since = self._clock.monotonic()
                 return metrics
             await self._news.wait()
+
+    def progress(self) -> None:
+        """The reader goes on with what it took last: it is slow and does not stand still."""
+        if self._sending_since is not None:
+            self._sending_since = self._clock.monotonic()
 
     def _take_rows(self) -> Rows:
         first = self._rows.popleft()
@@ -212,7 +219,7 @@ class LiveQuery:
         self._pending_bytes = 0
         self._room.set()
         with contextlib.suppress(TailraceError):
-            await report(self._sent_rows if gone else self.record.rows)
+            await report(self._sent_rows if gone or self.by_acknowledgement else self.record.rows)
 
     async def _pump(self, blame: Blame) -> None:
         end = QueryEnd("failed", Code.ENGINE_RESTARTED, "engine restarted")

@@ -13,7 +13,7 @@ import msgspec
 from controlplane import problems
 from controlplane.auth import Authenticator, Principal
 from controlplane.services.calls import STOPPING, Calls
-from controlplane.services.ended_queries import EndedQueries
+from controlplane.services.ended_queries import EndedQueries, Sought
 from controlplane.services.engines import Engines, WorkspaceEngine
 from controlplane.services.external_secrets import sealed_external
 from controlplane.services.function_keys import sealed_statement
@@ -64,6 +64,7 @@ class NewQuery(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     batch_count: int = 0
     batch_ms: int = 0
+    since_ms: int = 0
 
 
 class BoundedResult(msgspec.Struct, frozen=True):
@@ -135,6 +136,7 @@ class QueryService:
             batch_count=min(max(new.batch_count, 0), BATCH_COUNT_MAX),
             batch_ms=min(max(new.batch_ms, 0), BATCH_MS_MAX),
             allow=principal.statement_classes(),
+            since_ms=new.since_ms,
         )
         async with self._calls.within(None, PLAN_LATE):
             running = await self._uses.named(principal, in_sql(engine.run(request)))
@@ -200,6 +202,10 @@ class QueryService:
         records = [*place.ended.since(oldest), *(live.record for live in place.live.values())]
         found = [record for record in records if not tag or tag in record.tags]
         return sorted(found, key=lambda record: (record.start_ms, record.id))
+
+    def found(self, principal: Principal, sought: Sought) -> list[QueryRecord]:
+        """Those of `list` that fit."""
+        return [record for record in self.list(principal, sought.tag) if sought.fits(record)]
 
     @property
     def now_ms(self) -> int:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from controlplane import problems
 from controlplane.auth import (
+    Asking,
     Authenticator,
     AuthLimits,
     Principal,
     csrf_of,
     digest_of,
     new_session_token,
+    session_token,
 )
 from controlplane.db.repository import Directory
 from controlplane.db.tables import Session
@@ -65,6 +68,24 @@ class SessionService:
         )
         seconds = self._limits.session_ms // 1000
         return SignedIn(principal, token, csrf_of(token.encode()), seconds)
+
+    async def places(self, headers: Mapping[bytes, bytes]) -> list[str] | None:
+        """Names of the workspaces that the user of the request's session is in; None without a
+        session that is good."""
+        token = session_token(headers)
+        found = await self._directory.session(digest_of(token)) if token else None
+        if found is None:
+            return None
+        roles = await self._directory.roles_of(found[1].id)
+        places = [await self._authenticator.workspace_of(identity) for identity in roles]
+        names = sorted(place.name for place in places if place is not None)
+        try:
+            for name in names[:1]:
+                asking = Asking({b"cookie": headers[b"cookie"]}, name)
+                await self._authenticator.authenticate(asking)
+        except problems.Problem:
+            return None
+        return names
 
     async def logout(self, principal: Principal, *, everywhere: bool) -> None:
         """End the caller's session, or all that the user has; 400 for other credentials."""

@@ -22,7 +22,7 @@ from controlplane.services.replays import LettersAsked, letters_of, replayed
 from controlplane.services.streams import HISTORY_DAYS_MAX
 from controlplane.services.trials import Trial, Wanted
 from engine.errors import EngineUnavailable, NotFound
-from engine.protocol import StreamStats, ViewState
+from engine.protocol import ResultColumn, StreamStats, ViewState
 
 DAY_MS: Final = 86_400_000
 
@@ -176,13 +176,25 @@ class SinkService(Deliveries[Sink]):
         """Test a connection step by step; 400 for a query that no sink can have, or properties that
         do not fit its columns. A stored one has its query, unless another is given."""
         whole = await trials.completed(self._rows, principal, trial)
-        columns = None
-        if whole.query:
-            plans = await self._check(principal, (whole.query,))
-            columns = plans_of(Sink(plans=plans))[0].header
-        elif whole.id:
-            columns = plans_of(await self._rows.get(principal, whole.id))[0].header
+        columns = await self._columns(principal, whole)
         return await trials.check(self._connectors, "sink", principal.workspace, whole, columns)
+
+    async def send_test(
+        self, principal: Principal, trial: Trial, row: dict[str, Any]
+    ) -> list[CheckStep]:
+        """Deliver one row, marked as a test; as `check`, and 400 for a column that is not there."""
+        whole = await trials.completed(self._rows, principal, trial)
+        columns = await self._columns(principal, whole)
+        return await trials.send_test(self._connectors, principal.workspace, whole, row, columns)
+
+    async def _columns(self, principal: Principal, trial: Trial) -> tuple[ResultColumn, ...] | None:
+        """Of its query, or of that of the stored one; None without one."""
+        if trial.query:
+            plans = await self._check(principal, (trial.query,))
+            return plans_of(Sink(plans=plans))[0].header
+        if trial.id:
+            return plans_of(await self._rows.get(principal, trial.id))[0].header
+        return None
 
     async def suggest(self, principal: Principal, trial: Trial, wanted: Wanted) -> Suggested:
         """Values for a property."""

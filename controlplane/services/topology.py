@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -57,12 +57,20 @@ class Topology(msgspec.Struct, frozen=True):
 class TopologyService:
     """Joins what the engine defines with what other resources give."""
 
-    def __init__(self, engines: Engines, others: Iterable[Flows]) -> None:
+    def __init__(
+        self,
+        engines: Engines,
+        others: Iterable[Flows],
+        asked: Mapping[str, Flows] | None = None,
+    ) -> None:
+        """`asked`: what comes only by its name among `extra`."""
         self._engines = engines
         self._others = tuple(others)
+        self._asked = dict(asked or {})
 
     async def graph(self, principal: Principal, extra: frozenset[str]) -> Topology:
-        """The graph as of now; `extra` "udf" adds functions and who calls them."""
+        """The graph as of now; `extra` "udf" adds functions and who calls them, and the names of
+        what is asked for by name."""
         workspace = await self._engines.of(principal.workspace)
         if workspace.snapshot.revision < 0:
             await workspace.engine()
@@ -74,7 +82,8 @@ class TopologyService:
             called = [_function(d) for d in definitions if d.kind == "function"]
             functions = {flow.name: flow.id for flow in called}
             flows += called
-        for other in self._others:
+        asked = (flows for name, flows in self._asked.items() if name in extra)
+        for other in (*self._others, *asked):
             flows += await other(principal)
         flows.sort(key=lambda flow: (flow.type, flow.name, flow.key))
         return _joined(flows, named, functions)

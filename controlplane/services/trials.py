@@ -6,8 +6,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from connectors.check_contract import Check, Kind, Suggest, Suggested
-from connectors.contract import CheckStep
+from connectors.check_contract import Check, Kind, SendTest, Suggest, Suggested, columns_of
+from connectors.contract import AlertAction, CheckStep
 from controlplane import problems
 from controlplane.auth import Principal
 from controlplane.db.tables import Sink, Source
@@ -30,6 +30,15 @@ class Trial(msgspec.Struct, frozen=True):
     properties: dict[str, Any] | None = None
     id: str = ""
     query: str = ""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """An alert of which a test message tells; `columns` None while it has no trigger query."""
+
+    name: str
+    severity: int
+    actions: tuple[AlertAction, ...]
+    columns: tuple[ResultColumn, ...] | None = None
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -71,6 +80,43 @@ async def check(
     return await reach(
         connectors.check(Check(kind, trial.type, given, workspace, trial.id, columns))
     )
+
+
+async def send_test(
+    connectors: Connectors,
+    workspace: str,
+    trial: Trial,
+    row: dict[str, Any],
+    columns: tuple[ResultColumn, ...] | None,
+) -> list[CheckStep]:
+    """The steps of delivering one row to a completed trial of a sink; without a query the row says
+    which columns there are."""
+    given = trial.properties or {}
+    known = columns_of(row) if columns is None else columns
+    _check_row(row, known)
+    return await reach(connectors.send_test(SendTest(trial.type, given, workspace, known, row)))
+
+
+async def send_message(
+    connectors: Connectors, workspace: str, alert: Told, row: dict[str, Any]
+) -> list[tuple[str, list[CheckStep]]]:
+    """By action, in order: the steps of sending it a message. One that fails stops no other."""
+    known = columns_of(row) if alert.columns is None else alert.columns
+    _check_row(row, known)
+    found: list[tuple[str, list[CheckStep]]] = []
+    for action in alert.actions:
+        wanted = SendTest(
+            action.action, action.properties, workspace, known, row, alert.name, alert.severity
+        )
+        found.append((action.action, await reach(connectors.send_test(wanted))))
+    return found
+
+
+def _check_row(row: dict[str, Any], columns: tuple[ResultColumn, ...]) -> None:
+    """400 for values of columns that the query does not have."""
+    unknown = sorted(row.keys() - {column.name for column in columns})
+    if unknown:
+        raise problems.bad_request(f"The query has no column '{unknown[0][:128]}'.")
 
 
 async def suggest(

@@ -173,6 +173,7 @@ def agg(names: Names, bind: Bind, distinct: Bind | None = None) -> Aggregate:
         distinct is not None,
         names.about.summary,
         names.about.examples,
+        names.params,
     )
 
 

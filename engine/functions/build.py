@@ -272,6 +272,8 @@ def fn(
         aliases,
         summary=about.summary,
         examples=about.examples,
+        params=params,
+        returns=str(result) if isinstance(result, DataType) else "",
     )
 
 
@@ -304,6 +306,7 @@ def special(
         aliases,
         summary=about.summary,
         examples=about.examples,
+        params=params,
     )
 
 

@@ -268,7 +268,11 @@ def _entry(
         return render(args)
 
     about = doc(summary, (example[0], example[1]))
-    return Scalar(name, 2, 10, checked, summary=about.summary, examples=about.examples)
+    params = "lambda map" if name.startswith("map_") else "lambda array array*"
+    params = "lambda array array* any" if name == "array_fold" else params
+    return Scalar(
+        name, 2, 10, checked, summary=about.summary, examples=about.examples, params=params
+    )
 
 
 def _either(
@@ -286,7 +290,10 @@ def _either(
         return render(args)
 
     about = doc(summary, (example[0], example[1]))
-    return Scalar(name, 1, 10, checked, summary=about.summary, examples=about.examples)
+    params = "array | lambda array array*"
+    return Scalar(
+        name, 1, 10, checked, summary=about.summary, examples=about.examples, params=params
+    )
 
 
 SCALARS = (

@@ -195,6 +195,7 @@ def _entries(word: str, what: str, *, logistic: bool) -> tuple[Aggregate, Aggreg
             distinct_ok=False,
             summary=summary,
             examples=(Example(name + call, f"[{weights}]"),),
+            params="number number+",
         ),
         Aggregate(
             stated,
@@ -204,6 +205,7 @@ def _entries(word: str, what: str, *, logistic: bool) -> tuple[Aggregate, Aggreg
             distinct_ok=False,
             summary=model,
             examples=(Example(stated + call, f"[{int(logistic)}, {weights}]"),),
+            params="number number+",
         ),
     )
 

@@ -74,7 +74,9 @@ def _entry(
 ) -> Scalar:
     """An entry with a lambda first, which checks its own arguments."""
     about = doc(summary, (example[0], example[1]))
-    return Scalar(name, 2, 2, render, summary=about.summary, examples=about.examples)
+    return Scalar(
+        name, 2, 2, render, summary=about.summary, examples=about.examples, params="lambda array"
+    )
 
 
 _BEFORE = "1 + (-$2 % len($1) + len($1)) % len($1)"  # where an array turned right begins

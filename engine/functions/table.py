@@ -63,7 +63,9 @@ class Scalar:
     """A scalar function. `render` raises SqlError 42 or 43 for wrong counts and types.
 
     Lengths that SQL can make (repeat, lpad, range, format widths) are bounded inside `render` to
-    16 MiB a value. `volatile`: not the same for equal arguments (rand, uuid, now).
+    16 MiB a value. `volatile`: not the same for equal arguments (rand, uuid, now). `params`: its
+    parameter list as `build.parse_params` reads it, ` | ` between lists that differ; `returns`: the
+    type that it always gives, '' where that depends on the arguments.
     """
 
     name: str
@@ -74,6 +76,8 @@ class Scalar:
     volatile: bool = False
     summary: str = ""
     examples: tuple[Example, ...] = ()
+    params: str = ""
+    returns: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,8 @@ class BoundAggregate:
 @dataclass(frozen=True, slots=True)
 class Aggregate:
     """An aggregate function. `parameters`: constants such as a quantile's level may stand as
-    trailing arguments. `distinct_ok`: `f(distinct x)` is allowed, `bind` gets distinct=True."""
+    trailing arguments. `distinct_ok`: `f(distinct x)` is allowed, `bind` gets distinct=True.
+    `params` as in `Scalar`."""
 
     name: str
     args_min: int
@@ -132,3 +137,4 @@ class Aggregate:
     distinct_ok: bool = True
     summary: str = ""
     examples: tuple[Example, ...] = ()
+    params: str = ""

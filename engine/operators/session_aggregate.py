@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from engine.activity import OpenWindows
 from engine.arrays import Bools, Int64s, Lane, column, fixed_array, fixed_lane
 from engine.batch import Batch
 from engine.checkpoint import StateDelta
@@ -383,6 +384,22 @@ class SessionAggregate:
             first = min(self._sessions.idle_end(s) for s in self._open())
             due.append(milliseconds(first, self._spec.time_type))
         return min(due) if due else None
+
+    def open_windows(self) -> OpenWindows:
+        """What is not sent yet."""
+        kind = self._spec.time_type
+        mark, closes = self._sessions.first_close()
+        return OpenWindows(
+            self.name,
+            self._policy.at,
+            None if mark is None else milliseconds(mark, kind),
+            self._cells.table.live,
+            None if closes is None else milliseconds(closes, kind),
+            self.due_ms(),
+            self.late_rows,
+            self._timeouts.interval,
+            self._spec.processing_time,
+        )
 
     def held(self) -> StateSize:
         """Groups of open sessions and what substreams need."""

@@ -18,6 +18,11 @@ class Timeouts(Saved):
         seen = Arrays(lambda: (self._seen,), self._load)
         self._state = Parts({"seen": seen, "own": Fields(self, "_due")})
 
+    @property
+    def interval(self) -> int:
+        """Milliseconds; 0 = never."""
+        return self._interval
+
     def _load(self, arrays: list[Int64s]) -> None:
         self._seen = arrays[0]
 

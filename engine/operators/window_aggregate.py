@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
+from engine.activity import OpenWindows
 from engine.arrays import Bools, Int64s, Lane, counted, fixed_array
 from engine.batch import ROW_APPEND, Batch
 from engine.emit import Ticks, policy_of
@@ -437,6 +438,23 @@ class WindowAggregate(Saved):
             after = self._panes.pane(end) // self._panes.stride + 1
             mark = self._panes.starts(after)
         return milliseconds(int(mark[0]) + self._delay, spec.time_type)
+
+    def open_windows(self) -> OpenWindows:
+        """What is not sent yet; of groups in memory alone."""
+        marks, kind = self._marks.marks, self._spec.time_type
+        begun = marks[marks > BEGINNING]
+        live = self._cells.table.live
+        return OpenWindows(
+            self.name,
+            self._policy.at,
+            milliseconds(int(begun.max()), kind) if len(begun) else None,
+            live,
+            self._next_end_ms(self._spec) if live else None,
+            self.due_ms(),
+            self.late_rows,
+            self._timeouts.interval,
+            self._spec.processing_time,
+        )
 
     def held(self) -> StateSize:
         """Groups of open windows and what substreams need."""

@@ -10,7 +10,7 @@ from engine.errors import UserError
 from engine.timeseries.timedb_bodies import RunRow, Time, ValueRow
 from engine.timeseries.timedb_times import MICROSECONDS, column, first_not_later
 
-_NO_TIMES: Final = pa.array([], MICROSECONDS)
+_NO_TIMES: Final = pa.nulls(0, MICROSECONDS)
 
 # What says of which series a row of a run is: its key, and the id if it has one.
 Whose = tuple[str, str | int | None]

@@ -15,6 +15,7 @@ from engine.stateparts import Saved, since_full
 from engine.windows.grid import length_ticks, tick
 
 _MAX_FACTOR = 5  # a session without a maximum ends after 5 idle times
+LOOKED_AT_MAX = 100_000  # sessions that are looked at for when the first one closes
 _SAVED = ("substream", "mark", "number", "first", "last", "start", "begun")
 
 
@@ -72,6 +73,16 @@ class Sessions(Saved):
     def shown_end(self, session: Session) -> int:
         """Where an open session ends if it is shown now."""
         return session.last + self._tick
+
+    def first_close(self) -> tuple[int | None, int | None]:
+        """The newest watermark, and the time of a row that surely closes an open session; None
+        where there is none, or too many to look at all."""
+        if not self._marks or len(self.open) > LOOKED_AT_MAX:
+            return None, None
+        idle, longest = self._idle, self._longest
+        ends = [min(s.last + idle, s.first + longest) for s in self.open.values()]
+        mark = max(self._marks.values()) if len(self._marks) <= LOOKED_AT_MAX else None
+        return mark, min(ends) + self._delay if ends else None
 
     def run(self, batch: SessionRows, *, check_late: bool) -> Assigned:
         """Take rows one by one; `check_late` False while the past is read."""

@@ -23,6 +23,7 @@ from controlplane.connection import http_protocol
 from controlplane.db.session import open_store, store_url
 from controlplane.services.secrets import Vault
 from controlplane.settings import Settings
+from controlplane.websocket_connection import websocket_protocol
 from engine.clock import SystemClock
 from tests.controlplane.fake_engine import FakeConnectors, FakeEngine, FakeLauncher
 from tests.services.postgres import Postgres, postgres
@@ -165,7 +166,8 @@ async def listening(app: Application) -> AsyncIterator[str]:
     config = uvicorn.Config(
         app.front,  # type: ignore[arg-type]
         http=http_protocol(app.settings),
-        log_config=None, access_log=False, lifespan="off", ws="none", loop="none",
+        log_config=None, access_log=False, lifespan="off", loop="none",
+        ws=websocket_protocol(app.settings), ws_per_message_deflate=False,
         timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = uvicorn.Server(config)

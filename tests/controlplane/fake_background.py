@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from engine.activity import Activity, Diagnosis
 from engine.dead_letter import DeadLetter
 from engine.errors import Code, NotFound, SqlError, StorageFull
 from engine.protocol import (
@@ -43,9 +44,21 @@ class FakeBackground:
         self.past: tuple[BacktestRow, ...] = ()  # what a test over the past gives
         self.letters: dict[str, list[DeadLetter]] = {}
         self.full = ""  # why no letters are taken
+        self.active = Activity(0)
 
     def _check(self) -> None:
         raise NotImplementedError
+
+    async def activity(self) -> Activity:
+        self._check()
+        return self.active
+
+    async def diagnose(self, owner: str) -> Diagnosis:
+        self._check()
+        for work in self.active.works:
+            if work.owner == owner:
+                return Diagnosis(self.active.now_ms, 0, work)
+        raise NotFound(f"{owner} does not run.")
 
     async def analyze(self, sql: str) -> Analysis:
         raise NotImplementedError

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from connectors.check_contract import Check, Suggest, Suggested
-from connectors.contract import CheckStep
+from connectors.check_contract import Check, SendTest, Suggest, Suggested
+from connectors.contract import CheckStep, ConnectorType
 from connectors.metrics import SourceCounters, SourceSample, SourceStats, ThroughputPoint
 from connectors.replay_contract import Replayed, ReplayWanted
 from connectors.status import SourceStatus
@@ -357,7 +357,7 @@ class FakeConnectors:
         self.started: dict[str, tuple[Any, SourceCounters | None]] = {}
         self.counted: dict[str, SourceSample] = {}
         self.resolved: list[tuple[str, str]] = []
-        self.checked: list[Check | Suggest] = []
+        self.checked: list[Check | Suggest | SendTest] = []
         self.replays: list[tuple[str, ReplayWanted]] = []
         self.away = False
         self.now_ms = 1_767_225_600_000
@@ -365,6 +365,14 @@ class FakeConnectors:
     def _check(self) -> None:
         if self.away:
             raise EngineUnavailable("away", 503, "orbit")
+
+    async def types(self) -> list[ConnectorType]:
+        self._check()
+        return [ConnectorType("stream_generator", "Generator", "Rows.", "at least once", "g", {})]
+
+    async def sink_types(self) -> list[ConnectorType]:
+        self._check()
+        return [ConnectorType("http", "HTTP", "Sends.", "at least once", "h", {})]
 
     async def validate(self, type_: str, properties: dict[str, Any]) -> frozenset[str]:
         self._check()
@@ -472,6 +480,11 @@ class FakeConnectors:
         self._check()
         self.checked.append(wanted)
         return [CheckStep("address", True, "", 2), CheckStep("connection", False, "Refused.", 1)]
+
+    async def send_test(self, wanted: SendTest) -> list[CheckStep]:
+        self._check()
+        self.checked.append(wanted)
+        return [CheckStep("connect", True, "", 2), CheckStep("deliver", "x" not in wanted.row)]
 
     async def suggest(self, wanted: Suggest) -> Suggested:
         self._check()

@@ -27,6 +27,9 @@ OTHERS = {
     ("get", "/redoc"),
     ("get", "/healthz"),
     ("get", "/openapi.json"),
+    ("get", "/console/bootstrap"),
+    ("get", "/console/health"),
+    ("post", "/console/first-run"),
     ("post", "/api/v1beta2/queries"),  # client.query
 }
 # APIs that have clients of their own.

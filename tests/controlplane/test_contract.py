@@ -29,7 +29,9 @@ EVERY = OPERATIONS + [
     one for api in SERIES for one in promised.operations(api) if one["group"] not in LATER
 ]
 # Parameters beyond the contract; each may be left out.
-EXTRA_PARAMETERS = frozenset({"force", "db", "x-timeplus-idempotent-id", "idempotency-key"})
+EXTRA_PARAMETERS = frozenset({
+    "force", "db", "x-timeplus-idempotent-id", "idempotency-key", "status", "user", "text",
+})  # fmt: skip
 # Statuses that section 1.5 of the contract gives to every operation.
 GENERAL = frozenset({"400", "401", "403", "404", "408", "413", "415", "429", "500", "507"})
 # And those that any operation of a time-series API may answer beside them.

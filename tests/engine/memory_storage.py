@@ -67,6 +67,9 @@ class MemoryStorage:
         held = self.streams.get(stream_id, [])
         return MemoryView(len(held), tuple(held[self.sealed :]))
 
+    def next_sn(self, stream_id: str) -> int:
+        return self.view(stream_id).next_sn
+
     def count_read(self, stream_id: str, rows: int, nbytes: int) -> None:
         """Rates are not kept here."""
 

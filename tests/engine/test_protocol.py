@@ -432,3 +432,21 @@ async def test_the_state_of_a_view_that_failed(engine: Engine) -> None:
     assert await select(engine, f"select raw from table({letters})") != []
     with pytest.raises(UserError):
         await select(engine, "system resume materialized view strict")
+
+
+async def test_activity_and_diagnosis(engine: Engine) -> None:
+    await engine.create(Definition("", "iot", "stream", columns=(ColumnDef("n", "int32"),)), ME)
+    query = await engine.run(QueryRequest("q", "select n from iot where n > 5"))
+    body = json.dumps({"columns": ["n"], "data": [[1], [9]]}).encode()
+    await engine.ingest(IngestRequest("iot", "compact"), body)
+    async with asyncio.timeout(10):
+        while not (await engine.diagnose("query:q")).work.scanned_rows:
+            await asyncio.sleep(0.01)
+    now = await engine.activity()
+    assert [(one.name, one.written_rows) for one in now.streams] == [("iot", 2)]
+    (work,) = now.works
+    assert (work.owner, work.result_rows) == ("query:q", 1)
+    assert (await engine.diagnose("query:q")).appended[0].newest_append_ms > 0
+    await query.cancel()
+    with pytest.raises(NotFound):
+        await engine.diagnose("query:other")

@@ -11,12 +11,22 @@ from tests.journeys.emptying import empty
 from tests.journeys.follower import Follower, with_key
 from tests.journeys.server import STARTED, Server
 
+_shared: list[Server] = []
+
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server of this test process: a start takes three seconds of a processor."""
+    """The server of this test process: a start takes three seconds of a processor.
+
+    tests/console has this fixture too, and the same server: who began it ends it.
+    """
+    if _shared:
+        yield _shared[0]
+        return
     running = Server(tmp_path_factory.mktemp("shared") / "data").start()
+    _shared.append(running)
     yield running
+    _shared.clear()
     running.stop()
 
 

@@ -35,7 +35,7 @@ CONNECTORS = ("stream_generator", "websocket", "nats", "jetstream")
 TUTORIALS = ("windows", "enrichment", "changelog-top-n", "materialized-view")
 PAGES = (
     "README.md", "docs/quickstart.md", "docs/streams.md", "docs/cli.md", "docs/client.md",
-    "docs/clients.md", "docs/connectors.md", HISTORY_PAGE, "docs/kronicle.md",
+    "docs/clients.md", "docs/socket.md", "docs/connectors.md", HISTORY_PAGE, "docs/kronicle.md",
     "docs/opensynaptic.md", "docs/timeseries-sql.md",
     *(f"docs/tutorials/{name}.md" for name in TUTORIALS),
     *(f"docs/connectors/{name}.md" for name in CONNECTORS),

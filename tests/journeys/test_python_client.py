@@ -192,6 +192,7 @@ def queries(client: Face) -> None:
         lambda: client.queries.get(record.id).status == "canceled", SECONDS, "the query's end"
     )
     assert client.queries.pipeline(record.id).nodes == []
+    assert client.queries.diagnosis(record.id)["status"] == "canceled"
     client.queries.delete(record.id)
     assert client.queries.list(tag="journey") == []
     assert client.queries.analyze("select id from orders").is_streaming
@@ -218,6 +219,7 @@ def views(client: Face) -> None:
     )
     views = client.materialized_views
     assert [view.name for view in views.list(expand=True)] == ["ids"]
+    assert [read["stream"] for read in views.diagnosis("ids")["inputs"]] == ["orders"]
     assert client.views.stats("ids").row_count == views.stats("ids").row_count > 0
     views.pause("ids", sync=True)
     assert views.get("ids").status == "Paused"
@@ -341,6 +343,7 @@ def sinks_and_alerts(client: Face) -> None:
     tested = sinks.check(ConnectorTrial(id=sink.id))
     assert (tested.ok, [step.name for step in tested.steps]) == (True, ["stream"])
     into = ConnectorTrial("timeplus")
+    assert sinks.send_test(ConnectorTrial(id=sink.id), {"id": 902}).ok
     assert not sinks.suggest(into, "stream_name", "no stream begins so").values
     sinks.delete(sink.id)
 
@@ -355,6 +358,7 @@ def sinks_and_alerts(client: Face) -> None:
     until(lambda: alerts.get(alert.id).instance.status == "triggered", "an alert")
     (told,) = alerts.test(rule.trigger_sql, minutes=10).transitions
     assert told.type == "triggered"
+    assert alerts.send_message(alert.id, {"id": 903})
     alerts.resolve(alert.id)
     until(lambda: alerts.get(alert.id).instance.status == "resolved", "a resolved alert")
     assert [event.type for event in alerts.get(alert.id).instance.timeline] == [
@@ -416,6 +420,9 @@ def the_server_itself(client: Face) -> None:
     assert client.server.ready().status == "ready"
     nodes = {node.name for node in client.server.topology().nodes}
     assert "orders" in nodes
+    assert "orders" in {node["name"] for node in client.server.topology_rates()["nodes"]}
+    assert "orders" in {one["name"] for one in client.server.catalog(dialect=False)["objects"]}
+    assert "nats" in {one["name"] for one in client.server.connector_types()["sources"]}
     assert client.server.metrics().storage >= 0
     assert "# TYPE" in client.server.workspace_scrape()
     assert client.server.subscription().subscription_plan

@@ -23,6 +23,9 @@ from tests.journeys.waiting import Stopwatch, wait_until
 TAILRACE = Path(sys.executable).with_name("tailrace")
 REFUSAL_SECONDS_MAX = 60
 KEY = re.compile(r"API key of user admin is ([A-Za-z0-9_-]{60})\n")
+# The console's address with the token that sets the first password.
+FIRST_RUN = re.compile(r"Console: http://\S+/console/first-run#token=([A-Za-z0-9_-]{43})\n")
+SHOWN_LAST = re.compile(r"each start makes another")
 PASSWORD = "correct horse battery"
 # The control plane and the connectors do without what the engine is made of.
 ENGINE_LIBRARIES = ("duckdb", "pyarrow", "numpy")
@@ -148,6 +151,7 @@ def test_first_key_is_shown_once_and_kept_nowhere(tmp_path: Path) -> None:
     server.start()
     wait_until(lambda: bool(KEY.search(server.log_text())), 5, "the key")
     (server.key,) = KEY.findall(server.log_text())
+    assert f"Console: {server.url}/console/\n" in server.log_text()  # admin has a password
     assert server.call("GET", "/streams").status_code == 200
     signed_in = httpx.get(f"{server.api}/streams", auth=("admin", PASSWORD))
     assert signed_in.status_code == 200
@@ -208,17 +212,19 @@ def on_terminal(
 @pytest.mark.timeout(240)
 def test_first_key_on_a_terminal(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    shown = on_terminal(free_port(), data, re.compile(r"once only"))
+    shown = on_terminal(free_port(), data, SHOWN_LAST)
     (key,) = KEY.findall(shown)
-    assert found_on_disk(data, key) == []
+    (token,) = FIRST_RUN.findall(shown)
+    assert found_on_disk(data, key) + found_on_disk(data, token) == []
     port = free_port()
 
     def check() -> None:
         url = f"http://127.0.0.1:{port}/default/api/v1beta2/roles"
         assert httpx.get(url, headers={"X-Api-Key": key}, timeout=60).status_code == 200
 
-    again = on_terminal(port, data, re.compile(r"listens on \S+\n"), check)
+    again = on_terminal(port, data, SHOWN_LAST, check)
     assert KEY.search(again) is None
+    assert FIRST_RUN.findall(again) not in ([], [token])
 
 
 def test_admin_without_a_password_cannot_sign_in_with_one(server: Server) -> None:

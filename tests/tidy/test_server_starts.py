@@ -9,6 +9,7 @@ from tests.tidy.sources import Source, dotted, imports, sources
 STARTER = "tests.journeys.server.Server"
 # File -> servers that it makes, and why those of tests/journeys/conftest.py do not do.
 OWN: dict[str, tuple[int, str]] = {
+    "tests/console/test_console_sign_in.py": (1, "admin gets a password; settings of its own"),
     "tests/controlplane/test_schemathesis.py": (1, "settings of its own"),
     "tests/controlplane/test_serve.py": (1, "first start, clean stop, kill -9"),
     "tests/engine/test_sandbox.py": (1, "limits of its own"),

@@ -1,0 +1,141 @@
+// The bar above all pages: name, workspace, search, health, running queries, user.
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import {
+  CircleCheck,
+  CircleX,
+  LogOut,
+  Monitor,
+  Moon,
+  Rows3,
+  Search,
+  Sun,
+  UserRound,
+} from "lucide-react";
+import type { ReactNode } from "react";
+import { call } from "@/api/client";
+import { useMay, useSession, useSignOut } from "@/api/session";
+import type { Query } from "@/api/types";
+import { app } from "@/text/app";
+import { Button } from "@/ui/Button";
+import { Menu } from "@/ui/Menu";
+import { Tip } from "@/ui/Tip";
+import { openPalette } from "./palette";
+import { setLook, type Theme, useLook } from "./theme";
+
+const REFRESH_MS = 10_000;
+
+export function TopBar({ menu }: { menu: ReactNode }) {
+  return (
+    <header className="flex h-11 shrink-0 items-center gap-2 border-b border-line bg-surface px-2">
+      {menu}
+      <Link to="/" className="flex items-center gap-2 px-1 font-semibold">
+        <img src="./favicon.svg" alt="" width={20} height={20} />
+        <span className="hidden sm:inline">{app.name}</span>
+      </Link>
+      <Workspace />
+      <Button
+        icon={Search}
+        className="ml-auto max-w-72 flex-1 justify-start text-muted"
+        aria-label={`${app.palette} Ctrl K`}
+        onClick={openPalette}
+      >
+        <span className="hidden flex-1 text-left sm:inline">{app.palette}</span>
+        <kbd className="hidden text-xs sm:inline">Ctrl K</kbd>
+      </Button>
+      <Health />
+      <Running />
+      <UserMenu />
+    </header>
+  );
+}
+
+function Workspace() {
+  const { workspace } = useSession();
+  return (
+    <Tip text={`${app.workspace}: ${workspace}`}>
+      <span className="hidden max-w-40 truncate rounded border border-line px-1.5 py-0.5 text-xs text-muted md:inline">
+        {workspace}
+      </span>
+    </Tip>
+  );
+}
+
+function Health() {
+  const { data, isError } = useQuery({
+    queryKey: ["readyz"],
+    queryFn: () => call<unknown>("readyz", { absolute: true, quiet: true }).then(() => true),
+    refetchInterval: REFRESH_MS,
+    retry: false,
+  });
+  const good = data === true && !isError;
+  const Icon = good ? CircleCheck : CircleX;
+  const text = good ? app.healthy : app.unhealthy;
+  if (data === undefined && !isError) return null;
+  return (
+    <Tip text={text}>
+      <span role="img" aria-label={text} className={good ? "text-good" : "text-bad"}>
+        <Icon aria-hidden size={16} />
+      </span>
+    </Tip>
+  );
+}
+
+function Running() {
+  const may = useMay();
+  const { data } = useQuery({
+    queryKey: ["queries"],
+    queryFn: () => call<Query[]>("queries"),
+    refetchInterval: REFRESH_MS,
+    enabled: may("read:query"),
+  });
+  const running = data?.filter((query) => query.status === "running").length ?? 0;
+  if (!running) return null;
+  return (
+    <Tip text={app.runningQueries(running)}>
+      <span
+        role="img"
+        aria-label={app.runningQueries(running)}
+        className="text-xs text-muted tabular-nums"
+      >
+        {running} ▸
+      </span>
+    </Tip>
+  );
+}
+
+function UserMenu() {
+  const { username, role } = useSession();
+  const signOut = useSignOut();
+  const look = useLook();
+  const theme = (value: Theme, icon: typeof Sun, apart = false) => ({
+    label: app.theme[value],
+    icon,
+    apart,
+    checked: look.theme === value,
+    onSelect: () => setLook({ theme: value }),
+  });
+  const comfortable = look.density === "comfortable";
+  return (
+    <Menu
+      trigger={
+        <Button look="quiet" icon={UserRound} aria-label={`${app.user}: ${username} (${role})`}>
+          <span className="hidden max-w-32 truncate sm:inline">{username}</span>
+        </Button>
+      }
+      items={[
+        theme("light", Sun),
+        theme("dark", Moon),
+        theme("system", Monitor),
+        {
+          label: app.density.comfortable,
+          icon: Rows3,
+          apart: true,
+          checked: comfortable,
+          onSelect: () => setLook({ density: comfortable ? "dense" : "comfortable" }),
+        },
+        { label: app.signOut, icon: LogOut, apart: true, onSelect: () => void signOut() },
+      ]}
+    />
+  );
+}

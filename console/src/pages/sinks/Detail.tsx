@@ -1,0 +1,4 @@
+// One sink.
+import { ConnectorDetail } from "@/pages/connectors/Detail";
+
+export default () => <ConnectorDetail sort="sinks" />;

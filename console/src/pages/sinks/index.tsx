@@ -1,0 +1,4 @@
+// All sinks.
+import { ConnectorList } from "@/pages/connectors/List";
+
+export default () => <ConnectorList sort="sinks" />;

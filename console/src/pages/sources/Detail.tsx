@@ -1,0 +1,4 @@
+// One source.
+import { ConnectorDetail } from "@/pages/connectors/Detail";
+
+export default () => <ConnectorDetail sort="sources" />;

@@ -1,0 +1,4 @@
+// All sources.
+import { ConnectorList } from "@/pages/connectors/List";
+
+export default () => <ConnectorList sort="sources" />;

@@ -1,0 +1,212 @@
+// One view: its query and columns; a materialized one with state, lag, errors, dead letters.
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Pause, Play, RotateCcw, SquareTerminal, Trash2 } from "lucide-react";
+import { type ReactNode, useState } from "react";
+import { useMay } from "@/api/session";
+import type { View } from "@/api/types";
+import { useGo } from "@/app/go";
+import { Columns } from "@/pages/streams/Columns";
+import { steer, type ViewStats, viewQuery, viewStatsQuery } from "@/pages/streams/calls";
+import { Removal } from "@/pages/streams/Removal";
+import { Uses } from "@/pages/streams/Uses";
+import { app } from "@/text/app";
+import { streams, views as text } from "@/text/streams";
+import { Badge, Status } from "@/ui/Badge";
+import { Button } from "@/ui/Button";
+import { CodeBlock } from "@/ui/Copy";
+import { Failure } from "@/ui/Failure";
+import { bytes, compact, count } from "@/ui/format";
+import { Go } from "@/ui/Go";
+import { Loaded } from "@/ui/Loaded";
+import { Page } from "@/ui/Page";
+import { Sparkline } from "@/ui/Sparkline";
+import { Tabs } from "@/ui/Tabs";
+import { notify } from "@/ui/Toast";
+import { statusText } from "./status";
+
+export default function ViewDetail() {
+  const { name = "" } = useParams({ strict: false }) as { name?: string };
+  const { tab = "overview" } = useSearch({ strict: false }) as { tab?: string };
+  const navigate = useNavigate();
+  const view = useQuery(viewQuery(name));
+  const stats = useQuery({ ...viewStatsQuery(name), enabled: view.data?.materialized === true });
+  return (
+    <Page
+      title={name}
+      note={
+        view.data && (
+          <>
+            <Badge>{view.data.materialized ? text.materialized : text.plain}</Badge>
+            {stats.data && <Status value={statusText(stats.data.status)} />}
+          </>
+        )
+      }
+      actions={view.data && <Actions view={view.data} stats={stats.data} />}
+    >
+      <Loaded of={view}>
+        {(shown) => (
+          <Tabs
+            label={text.one}
+            value={tab}
+            onChange={(next) =>
+              void navigate({ to: ".", search: (old: object) => ({ ...old, tab: next }) as never })
+            }
+            tabs={[
+              {
+                value: "overview",
+                label: text.tabs.overview,
+                content: (
+                  <div className="flex flex-col gap-4 pt-3">
+                    {shown.description && <p className="text-muted">{shown.description}</p>}
+                    <CodeBlock text={shown.query} label={text.query} />
+                    {shown.materialized && (
+                      <Loaded of={stats}>{(now) => <State view={shown} stats={now} />}</Loaded>
+                    )}
+                  </div>
+                ),
+              },
+              {
+                value: "columns",
+                label: text.tabs.columns,
+                content: (
+                  <div className="pt-3">
+                    <Columns columns={shown.columns} />
+                  </div>
+                ),
+              },
+              {
+                value: "definition",
+                label: text.tabs.definition,
+                content: (
+                  <div className="pt-3">
+                    <CodeBlock text={shown.create_query} label={text.tabs.definition} />
+                  </div>
+                ),
+              },
+              { value: "uses", label: text.tabs.uses, content: <Uses name={name} /> },
+            ]}
+          />
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+function State({ view, stats }: { view: View; stats: ViewStats }) {
+  const written = (stats.history ?? []).map((point) => point.written_eps);
+  const letters = stats.dead_letter_stream;
+  const sql = `SELECT * FROM table(${letters}) ORDER BY _tp_time DESC LIMIT 100`;
+  return (
+    <>
+      {stats.last_error_message && (
+        <Failure what={text.error} error={new Error(stats.last_error_message)} />
+      )}
+      {view.target_stream && (
+        <p>
+          {text.target}:{" "}
+          <Go
+            to={`/streams/${encodeURIComponent(view.target_stream)}`}
+            className="text-accent underline"
+          >
+            {view.target_stream}
+          </Go>
+        </p>
+      )}
+      <dl className="flex flex-wrap gap-x-10 gap-y-3">
+        <Figure name={streams.rows}>{count(stats.row_count)}</Figure>
+        <Figure name={streams.stored}>
+          {bytes(stats.historical_data_bytes + stats.streaming_data_bytes)}
+        </Figure>
+        <Figure name={text.lag}>{text.lagRows(stats.lagging)}</Figure>
+        <Figure name={text.memory}>{bytes(stats.memory)}</Figure>
+        <Figure name={streams.written}>{compact(stats.written_eps)}</Figure>
+        <Figure name={text.leftOut}>{count(stats.left_out_rows)}</Figure>
+      </dl>
+      {written.length > 1 && (
+        <section className="max-w-3xl rounded-lg border border-line bg-surface p-3">
+          <h2 className="mb-2 text-xs font-semibold text-muted">{streams.written}</h2>
+          <Sparkline values={written} label={streams.written} />
+        </section>
+      )}
+      <section>
+        <h2 className="mb-1 text-xs font-semibold text-muted">{text.tabs.letters}</h2>
+        {letters ? (
+          <p>
+            {text.letters}: <code>{letters}</code> ·{" "}
+            <Go to={`/query?sql=${encodeURIComponent(sql)}`} className="text-accent underline">
+              {text.lettersOpen}
+            </Go>
+          </p>
+        ) : (
+          <p className="text-muted">{text.lettersNone}</p>
+        )}
+      </section>
+    </>
+  );
+}
+
+function Figure({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className="flex flex-col-reverse">
+      <dt className="text-xs text-muted">{name}</dt>
+      <dd className="text-lg font-semibold tabular-nums">{children}</dd>
+    </div>
+  );
+}
+
+function Actions({ view, stats }: { view: View; stats?: ViewStats }) {
+  const go = useGo();
+  const may = useMay();
+  const client = useQueryClient();
+  const [busy, setBusy] = useState(false);
+  const [doomed, setDoomed] = useState<string[]>([]);
+  const run = (verb: "pause" | "resume" | "recover") => async () => {
+    setBusy(true);
+    try {
+      await steer(view.name, verb);
+      await client.invalidateQueries({ queryKey: ["materialized_views"] });
+    } catch (error) {
+      notify((error as Error).message, "bad");
+    } finally {
+      setBusy(false);
+    }
+  };
+  const sql = encodeURIComponent(`SELECT * FROM ${view.name}`);
+  const status = stats?.status;
+  return (
+    <>
+      <Button icon={SquareTerminal} onClick={() => go(`/query?sql=${sql}&run=true`)}>
+        {streams.query}
+      </Button>
+      {may("write:view") && (
+        <>
+          {status === "ExecutingPipeline" && (
+            <Button icon={Pause} busy={busy} onClick={run("pause")}>
+              {text.pause}
+            </Button>
+          )}
+          {status === "Paused" && (
+            <Button icon={Play} busy={busy} onClick={run("resume")}>
+              {text.resume}
+            </Button>
+          )}
+          {status === "Error" && (
+            <Button look="primary" icon={RotateCcw} busy={busy} onClick={run("recover")}>
+              {text.recover}
+            </Button>
+          )}
+          <Button look="danger" icon={Trash2} onClick={() => setDoomed([view.name])}>
+            {app.remove}
+          </Button>
+        </>
+      )}
+      <Removal
+        kind="views"
+        names={doomed}
+        onClose={() => setDoomed([])}
+        onDone={() => go("/views")}
+      />
+    </>
+  );
+}

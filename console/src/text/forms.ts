@@ -1,0 +1,22 @@
+// Strings of the forms that come from a connector's JSON Schema.
+export const forms = {
+  more: "More settings",
+  key: "Name",
+  value: "Value",
+  addPair: "Add",
+  removePair: (name: string) => `Remove ${name}`,
+  perLine: "One per line.",
+  none: "(not set)",
+  kept: "Kept as it is; type to change it.",
+  required: "This is needed.",
+  number: "A whole number is needed.",
+  min: (n: number) => `At least ${n}.`,
+  max: (n: number) => `At most ${n}.`,
+  suggest: "Look up",
+  suggestNone: "Nothing was found there.",
+  check: "Test connection",
+  checking: "Testing …",
+  checkGood: "The connection works.",
+  checkBad: (step: string) => `The step “${step}” failed.`,
+  millis: (n: number) => `${n} ms`,
+};

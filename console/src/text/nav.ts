@@ -1,0 +1,20 @@
+// Names of the pages in the rail and the palette.
+export const nav = {
+  home: "Home",
+  query: "Query",
+  explore: "Explore",
+  dashboards: "Dashboards",
+  alerts: "Alerts",
+  sources: "Sources",
+  streams: "Streams",
+  views: "Views",
+  sinks: "Sinks",
+  lineage: "Lineage",
+  timeseries: "Time series",
+  external: "External data",
+  functions: "Functions",
+  schemas: "Schemas",
+  saved: "Saved queries",
+  admin: "Admin",
+  main: "Main navigation",
+};

@@ -1,0 +1,212 @@
+// A list of objects: search, sort, choice of columns, count, choice of several rows.
+import { ArrowDown, ArrowUp, Columns3 } from "lucide-react";
+import { type ReactNode, useMemo, useState } from "react";
+import { app } from "@/text/app";
+import { IconButton } from "./Button";
+import { cx } from "./cx";
+import { TextField } from "./Field";
+import { Menu } from "./Menu";
+
+export interface TableColumn<T> {
+  id: string;
+  title: string;
+  cell: (row: T) => ReactNode;
+  /** What rows are sorted and searched by; without it the column is neither. */
+  value?: (row: T) => string | number;
+  /** Numbers stand at the right. */
+  numeric?: boolean;
+  /** Not shown until it is chosen. */
+  extra?: boolean;
+}
+
+interface Props<T> {
+  label: string;
+  rows: T[];
+  columns: TableColumn<T>[];
+  id: (row: T) => string;
+  onOpen?: (row: T) => void;
+  /** What can be done with the chosen rows; without it none can be chosen. */
+  bulk?: (rows: T[], clear: () => void) => ReactNode;
+  /** Beside the search field. */
+  filters?: ReactNode;
+  empty?: ReactNode;
+}
+
+interface Order {
+  column: string;
+  down: boolean;
+}
+
+function sorted<T>(rows: T[], columns: TableColumn<T>[], order: Order | null): T[] {
+  const value = columns.find((column) => column.id === order?.column)?.value;
+  if (!order || !value) return rows;
+  const sign = order.down ? -1 : 1;
+  return [...rows].sort((a, b) => {
+    const [x, y] = [value(a), value(b)];
+    const less =
+      typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y));
+    return sign * less;
+  });
+}
+
+export function DataTable<T>({ label, rows, columns, id, onOpen, bulk, filters, empty }: Props<T>) {
+  const [text, setText] = useState("");
+  const [order, setOrder] = useState<Order | null>(null);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(
+    () => new Set(columns.filter((column) => column.extra).map((column) => column.id)),
+  );
+  const shown = useMemo(() => {
+    const wanted = text.trim().toLowerCase();
+    const fits = wanted
+      ? rows.filter((row) =>
+          columns.some((c) => c.value && String(c.value(row)).toLowerCase().includes(wanted)),
+        )
+      : rows;
+    return sorted(fits, columns, order);
+  }, [rows, columns, text, order]);
+  const visible = columns.filter((column) => !hidden.has(column.id));
+  const picked = rows.filter((row) => chosen.has(id(row)));
+  const toggle = (key: string) => {
+    const now = new Set(chosen);
+    if (!now.delete(key)) now.add(key);
+    setChosen(now);
+  };
+  const sort = (column: string) =>
+    setOrder((old) =>
+      old?.column === column ? { column, down: !old.down } : { column, down: false },
+    );
+  if (!rows.length && empty) return empty;
+  return (
+    <div className="rounded-lg border border-line bg-surface">
+      <div className="flex flex-wrap items-center gap-2 border-b border-line p-2">
+        <div className="max-w-56 flex-[1_1_8rem]">
+          <TextField
+            label={`${app.search} ${label}`}
+            bare
+            type="search"
+            data-page-search
+            placeholder={app.search}
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+        </div>
+        {filters}
+        {picked.length > 0 && bulk ? (
+          <>
+            <span>{app.selected(picked.length)}</span>
+            {bulk(picked, () => setChosen(new Set()))}
+          </>
+        ) : null}
+        <div className="ml-auto flex items-center gap-2">
+          <span className="text-xs text-muted">{app.count(shown.length, rows.length)}</span>
+          <Menu
+            trigger={<IconButton icon={Columns3} label="Columns" />}
+            items={columns.map((column) => ({
+              label: column.title,
+              checked: !hidden.has(column.id),
+              onSelect: () => {
+                const now = new Set(hidden);
+                if (!now.delete(column.id)) now.add(column.id);
+                setHidden(now);
+              },
+            }))}
+          />
+        </div>
+      </div>
+      <section aria-label={label} tabIndex={0} className="overflow-x-auto">
+        <table aria-label={label} className="w-full border-collapse text-left">
+          <thead>
+            <tr className="border-b border-line text-xs text-muted">
+              {bulk && (
+                <th className="w-8 px-2">
+                  <input
+                    type="checkbox"
+                    aria-label={`${label}: all`}
+                    className="size-4 align-middle accent-(--accent)"
+                    checked={shown.length > 0 && shown.every((row) => chosen.has(id(row)))}
+                    onChange={(event) =>
+                      setChosen(new Set(event.target.checked ? shown.map(id) : []))
+                    }
+                  />
+                </th>
+              )}
+              {visible.map((column) => (
+                <Heading key={column.id} column={column} order={order} sort={sort} />
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((row) => (
+              <tr
+                key={id(row)}
+                className="h-(--row) border-b border-line last:border-0 hover:bg-accent-soft/50"
+              >
+                {bulk && (
+                  <td className="px-2">
+                    <input
+                      type="checkbox"
+                      aria-label={`${label}: ${id(row)}`}
+                      className="size-4 align-middle accent-(--accent)"
+                      checked={chosen.has(id(row))}
+                      onChange={() => toggle(id(row))}
+                    />
+                  </td>
+                )}
+                {visible.map((column, n) => (
+                  <td
+                    key={column.id}
+                    className={cx("px-2 py-0.5", column.numeric && "text-right tabular-nums")}
+                  >
+                    {n === 0 && onOpen ? (
+                      <button
+                        type="button"
+                        className="min-h-6 text-left font-medium text-accent hover:underline"
+                        onClick={() => onOpen(row)}
+                      >
+                        {column.cell(row)}
+                      </button>
+                    ) : (
+                      column.cell(row)
+                    )}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        {!shown.length && <p className="p-4 text-center text-muted">{app.nothingFound}</p>}
+      </section>
+    </div>
+  );
+}
+
+interface HeadingProps<T> {
+  column: TableColumn<T>;
+  order: Order | null;
+  sort: (column: string) => void;
+}
+
+function Heading<T>({ column, order, sort }: HeadingProps<T>) {
+  const mine = order?.column === column.id ? order : null;
+  const Arrow = mine?.down ? ArrowDown : ArrowUp;
+  return (
+    <th
+      aria-sort={mine ? (mine.down ? "descending" : "ascending") : undefined}
+      className={cx("px-2 py-1 font-medium whitespace-nowrap", column.numeric && "text-right")}
+    >
+      {column.value ? (
+        <button
+          type="button"
+          className="inline-flex min-h-6 items-center gap-1 hover:text-text"
+          onClick={() => sort(column.id)}
+        >
+          {column.title}
+          {mine && <Arrow aria-hidden size={12} />}
+        </button>
+      ) : (
+        column.title
+      )}
+    </th>
+  );
+}
