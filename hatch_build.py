@@ -32,8 +32,9 @@ class ConsoleHook(BuildHookInterface[Any]):
 
 
 def _files(root: Path, output: str, target: str) -> dict[str, str]:
-    """Where each file comes from and goes to. A wheel has no .gz: the server makes those."""
-    left_out = (".gz", "/.stamp") if target == "wheel" else ()
+    """Where each file comes from and goes to. A wheel has no packed files: it is packed itself, and
+    the server makes .gz of what it reads."""
+    left_out = (".br", ".gz", "/.stamp") if target == "wheel" else ()
     folder = root / output
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     names = [os.fspath(path.relative_to(root)) for path in found]

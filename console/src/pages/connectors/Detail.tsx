@@ -6,6 +6,7 @@ import { useState } from "react";
 import { useMay } from "@/api/session";
 import { useGo } from "@/app/go";
 import type { Sort } from "@/forms/connectors";
+import { LiveRows } from "@/pages/streams/LiveRows";
 import { app } from "@/text/app";
 import { connectors as text } from "@/text/connectors";
 import { Badge, Status } from "@/ui/Badge";
@@ -21,7 +22,7 @@ import { Logs } from "./Logs";
 import { Overview } from "./Overview";
 import { Settings } from "./Settings";
 
-type Tab = "overview" | "settings" | "logs" | "letters";
+type Tab = "overview" | "live" | "settings" | "logs" | "letters";
 
 export function ConnectorDetail({ sort }: { sort: Sort }) {
   const { id = "" } = useParams({ strict: false }) as { id?: string };
@@ -55,6 +56,15 @@ export function ConnectorDetail({ sort }: { sort: Sort }) {
                 label: text.tabs.overview,
                 content: <Overview sort={sort} one={shown} />,
               },
+              ...("stream" in shown
+                ? [
+                    {
+                      value: "live",
+                      label: text.tabs.live,
+                      content: tab === "live" && <LiveRows name={shown.stream} />,
+                    },
+                  ]
+                : []),
               {
                 value: "settings",
                 label: text.tabs.settings,

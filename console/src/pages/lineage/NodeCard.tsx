@@ -71,9 +71,9 @@ function NodeCardPlain({ data }: NodeProps & { data: CardData }) {
         <span className="truncate text-[13px] font-medium">{node.name}</span>
       </div>
       <div className="flex items-center gap-1.5 text-muted">
-        <span className="truncate">{text.kind_[node.type] ?? node.type}</span>
+        <span className="shrink-0">{text.kind_[node.type] ?? node.type}</span>
         {status && status !== "running" && (
-          <span className={isFailed(status) ? "text-bad" : ""}>· {status}</span>
+          <span className={cx("truncate", isFailed(status) && "text-bad")}>· {status}</span>
         )}
       </div>
       {rate && (

@@ -2,6 +2,7 @@
 import { useEffect, useSyncExternalStore } from "react";
 import { call } from "@/api/client";
 import type { Schemas } from "@/api/types";
+import { statusText } from "@/pages/views/status";
 
 export type NodeRate = Schemas["NodeRate"];
 export type EdgeRate = Schemas["EdgeRate"];
@@ -10,10 +11,13 @@ export type Rates = Schemas["GraphRates"];
 const REFRESH_MS = 5_000;
 export const EXTRA = "udf,dashboard,savedquery";
 
-export const readRates = (history = false): Promise<Rates> =>
-  call<Rates>("topology/rates", {
-    query: { extraResources: EXTRA, history: history || undefined },
-  });
+/** All nodes and edges; states in the words of the pages. */
+export async function readRates(history = false): Promise<Rates> {
+  const query = { extraResources: EXTRA, history: history || undefined };
+  const rates = await call<Rates>("topology/rates", { query });
+  const named = rates.nodes.map((node) => ({ ...node, status: statusText(node.status) }));
+  return { ...rates, nodes: named };
+}
 
 let nodes = new Map<string, NodeRate>();
 let edges = new Map<string, EdgeRate>();

@@ -21,6 +21,7 @@ import { notify } from "@/ui/Toast";
 import { Columns } from "./Columns";
 import { streamQuery } from "./calls";
 import { IngestTab } from "./IngestTab";
+import { LiveRows } from "./LiveRows";
 import { Removal } from "./Removal";
 import { Statistics } from "./Statistics";
 import { Uses } from "./Uses";
@@ -58,6 +59,11 @@ export default function StreamDetail() {
                     <Columns columns={shown.columns} />
                   </div>
                 ),
+              },
+              {
+                value: "live",
+                label: text.tabs.live,
+                content: tab === "live" && <LiveRows name={name} />,
               },
               {
                 value: "definition",

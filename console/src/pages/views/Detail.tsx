@@ -8,6 +8,7 @@ import type { View } from "@/api/types";
 import { useGo } from "@/app/go";
 import { Columns } from "@/pages/streams/Columns";
 import { steer, type ViewStats, viewQuery, viewStatsQuery } from "@/pages/streams/calls";
+import { LiveRows } from "@/pages/streams/LiveRows";
 import { Removal } from "@/pages/streams/Removal";
 import { Uses } from "@/pages/streams/Uses";
 import { app } from "@/text/app";
@@ -74,6 +75,11 @@ export default function ViewDetail() {
                     <Columns columns={shown.columns} />
                   </div>
                 ),
+              },
+              {
+                value: "live",
+                label: streams.tabs.live,
+                content: tab === "live" && <LiveRows name={name} />,
               },
               {
                 value: "definition",
