@@ -254,6 +254,7 @@ def test_texts_of_others_do_nothing(server: Server, open_console: Opener) -> Non
     assert page.evaluate("window.attacked") is None
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_dashboard_is_accessible(server: Server, open_console: Opener, theme: str) -> None:
     """Check 15: axe finds nothing serious, in view and in edit mode and on the Explore page."""

