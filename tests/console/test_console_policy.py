@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from urllib.parse import urlsplit
 
 import pytest
@@ -115,8 +116,7 @@ def test_a_view_loads_no_more_than_its_budget(
     loaded = [name for path in paths if (name := path) and (BUILT / name).is_file()]
     assert any(name.endswith(".js") for name in loaded)
     assert sum(packed(name) for name in loaded) <= kib * KIB, loaded
-    # The quickest of some: other tests draw beside this one.
-    painted = min(first_paint(tab, view) for _ in range(PAINTS))
+    painted = statistics.median(first_paint(tab, view) for _ in range(PAINTS))
     print(f"{view or 'home'}: {sum(map(packed, loaded)) / KIB:.0f} KiB, paint {painted:.0f} ms")
     assert painted <= FIRST_PAINT_MS_MAX * pace()
 

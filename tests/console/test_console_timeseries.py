@@ -89,8 +89,7 @@ def corrections(tab: Tab, series: str) -> None:
     expect(
         history.get_by_role("row", name=re.compile("99.5.*meter was off.*checked.*yes"))
     ).to_be_visible()
-    # Another test of this server may have sent the same forecast again.
-    expect(history.get_by_role("row", name=re.compile("^15 ")).first).to_be_visible()
+    expect(history.get_by_role("row", name=re.compile("^15 "))).to_be_visible()
     tab.shot("timeseries-correction")
     dialog.get_by_role("button", name="Close").last.click()
     page.get_by_role("combobox", name="Values").select_option("versions")

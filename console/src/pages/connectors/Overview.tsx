@@ -5,6 +5,7 @@ import type { Sort } from "@/forms/connectors";
 import { connectors as text } from "@/text/connectors";
 import { CodeBlock } from "@/ui/Copy";
 import { Failure } from "@/ui/Failure";
+import { Figure } from "@/ui/Figure";
 import { age, count, time } from "@/ui/format";
 import { Go } from "@/ui/Go";
 import { Loaded } from "@/ui/Loaded";
@@ -48,15 +49,14 @@ function Figures({ sort, stats }: { sort: Sort; stats: ConnectorStats }) {
           <p className="text-muted">{own.throughputEmpty}</p>
         )}
         <dl className="mt-2 flex flex-wrap gap-x-8 gap-y-2">
-          <Figure
-            name={sort === "sources" ? own.rows : own.delivered}
-            value={count(stats.success_count)}
-          />
-          <Figure name={own.failures} value={count(stats.failure_count)} />
+          <Figure name={sort === "sources" ? own.rows : own.delivered}>
+            {count(stats.success_count)}
+          </Figure>
+          <Figure name={own.failures}>{count(stats.failure_count)}</Figure>
           {sort === "sinks" && stats.lagging !== undefined && (
-            <Figure name={own.waiting} value={count(stats.lagging)} />
+            <Figure name={own.waiting}>{count(stats.lagging)}</Figure>
           )}
-          <Figure name={own.uptime} value={age(stats.uptime)} />
+          <Figure name={own.uptime}>{age(stats.uptime)}</Figure>
         </dl>
       </Box>
       <Box title={own.errors}>
@@ -95,14 +95,5 @@ function Box({ title, children }: { title: string; children: ReactNode }) {
       <h2 className="mb-2 text-xs font-semibold text-muted">{title}</h2>
       {children}
     </section>
-  );
-}
-
-function Figure({ name, value }: { name: string; value: string }) {
-  return (
-    <div className="flex flex-col-reverse">
-      <dt className="text-xs text-muted">{name}</dt>
-      <dd className="text-lg font-semibold tabular-nums">{value}</dd>
-    </div>
   );
 }

@@ -5,13 +5,14 @@ import { useState } from "react";
 import { call } from "@/api/client";
 import { useMay } from "@/api/session";
 import type { Dashboard, Stream } from "@/api/types";
+import { createSample } from "@/pages/query/createSample";
 import { dashboards } from "@/text/dashboards";
 import { Button } from "@/ui/Button";
 import { Failure } from "@/ui/Failure";
 import { ChoiceField } from "@/ui/Field";
 import { useBoardCalls } from "./boards";
 import { parseBoard } from "./format";
-import { fitting, SAMPLE_COLUMNS, TEMPLATES, type Template } from "./samples";
+import { fitting, TEMPLATES, type Template } from "./samples";
 
 const ICONS: Record<string, LucideIcon> = {
   iot: Thermometer,
@@ -108,6 +109,9 @@ function Card({ template, streams, onMade }: CardProps) {
   );
 }
 
+// Events a second: enough for charts to move.
+const SAMPLE_RATE = 10;
+
 /** A stream with a generator behind it, named after the sample. */
 function useSample(template: Template, streams: Stream[]) {
   const client = useQueryClient();
@@ -116,19 +120,7 @@ function useSample(template: Template, streams: Stream[]) {
       const taken = new Set(streams.map((stream) => stream.name));
       let name: string = template.sample;
       for (let n = 2; taken.has(name); n += 1) name = `${template.sample}_${n}`;
-      const columns = SAMPLE_COLUMNS[template.sample].map(([column, type]) => ({
-        name: column,
-        type,
-      }));
-      await call("streams", { body: { name, columns, event_time_column: "time" } });
-      await call("sources", {
-        body: {
-          name: `${name}_sample`,
-          type: "stream_generator",
-          stream: name,
-          properties: { template: template.sample, interval: "100ms" },
-        },
-      });
+      await createSample({ template: template.sample, name, rate: SAMPLE_RATE });
       await client.invalidateQueries({ queryKey: ["streams"] });
     },
   });

@@ -5,6 +5,7 @@ import { call } from "@/api/client";
 import { useMay } from "@/api/session";
 import type { Dashboard, Query, SavedQuery, Schemas } from "@/api/types";
 import { home } from "@/text/home";
+import { Figure } from "@/ui/Figure";
 import { bytes, compact } from "@/ui/format";
 import { Go } from "@/ui/Go";
 import { Loaded } from "@/ui/Loaded";
@@ -79,22 +80,13 @@ function Figures() {
     <Loaded of={metrics}>
       {(now) => (
         <dl className="grid grid-cols-2 gap-3 sm:grid-cols-4">
-          <Figure name={home.into} value={`${compact(now.source_throughput)}${home.perSecond}`} />
-          <Figure name={home.out} value={`${compact(now.sink_throughput)}${home.perSecond}`} />
-          <Figure name={home.storage} value={bytes(now.storage)} />
-          {running !== undefined && <Figure name={home.running} value={compact(running)} />}
+          <Figure name={home.into}>{`${compact(now.source_throughput)}${home.perSecond}`}</Figure>
+          <Figure name={home.out}>{`${compact(now.sink_throughput)}${home.perSecond}`}</Figure>
+          <Figure name={home.storage}>{bytes(now.storage)}</Figure>
+          {running !== undefined && <Figure name={home.running}>{compact(running)}</Figure>}
         </dl>
       )}
     </Loaded>
-  );
-}
-
-function Figure({ name, value }: { name: string; value: string }) {
-  return (
-    <div className="flex flex-col-reverse">
-      <dt className="text-xs text-muted">{name}</dt>
-      <dd className="text-lg font-semibold tabular-nums">{value}</dd>
-    </div>
   );
 }
 

@@ -5,7 +5,7 @@ import { pace, type Sample, TEMPLATES } from "./sample";
 /** When the source is refused its stream goes again: what failed is as if it was never tried. */
 export async function createSample({ template, name, rate }: Sample): Promise<void> {
   const columns = (TEMPLATES[template] ?? []).map(([column, type]) => ({ name: column, type }));
-  await call("streams", { body: { name, columns } });
+  await call("streams", { body: { name, columns, event_time_column: "time" } });
   const properties = { template, ...pace(rate) };
   try {
     await call("sources", {

@@ -15,6 +15,7 @@ export const TEMPLATES: Record<string, [name: string, type: string][]> = {
   ],
   user_logins: [
     ["user", "string"],
+    ["user_id", "string"],
     ["time", "datetime64(3)"],
     ["ip", "string"],
     ["city", "string"],

@@ -1,10 +1,11 @@
 // Figures of a stream: rows, room, newest event, rates of the last days.
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { useState } from "react";
 import type { Stream } from "@/api/types";
 import { streams as text } from "@/text/streams";
 import { Failure } from "@/ui/Failure";
 import { ChoiceField } from "@/ui/Field";
+import { Figure } from "@/ui/Figure";
 import { bytes, compact, count, time } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
 import { Sparkline } from "@/ui/Sparkline";
@@ -65,14 +66,5 @@ function Rates(props: { title: string; of: StreamStats; pick: (point: Point) => 
         <p className="text-muted">{text.historyEmpty}</p>
       )}
     </section>
-  );
-}
-
-function Figure({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div className="flex flex-col-reverse">
-      <dt className="text-xs text-muted">{name}</dt>
-      <dd className="text-lg font-semibold tabular-nums">{children}</dd>
-    </div>
   );
 }

@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Pause, Play, RotateCcw, SquareTerminal, Trash2 } from "lucide-react";
-import { type ReactNode, useState } from "react";
+import { useState } from "react";
 import { useMay } from "@/api/session";
 import type { View } from "@/api/types";
 import { useGo } from "@/app/go";
@@ -17,6 +17,7 @@ import { Badge, Status } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
 import { CodeBlock } from "@/ui/Copy";
 import { Failure } from "@/ui/Failure";
+import { Figure } from "@/ui/Figure";
 import { bytes, compact, count } from "@/ui/format";
 import { Go } from "@/ui/Go";
 import { Loaded } from "@/ui/Loaded";
@@ -149,15 +150,6 @@ function State({ view, stats }: { view: View; stats: ViewStats }) {
         )}
       </section>
     </>
-  );
-}
-
-function Figure({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div className="flex flex-col-reverse">
-      <dt className="text-xs text-muted">{name}</dt>
-      <dd className="text-lg font-semibold tabular-nums">{children}</dd>
-    </div>
   );
 }
 
