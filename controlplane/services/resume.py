@@ -51,9 +51,11 @@ class Resume:
         self._again = asyncio.Event()
         self._again.set()
         self._closing = asyncio.Event()
+        self.settled = asyncio.Event()  # nothing is waited for: all that was wanted is told
 
     def again(self) -> None:
         """The connector process is new, or was away: it must be told what to run."""
+        self.settled.clear()
         self._again.set()
 
     def close(self) -> None:
@@ -72,7 +74,8 @@ class Resume:
                 missed = [one for one in missed if not await self._started(one)]
             if missed:
                 await pause(self._closing, RESUME_PAUSE_SECONDS)
-            else:
+            elif not self._again.is_set():
+                self.settled.set()
                 await self._again.wait()
 
     async def _all(self, kinds: Sequence[Resumable]) -> list[_Waiting]:

@@ -122,6 +122,7 @@ async def make_plane(
     async with asyncio.timeout(20):
         while (await app.engines.of("default")).connected is None:
             await asyncio.sleep(0.005)
+        await app.resume.settled.wait()  # what a test creates is not started once more
     transport = httpx.ASGITransport(app=app.front)  # type: ignore[arg-type]
     client = httpx.AsyncClient(
         transport=transport, base_url="http://test", headers={"X-Api-Key": KEY}

@@ -1,6 +1,6 @@
 // Keys of a single letter and pairs such as `g` `q`: off while somebody types, and as a whole if
 // the reader turned them off.
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 
 const KEY = "tailrace.letters.off";
 // The second key of a pair must come within this time.
@@ -24,6 +24,9 @@ export function typing(event: KeyboardEvent): boolean {
 
 /** `keys`: "?", "/", "g q", "t ArrowLeft" -> what is done. */
 export function useKeys(keys: Record<string, () => void>): void {
+  const now = useRef(keys);
+  now.current = keys;
+  // Listens once: a page that is drawn anew between the two keys of a pair must not lose the first.
   useEffect(() => {
     let first = "";
     let since = 0;
@@ -31,7 +34,7 @@ export function useKeys(keys: Record<string, () => void>): void {
       if (event.ctrlKey || event.metaKey || event.altKey || typing(event) || !lettersAreOn())
         return;
       const pair = event.timeStamp - since < PAIR_MS ? `${first} ${event.key}` : "";
-      const done = (pair && keys[pair]) || keys[event.key];
+      const done = (pair && now.current[pair]) || now.current[event.key];
       first = done ? "" : event.key;
       since = event.timeStamp;
       if (!done) return;
@@ -40,5 +43,5 @@ export function useKeys(keys: Record<string, () => void>): void {
     };
     window.addEventListener("keydown", down);
     return () => window.removeEventListener("keydown", down);
-  }, [keys]);
+  }, []);
 }
