@@ -22,6 +22,7 @@ CLAIMS = {
     "latency": "From ingest to frame",
     "socket": "The console's socket",
     "console": "The query page in a browser",
+    "console_panels": "Twelve live panels in a browser",
     "many_queries": "Many queries over one stream",
     "bounded": "Bounded queries over history",
     "control_plane": "Definitions over REST",

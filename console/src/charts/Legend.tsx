@@ -1,4 +1,5 @@
 // Names of a chart's lines in their colours, with the values under the cursor.
+import { memo } from "react";
 import { charts } from "@/text/charts";
 
 interface Item {
@@ -16,7 +17,7 @@ interface Props {
   note: string;
 }
 
-export function Legend({ items, when, note }: Props) {
+export const Legend = memo(function Legend({ items, when, note }: Props) {
   return (
     <section
       aria-label={charts.fields.legend}
@@ -42,4 +43,4 @@ export function Legend({ items, when, note }: Props) {
       {note && <span>{note}</span>}
     </section>
   );
-}
+});

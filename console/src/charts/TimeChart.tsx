@@ -1,5 +1,5 @@
 // Lines and areas over time, drawn by uPlot: one plot that gets new data, made anew when it must.
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useShownTheme } from "@/app/theme";
@@ -14,6 +14,7 @@ import { useSize } from "./useSize";
 import { numberText, timeText } from "./words";
 
 const HEIGHT_LEAST = 40;
+const NO_VALUES: string[] = [];
 
 interface Props extends ChartProps {
   series: SeriesSnapshot;
@@ -71,18 +72,26 @@ export function TimeChart(props: Props) {
   const legend = flag(viz.config, "legend", true) && names.length > 0;
   const read = at !== null && at < series.x.length ? at : null;
   const format = numberText(viz.config);
-  const colours = paletteOf(viz.config, chartTheme());
+  // Without a cursor the names stay as they are, whatever values come.
+  const values =
+    read === null ? NO_VALUES : series.lines.map((l) => nearest(l.values, read, format));
+  const said = values.join("\u0001");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key has names, settings and theme
+  const items = useMemo(() => {
+    const colours = paletteOf(viz.config, chartTheme());
+    return series.lines.map((line, n) => ({
+      name: names[n]!,
+      dashed: n >= colours.length,
+      colour: line.other ? "var(--muted)" : colourAt(colours, n),
+      value: values[n] ?? "",
+    }));
+  }, [key, said]);
   return (
     <div className="flex h-full min-h-0 flex-col">
       {legend && (
         <Legend
           when={read === null ? "" : timeText(series.x[read]!, zone)}
-          items={series.lines.map((line, n) => ({
-            name: names[n]!,
-            dashed: n >= colours.length,
-            colour: line.other ? "var(--muted)" : colourAt(colours, n),
-            value: read === null ? "" : nearest(line.values, read, format),
-          }))}
+          items={items}
           note={series.folded ? charts.folded(series.folded) : ""}
         />
       )}

@@ -107,6 +107,13 @@ export function useCounts(live: Live | null): Counts {
   return useSyncExternalStore(live ? live.onCounts : nothing, live ? live.counts : () => NO_COUNTS);
 }
 
+/** What is made of the counts, as a text: drawn again only when the text is another one. */
+export function useCountsAs(live: Live | null, text: (counts: Counts) => string): string {
+  return useSyncExternalStore(live ? live.onCounts : nothing, () =>
+    text(live ? live.counts() : NO_COUNTS),
+  );
+}
+
 /** The tab's connection, for a banner: `waiting` says when it tries again. */
 export function useConnection(): LiveConnection {
   return useSyncExternalStore(connection.subscribe, connection.get);

@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import type { Viz } from "@/charts/config";
 import { summary } from "@/charts/summary";
 import { TableChart } from "@/charts/TableChart";
-import type { LiveResult, Snapshot } from "@/live/useLive";
+import { type LiveResult, useSnapshot } from "@/live/useLive";
 import { dashboards } from "@/text/dashboards";
 import { Dialog } from "@/ui/Dialog";
 import { useBoardContext } from "./context";
@@ -15,13 +15,13 @@ interface Props {
   panel: BoardPanel;
   viz: Viz;
   live: LiveResult;
-  snapshot: Snapshot;
   onClose: () => void;
 }
 
 const TABLE = { chartType: "table", config: { rowCount: DATA_ROWS } };
 
-export function DataDialog({ panel, viz, live, snapshot, onClose }: Props) {
+export function DataDialog({ panel, viz, live, onClose }: Props) {
+  const snapshot = useSnapshot(live.live);
   const { zone } = useBoardContext();
   const shown = shownZone(zone, live.header);
   const said = useMemo(

@@ -5,7 +5,7 @@ import { updateOf, type Viz, vizOf } from "@/charts/config";
 import { MarkdownView } from "@/charts/MarkdownView";
 import { zoneOf } from "@/charts/values";
 import { type Zone, zoneName } from "@/charts/words";
-import type { LiveState, Snapshot } from "@/live/types";
+import { type LiveResult, type LiveState, type Snapshot, useSnapshot } from "@/live/useLive";
 import { dashboards } from "@/text/dashboards";
 import { CodeBlock } from "@/ui/Copy";
 import { useBoardContext } from "./context";
@@ -14,8 +14,7 @@ import { type BoardPanel, markdownOf } from "./format";
 interface Props {
   panel: BoardPanel;
   viz: Viz;
-  state: LiveState;
-  snapshot: Snapshot;
+  state: LiveResult;
   asTable: boolean;
   windowMs: number | undefined;
   onConfig?: ((viz: Viz) => void) | undefined;
@@ -26,7 +25,8 @@ export function shownZone(zone: Zone, header: LiveState["header"]): string | und
   return zoneName(zone, header.map((column) => zoneOf(column.type)).find(Boolean) ?? "");
 }
 
-export function PanelBody({ panel, viz, state, snapshot, asTable, windowMs, onConfig }: Props) {
+export function PanelBody({ panel, viz, state, asTable, windowMs, onConfig }: Props) {
+  const snapshot = useSnapshot(state.live);
   const { sync, zone, values, onZoom } = useBoardContext();
   const shown = shownZone(zone, state.header);
   if (panel.vizType === "markdown")
@@ -51,7 +51,8 @@ export function PanelBody({ panel, viz, state, snapshot, asTable, windowMs, onCo
   );
 }
 
-type MarkdownProps = Pick<Props, "panel" | "state" | "snapshot"> & {
+type MarkdownProps = Pick<Props, "panel" | "state"> & {
+  snapshot: Snapshot;
   values: Record<string, string | string[]>;
   zone: string | undefined;
 };

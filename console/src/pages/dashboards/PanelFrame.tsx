@@ -3,7 +3,7 @@ import { TriangleAlert } from "lucide-react";
 import { type KeyboardEvent, memo, type ReactNode, useCallback, useRef, useState } from "react";
 import type { Viz } from "@/charts/config";
 import { useOnScreen, useSize } from "@/charts/useSize";
-import { type LiveResult, useCounts } from "@/live/useLive";
+import { type Counts, type LiveResult, useCountsAs } from "@/live/useLive";
 import { dashboards } from "@/text/dashboards";
 import { cx } from "@/ui/cx";
 import { Failure } from "@/ui/Failure";
@@ -55,7 +55,7 @@ function LivePanel(props: Props) {
   const body = useRef<HTMLDivElement | null>(null);
   const [paused, setPaused] = useState(false);
   const [data, setData] = useState(false);
-  const { sql, live, snapshot, viz } = usePanel(panel, {
+  const { sql, live, viz } = usePanel(panel, {
     width: size.width,
     visible,
     paused,
@@ -106,7 +106,6 @@ function LivePanel(props: Props) {
               panel={panel}
               viz={viz}
               state={live}
-              snapshot={snapshot}
               asTable={false}
               windowMs={sql.windowMs}
               onConfig={editing ? onConfig : undefined}
@@ -114,15 +113,7 @@ function LivePanel(props: Props) {
           )
         )}
       </div>
-      {data && (
-        <DataDialog
-          panel={panel}
-          viz={viz}
-          live={live}
-          snapshot={snapshot}
-          onClose={() => setData(false)}
-        />
-      )}
+      {data && <DataDialog panel={panel} viz={viz} live={live} onClose={() => setData(false)} />}
     </Frame>
   );
 }
@@ -209,13 +200,18 @@ interface StatusProps {
   noTime: boolean;
 }
 
+/** What the title says of the counts: rows dropped, whole seconds since the newest row or -1. */
+function told({ dropped, lastRowAt }: Counts): string {
+  const old = lastRowAt ? Math.floor(Math.max(0, Date.now() - lastRowAt) / 1_000) * 1_000 : -1;
+  return `${dropped} ${old}`;
+}
+
 /** A dot of the query's state, the age of the newest row, a mark when rows were left out. */
 function PanelStatus({ live, paused, noTime }: StatusProps) {
-  const counts = useCounts(live.live);
+  const [dropped, old] = useCountsAs(live.live, told).split(" ").map(Number) as [number, number];
   const words = dashboards.panel;
   if (live.status === "idle") return null;
   const still = paused || live.status === "finished" || live.status === "canceled";
-  const old = counts.lastRowAt ? Math.max(0, Date.now() - counts.lastRowAt) : 0;
   const name = paused
     ? words.paused
     : live.notice === "queued"
@@ -225,12 +221,10 @@ function PanelStatus({ live, paused, noTime }: StatusProps) {
     <>
       {noTime && <span className="truncate text-xs text-warn">{words.noTime}</span>}
       {live.restarted > 0 && <Mark text={words.restarted} className="text-info" />}
-      {counts.dropped > 0 && (
-        <Mark text={words.dropped(count(counts.dropped))} className="text-warn" />
-      )}
-      {live.status === "running" && counts.lastRowAt > 0 && (
+      {dropped > 0 && <Mark text={words.dropped(count(dropped))} className="text-warn" />}
+      {live.status === "running" && old >= 0 && (
         <span className="text-xs text-muted tabular-nums" title={words.age(age(old))}>
-          {old < 1_000 ? "<1 s" : age(old)}
+          {old === 0 ? "<1 s" : age(old)}
         </span>
       )}
       <Tip text={name}>

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { type Viz, vizOf } from "@/charts/config";
 import { hzOf, lookOf } from "@/charts/look";
 import { useFirstGuess } from "@/charts/useFirstGuess";
-import { type LiveResult, PANEL_HZ, type Snapshot, useLive, useSnapshot } from "@/live/useLive";
+import { type LiveResult, PANEL_HZ, useLive, useSnapshot } from "@/live/useLive";
 import { useBoardContext } from "./context";
 import { type BoardPanel, markdownOf } from "./format";
 import { type PanelSql, usePanelSql } from "./usePanelSql";
@@ -15,7 +15,6 @@ const GUESS_ROWS = 50;
 export interface PanelAtWork {
   sql: PanelSql;
   live: LiveResult;
-  snapshot: Snapshot;
   viz: Viz;
 }
 
@@ -62,16 +61,17 @@ export function usePanel(
     ...look,
   });
   useEffect(() => setColumns(live.header), [live.header]);
-  const snapshot = useSnapshot(live.live);
+  // The rows are read by what shows them: the frame and its menu are not drawn with each snapshot.
+  const { rows } = useSnapshot(typed ? null : live.live);
   const ended = live.status === "finished" || live.status === "canceled";
-  const found = useFirstGuess(!typed, live.header, snapshot.rows, ended);
+  const found = useFirstGuess(!typed, live.header, rows, ended);
   if (found !== guessed) setGuessed(found);
   const ran = useRef(runs);
   useEffect(() => {
     if (ran.current !== runs) live.restart();
     ran.current = runs;
   }, [runs, live.restart]);
-  return { sql, live, snapshot, viz };
+  return { sql, live, viz };
 }
 
 const TAGS = ["dashboard"];
