@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from time import perf_counter
+from time import process_time
 from typing import Any
 from uuid import UUID
 
@@ -162,9 +162,9 @@ def chained(length: int) -> dict[str, Any]:
 
 
 def test_avro_types_that_double_with_each_line_are_looked_at_once() -> None:
-    began = perf_counter()
+    began = process_time()
     assert "more than 10000 fields" in reason(chained(50))
-    assert perf_counter() - began < 1
+    assert process_time() - began < 1
     assert avro.reader(_encoded(chained(3)))(b"\2" * 8).count(b'{"a":1}') == 8
 
 

@@ -98,7 +98,7 @@ async def test_a_reader_without_messages_says_so_and_one_that_cannot_be_mended_f
         reader = await connection.reader("latest")
         began = time.monotonic()
         assert await reader.take(10, 0.2) == []
-        assert 0.2 <= time.monotonic() - began < 2
+        assert 0.2 <= time.monotonic() - began < 20
         waiting = asyncio.create_task(reader.take(10, 60.0))
         await asyncio.sleep(0.1)
         closed = {"allowAutoTopicCreation": False}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -303,9 +304,9 @@ async def test_statements_are_masked(sql: str, shown: str | None) -> None:
 
 async def test_masking_takes_time_in_step_with_the_text() -> None:
     sql = "external settings " + "password /* '" * 50_000
-    began = SystemClock().monotonic()
+    began = time.process_time()
     assert masked_statement(sql) == sql
-    assert SystemClock().monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 async def test_an_external_stream_has_the_columns_it_was_given(stand: Stand) -> None:

@@ -222,7 +222,7 @@ async def test_views_whose_calls_hang_share_one_wait_at_the_end(
     for name in names:
         view_id = place.engine._catalog.require(name).id
         await asyncio.to_thread(place.engine._checkpoints.stop, view_id)
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 6.0
 
 
 def _rows_steps(found: VirtualEngine, view_id: str) -> bool:

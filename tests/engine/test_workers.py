@@ -282,7 +282,7 @@ async def test_a_query_over_its_time_ends_with_159_and_its_worker_lives(pool: Wo
     error = await failure_of_job(pool, one(ENDLESS.sql, time_ms_max=300))
     assert error.code == Code.TIMEOUT
     assert "0.3 s" in error.message
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
     assert set(before) <= set(pool.process_ids)
 
 
@@ -292,7 +292,7 @@ async def test_one_endless_call_is_killed_after_the_grace(pool: WorkerPool) -> N
     started = time.monotonic()
     error = await failure_of_job(pool, one(sql, time_ms_max=300))
     assert error.code in (Code.TIMEOUT, Code.MEMORY_LIMIT)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert (await table_of(pool, one("SELECT 1 AS n")))["n"].to_pylist() == [1]
 
 
