@@ -53,11 +53,11 @@ class Served:
 @cache
 def _framework(body_bytes_max: int) -> Litestar:
     """Built once: the plans of a hundred routes take a third of a second."""
-    dependencies = {name: _given(name) for name in NAMES}
+    dependencies: dict[str, Provide] = {name: _Service(name) for name in NAMES}
     dependencies["principal"] = Provide(provide_principal, sync_to_thread=False)
     return Litestar(
         route_handlers=[
-            Router(API_PREFIX, route_handlers=list(CONTROLLERS)),
+            _OwnRouter(API_PREFIX, route_handlers=list(CONTROLLERS)),
             *(*HANDLERS, *START, *PAGES, *ROUTERS),
         ],
         dependencies=dependencies,
@@ -103,8 +103,21 @@ async def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRo
     await chosen(connection, handler)
 
 
-def _given(name: str) -> Provide:
-    def find(scope: Scope) -> Any:
-        return scope[SERVICES_KEY][name]  # type: ignore[literal-required]
+class _OwnRouter(Router):
+    """A router of one application, which need not copy it: that takes as long as all else."""
 
-    return Provide(find, sync_to_thread=False)
+    def __deepcopy__(self, _: dict[int, Any]) -> _OwnRouter:
+        return self
+
+
+class _Service(Provide):
+    """Hands a service out. Two are equal when they are one: the framework compares each with each,
+    for every handler."""
+
+    def __init__(self, name: str) -> None:
+        def find(scope: Scope) -> Any:
+            return scope[SERVICES_KEY][name]  # type: ignore[literal-required]
+
+        super().__init__(find, sync_to_thread=False)
+
+    __eq__ = object.__eq__  # type: ignore[assignment]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 import socket
@@ -24,21 +23,15 @@ from controlplane.settings import Settings
 from controlplane.socket_messages import MESSAGE_BYTES_MAX
 from controlplane.websocket_connection import websocket_protocol
 from engine.clock import Clock
+from engine.limits import tune_gc
 
 log = logging.getLogger("tailrace.server")
 
 EXIT_REFUSED: Final = 2
 # Of the time for a stop, what open requests get after the farewells were sent.
 REQUESTS_SHARE: Final = 0.3
+# They keep collections away from the short-lived objects of requests.
 GC_THRESHOLDS: Final = (50_000, 50, 100)
-
-
-def _tune_gc() -> None:
-    """Start-up objects live as long as the process: never scan them again. The thresholds keep
-    collections away from the short-lived objects of requests."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 class Server:
@@ -75,7 +68,7 @@ class Server:
         self._processes.supervise(app.engines)
         try:
             async with app.running() as key:
-                _tune_gc()
+                tune_gc(GC_THRESHOLDS)
                 return await self._serve(app, listeners, key)
         except SecretsError as error:
             click.echo(str(error), err=True)

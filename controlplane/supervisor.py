@@ -35,7 +35,7 @@ class ExitStatus(Exception):
 
 
 class Child:
-    """One supervised process `python -m MODULE ARGUMENTS`.
+    """One supervised process `python -m engine.launch MODULE ARGUMENTS`.
 
     `start` launches it; `run` keeps it alive until `stop`. `on_exit(pid, status)` runs after each
     death and before the restart. A first exit with a status of `refusals` ends the supervision.
@@ -55,7 +55,7 @@ class Child:
         self.name = name
         self.restarts = 0
         self.refused = False
-        self._command = [sys.executable, "-m", *arguments]
+        self._command = [sys.executable, "-m", "engine.launch", *arguments]
         self._clock = clock
         self._on_exit = on_exit
         self._refusals = refusals

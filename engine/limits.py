@@ -94,11 +94,12 @@ def give_back_memory() -> None:
         _call("malloc_trim", 0)
 
 
-def tune_gc() -> None:
-    """Call once when start-up is over: what lives now lives for ever and is not walked again."""
-    gc.collect()
+def tune_gc(thresholds: tuple[int, int, int] = _GC_THRESHOLDS) -> None:
+    """Call once when start-up is over: what lives now lives for ever and is not walked again, nor
+    looked through now (the garbage of a start is a thousand small objects)."""
     gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.set_threshold(*thresholds)
+    gc.enable()
 
 
 def unshare(flags: int) -> bool:

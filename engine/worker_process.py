@@ -85,7 +85,7 @@ class WorkerProcess:
             threads=settings.worker_threads,
             folder=str(history.resolve()),
         )
-        command = [sys.executable, "-P", "-m", "engine.worker_main"]
+        command = [sys.executable, "-P", "-m", "engine.launch", "engine.worker_main"]
         # Started from the loop's thread, not from a pool thread: the kernel ties the worker's life
         # to the thread that started it.
         process = subprocess.Popen(  # noqa: ASYNC220 - returns after vfork, 1 to 3 ms

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
+import sys
 import tempfile
 import uuid
 import zlib
@@ -47,8 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = Path(tempfile.gettempdir()) / f"tailrace-conformance-{run}"
     config.stash[Background.KEY] = Background(folder)
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
-        # Tests start some hundred processes: each would compile the whole program anew.
-        os.environ["PYTHONPYCACHEPREFIX"] = str(COMPILED)
+        # Tests start some hundred processes: each would compile the whole program anew; and each
+        # process that collects would compile all tests.
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(COMPILED)
+        sys.dont_write_bytecode = False
+    # What is collected stays: to walk it again and again takes a seventh of the collection.
+    gc.disable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -112,6 +119,9 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin the conformance suite, in one of the processes, if its test is to be run."""
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # libraries of C complain about objects that are never freed
+    gc.enable()
     config = session.config
     first = _worker(config).get("workerid", "gw0") == "gw0" and not _distributes(config)
     asked = any(item.nodeid.startswith(LAST) for item in session.items)

@@ -9,9 +9,14 @@ FULL_FROM = 1_000
 EXAMPLES_MIN = 5
 
 
+def is_full() -> bool:
+    """Whether this is the full run, also where there is no fixture yet to ask."""
+    return settings.default.max_examples >= FULL_FROM
+
+
 def examples(count: int) -> int:
     """`count` in the full run; two fifths of it in any other, where others are drawn each time or,
     in the gate, always the same."""
-    if settings.default.max_examples >= FULL_FROM:
+    if is_full():
         return count
     return max(EXAMPLES_MIN, count * 2 // 5)

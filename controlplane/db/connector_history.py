@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Insert, Select, delete, select, union_all
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from controlplane.db.tables import Alert, ConnectorCount, ConnectorMinute, Sink, Source
@@ -91,6 +91,8 @@ def _upsert(
 ) -> Insert:
     keys = [column.name for column in table.__table__.primary_key]
     if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # a server over SQLite starts without it
+
         made = postgresql.insert(table)
         return made.on_conflict_do_update(
             index_elements=keys, set_={value: getattr(made.excluded, value)}

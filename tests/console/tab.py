@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from tests.journeys.server import Server
 
@@ -38,7 +38,6 @@ class Tab:
         )
         self.context.set_default_timeout(WAIT_MS)
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        self.context.route("**/*", self._let_through)
         self.page = self.watch(self.context.new_page())
 
     def watch(self, page: Page) -> Page:
@@ -94,12 +93,6 @@ class Tab:
         self.context.close()
         left = [one for one in self.problems if not any(p.search(one) for p in self._allowed)]
         assert left == []
-
-    def _let_through(self, route: Route) -> None:
-        if self._is_ours(route.request.url):
-            route.continue_()
-        else:
-            route.abort()
 
     def _is_ours(self, url: str) -> bool:
         return url.startswith(INNER) or urlsplit(url).netloc == self._host

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -16,7 +16,7 @@ import controlplane.db.session as session_module
 from controlplane.auth import digest_of
 from controlplane.db.connector_history import ConnectorHistory
 from controlplane.db.repository import Directory
-from controlplane.db.session import StoreError, open_store, store_url
+from controlplane.db.session import HEAD, StoreError, open_store, store_url
 from controlplane.permissions import ROLES
 from tests.services.postgres import Postgres
 
@@ -149,3 +149,35 @@ async def test_counters_of_sources_move_with_them(url: str) -> None:
     assert await history.counters("s") is None
     assert await history.minutes("s", 0) == {}
     await store.close()
+
+
+def shape(connection: Connection) -> dict[tuple[str, str], list[str]]:
+    """Tables with all that stands in them, but for the defaults that only old rows needed."""
+    looked = inspect(connection)
+    found: dict[tuple[str, str], list[str]] = {}
+    for table in looked.get_table_names():
+        columns = [{**column, "default": None} for column in looked.get_columns(table)]
+        found[table, "columns"] = sorted(map(str, columns))
+        found[table, "key"] = list(looked.get_pk_constraint(table)["constrained_columns"])
+        found[table, "indexes"] = sorted(map(str, looked.get_indexes(table)))
+        found[table, "unique"] = sorted(map(str, looked.get_unique_constraints(table)))
+        found[table, "foreign"] = sorted(map(str, looked.get_foreign_keys(table)))
+    return found
+
+
+async def test_a_new_store_is_what_the_migrations_make(tmp_path: Path) -> None:
+    made: list[tuple[dict[tuple[str, str], list[str]], str | None]] = []
+    for name in ("new", "migrated"):
+        folder = tmp_path / name
+        folder.mkdir()
+        if name == "new":
+            await (await open_store(store_url("", folder))).close()
+        engine = create_async_engine(store_url("", folder))
+        async with engine.begin() as connection:
+            if name == "migrated":
+                await connection.run_sync(lambda sync: upgrade(sync, "head"))
+            version = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+            made.append((await connection.run_sync(shape), version))
+        await engine.dispose()
+    assert made[0] == made[1]
+    assert made[0][1] == HEAD

@@ -33,7 +33,7 @@ from tests.journeys.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "planted-5e1ec7ed"
-# The ways in are opened once: a server takes three seconds of a processor to start.
+# The ways in are opened once: a server takes two seconds of a processor to start.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LIMIT_BYTES = 512 << 20
 # The idle size is read at another moment than the worker reads it.

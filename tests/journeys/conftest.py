@@ -16,7 +16,7 @@ _shared: list[Server] = []
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server of this test process: a start takes three seconds of a processor.
+    """The server of this test process: a start takes two seconds of a processor.
 
     tests/console has this fixture too, and the same server: who began it ends it.
     """

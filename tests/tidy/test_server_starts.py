@@ -1,4 +1,4 @@
-"""Starts of servers in tests are counted: each costs three seconds of a processor."""
+"""Starts of servers in tests are counted: each costs two seconds of a processor."""
 
 from __future__ import annotations
 
