@@ -32,7 +32,11 @@ def test_alert(server: Server, open_console: Opener, receiver: Receiver) -> None
     tab = open_console(server)
     page = tab.page
     tab.sign_in(server)
-    tab.go("alerts/new?sql=kettles&name=Too%20warm")
+    tab.go("alerts")
+    page.get_by_role("button", name="Create your first alert").click()
+    page.get_by_label("Name").fill("Too warm")
+    # No SQL is typed: the stream is chosen.
+    page.get_by_label("Begin with").select_option(label="stream kettles")
     page.get_by_label("Column").select_option("temperature")
     page.get_by_label("Value", exact=True).fill("warm")
     expect(page.get_by_text("A number is needed.")).to_be_visible()
@@ -59,6 +63,7 @@ def test_alert(server: Server, open_console: Opener, receiver: Receiver) -> None
     timeline = page.get_by_role("region", name="Timeline")
     expect(timeline.get_by_role("listitem")).to_have_count(1)
     expect(timeline).to_contain_text("triggered")
+    expect(timeline.get_by_role("img", name="Triggered")).to_be_visible()
     wait_until(lambda: bool(receiver.bodies("/alarm")), SECONDS, "the message")
     page.get_by_role("button", name="Resolve").click()
     expect(timeline.get_by_role("listitem")).to_have_count(2)

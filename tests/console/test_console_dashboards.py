@@ -51,6 +51,24 @@ def boxes(page: Page) -> dict[str, list[int]]:
     return found
 
 
+# Keys of Tab that reach any control of a page.
+TABS_MAX = 80
+FOCUSED = """() => {
+  const at = document.activeElement;
+  return at.getAttribute('aria-label') || (at.labels && at.labels[0]?.textContent)
+    || at.textContent || '';
+}"""
+
+
+def tab_to(page: Page, name: str) -> None:
+    """By Tab alone, to the control of that name."""
+    for _ in range(TABS_MAX):
+        page.keyboard.press("Tab")
+        if page.evaluate(FOCUSED).strip() == name:
+            return
+    raise AssertionError(f"{name} is not reached by Tab")
+
+
 def add_panel(page: Page, title: str, sql: str) -> None:
     """By the editor of panels."""
     page.get_by_role("button", name="Add panel").click()
@@ -64,15 +82,35 @@ def add_panel(page: Page, title: str, sql: str) -> None:
     expect(dialog).to_be_hidden()
 
 
+def add_panel_by_keys(page: Page, title: str, sql: str) -> None:
+    """The same without a mouse (check 15)."""
+    tab_to(page, "Add panel")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="Chart")).to_be_focused()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Title", exact=True)).to_be_focused()
+    page.keyboard.type(title)
+    tab_to(page, "SQL")
+    page.keyboard.insert_text(sql)
+    page.keyboard.press("Control+Enter")
+    expect(dialog.get_by_role("img", name=re.compile(f"^{title}"))).to_be_visible()
+    tab_to(page, "Apply")
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+
+
 def test_panels_keep_their_places(server: Server, open_console: Opener) -> None:
     sample(server, "board_iot")
     tab = open_console(server)
     tab.sign_in(server)
     page = tab.page
     tab.go("dashboards")
-    page.get_by_role("button", name="New dashboard").first.click()
+    expect(page.get_by_role("button", name="New dashboard")).to_be_visible()
+    tab_to(page, "New dashboard")
+    page.keyboard.press("Enter")
     expect(page.get_by_text("has no panels yet")).to_be_visible()
-    add_panel(page, "First", "select _tp_time, device, temperature from board_iot")
+    add_panel_by_keys(page, "First", "select _tp_time, device, temperature from board_iot")
     add_panel(page, "Second", "select _tp_time, device, humidity from board_iot")
     identity = page.url.split("/dashboards/")[1].split("?")[0]
     before = boxes(page)
@@ -89,9 +127,12 @@ def test_panels_keep_their_places(server: Server, open_console: Opener) -> None:
     page.get_by_role("button", name="Redo").click()
 
     # Whoever leaves now is asked, and stays.
-    page.get_by_role("navigation").get_by_role("link", name="Home").click()
+    page.keyboard.press("g")
+    page.keyboard.press("s")
     question = page.get_by_role("dialog", name="Leave without saving?")
-    question.get_by_role("button", name="Stay").click()
+    expect(question).to_be_visible()
+    tab_to(page, "Stay")
+    page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(identity))
     page.keyboard.press("Control+s")
     expect(page.get_by_text("Saved.").first).to_be_visible()
@@ -228,6 +269,26 @@ def test_files_of_others_are_imported(server: Server, open_console: Opener) -> N
     written = json.loads(Path(saved.value.path()).read_text())
     assert next(p for p in written["panels"] if p["id"] == "u1")["layer"] == 7
     assert page.locator("iframe").count() == 0
+    # A bundle's file: its marks are asked for.
+    tab.go("dashboards")
+    page.get_by_role("button", name="Import JSON").click()
+    page.get_by_label("A JSON file").set_input_files(FILES / "maps-and-others.json")
+    page.get_by_role("textbox", name="DB").fill("default")
+    page.get_by_role("textbox", name="Config.table").fill("candles")
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_role("heading", name="Others")).to_be_visible()
+    identity = page.url.split("/dashboards/")[1]
+    panels = server.call("GET", f"/dashboards/{identity}").json()["panels"]
+    assert panels[0]["viz_content"] == "SELECT lon, lat, city FROM default.places"
+    # Keys: a panel on the whole screen, back, edit, kiosk.
+    page.locator("[data-panel=g1]").hover()
+    for keys, part in ((["v"], "full=g1"), (["Escape"], ""), (["e"], "edit="), (["e"], "")):
+        for key in keys:
+            page.keyboard.press(key)
+        expect(page).to_have_url(re.compile(f"{identity}.*{part}" if part else f"{identity}$"))
+    page.keyboard.press("d")
+    page.keyboard.press("k")
+    expect(page).to_have_url(re.compile("kiosk="))
 
 
 def test_texts_of_others_do_nothing(server: Server, open_console: Opener) -> None:

@@ -27,6 +27,14 @@ interface Props {
 export function ChartForm({ viz, columns, rows, onChange }: Props) {
   const own = isChartType(viz.chartType) ? [] : [viz.chartType];
   const put = (config: Json) => onChange({ ...viz, config });
+  const fields = FIELDS[viz.chartType] ?? [];
+  const control = (field: Field) => (
+    <Control
+      key={`${"path" in field ? field.path : ""}.${field.key}`}
+      {...{ field, columns, put }}
+      config={viz.config}
+    />
+  );
   return (
     <div className="flex flex-col gap-2.5">
       <ChoiceField
@@ -38,15 +46,17 @@ export function ChartForm({ viz, columns, rows, onChange }: Props) {
         }))}
         onChange={(event) => onChange(configFor(event.target.value, viz, columns, rows))}
       />
-      {(FIELDS[viz.chartType] ?? []).map((field) => (
-        <Control
-          key={`${"path" in field ? field.path : ""}.${field.key}`}
-          {...{ field, columns, put }}
-          config={viz.config}
-        />
-      ))}
+      {fields.filter((field) => !field.more).map(control)}
       {viz.chartType === "table" && (
         <TableColumns config={viz.config} columns={columns} put={put} />
+      )}
+      {fields.some((field) => field.more) && (
+        <details className="rounded-md border border-line px-2 py-1">
+          <summary className="min-h-6 cursor-pointer">{charts.more}</summary>
+          <div className="flex flex-col gap-2.5 pt-1 pb-2">
+            {fields.filter((field) => field.more).map(control)}
+          </div>
+        </details>
       )}
     </div>
   );
@@ -70,7 +80,7 @@ function labelOf(field: Field): string {
 
 function Control({ field, config, columns, put }: ControlProps) {
   const label = labelOf(field);
-  const path = "path" in field ? field.path : field.key === "position" ? "unit" : undefined;
+  const path = "path" in field ? field.path : undefined;
   const inner = path ? (isObject(config[path]) ? (config[path] as Json) : {}) : config;
   const set = (value: unknown) => put(changed(config, field.key, value, path));
   switch (field.kind) {
@@ -111,9 +121,23 @@ function Control({ field, config, columns, put }: ControlProps) {
           onChange={(event) => set(event.target.checked)}
         />
       );
+    case "list":
+      return (
+        <TextField
+          label={label}
+          value={list(inner, field.key).join(", ")}
+          onChange={({ target }) => set(listed(target.value))}
+        />
+      );
     default:
       return <Words {...{ field, label, set }} value={written(inner[field.key])} />;
   }
+}
+
+/** Words with commas between; what is still being typed stays. */
+function listed(words: string): string[] | undefined {
+  const all = words.split(",").map((one) => one.trimStart());
+  return words.trim() ? all : undefined;
 }
 
 function written(value: unknown): string {

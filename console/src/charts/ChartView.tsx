@@ -118,7 +118,7 @@ function Unknown({ viz }: { viz: ChartProps["viz"] }) {
 /** Rows of one moment that no colour tells apart: the line jumps between them. */
 function SeveralSeries({ viz, columns, rows, onConfig }: ChartProps) {
   const { x, y, by } = lineAxes(viz, columns);
-  if (by || y.length !== 1 || rows.length < 2 || !onConfig) return null;
+  if (by || y.length !== 1 || rows.length < 2) return null;
   const at = indexOf(columns, x);
   const times = new Set(rows.map((row) => textOf(row[at])));
   if (times.size > rows.length / 2) return null;
@@ -132,9 +132,11 @@ function SeveralSeries({ viz, columns, rows, onConfig }: ChartProps) {
   return (
     <p className="flex items-center gap-2 px-2 pt-1 text-xs text-warn">
       {charts.severalSeries(x, name)}
-      <Button onClick={() => onConfig({ ...viz, config: { ...viz.config, color: name } })}>
-        {charts.setColor(name)}
-      </Button>
+      {onConfig && (
+        <Button onClick={() => onConfig({ ...viz, config: { ...viz.config, color: name } })}>
+          {charts.setColor(name)}
+        </Button>
+      )}
     </p>
   );
 }

@@ -45,13 +45,14 @@ function Drawn({ engine, label, ...props }: ChartProps & { engine: Engine; label
         config,
         zone,
         theme: chartTheme(),
+        ...size,
       };
       return engine.BUILDERS[viz.chartType]!({ ...given, other: charts.other });
     } catch (error) {
       if (error instanceof engine.Unfit) return error.message;
       throw error;
     }
-  }, [engine, columns, rows, viz, zone, theme]);
+  }, [engine, columns, rows, viz, zone, theme, size]);
   const fits = typeof built !== "string";
   const ready = fits && size.width > 0 && size.height > 0;
   // A map keeps where the reader moved it to, as long as its settings stay.

@@ -27,16 +27,23 @@ export const Legend = memo(function Legend({ items, when, note }: Props) {
     >
       {when && <span className="tabular-nums">{when}</span>}
       {items.map((item) => (
-        <span key={item.name} className="inline-flex max-w-56 shrink-0 items-center gap-1.5">
+        <span
+          key={item.name}
+          data-line={item.name}
+          className="inline-flex max-w-56 shrink-0 items-center gap-1.5"
+        >
           <span
             aria-hidden
+            data-swatch
             className="h-2 w-2.5 shrink-0 rounded-sm border"
             style={{
               background: item.dashed ? "transparent" : item.colour,
               borderColor: item.colour,
             }}
           />
-          <span className="truncate">{item.name}</span>
+          <span data-name className="truncate">
+            {item.name}
+          </span>
           {item.value && <span className="text-text tabular-nums">{item.value}</span>}
         </span>
       ))}

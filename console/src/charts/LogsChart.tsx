@@ -1,10 +1,10 @@
 // Rows as lines of a log: time, level in its colour, message, the rest behind it.
-import { useEffect, useRef } from "react";
 import { charts } from "@/text/charts";
 import { cx } from "@/ui/cx";
 import { flag, number, text } from "./config";
 import { folded } from "./look";
 import type { ChartProps } from "./parts";
+import { useFollow } from "./useFollow";
 import { type Column, indexOf, kindOf, textOf, timeOf } from "./values";
 import { timeText } from "./words";
 
@@ -25,7 +25,6 @@ function tone(level: string): string {
 
 export function LogsChart({ columns, rows, viz, zone }: ChartProps) {
   const { config } = viz;
-  const box = useRef<HTMLElement>(null);
   const lines = folded(rows, viz, columns).slice(-(number(config, "rowCount") ?? 200));
   const message = column(columns, text(config, "message"), MESSAGE);
   const level = column(columns, text(config, "level"), LEVEL);
@@ -33,20 +32,12 @@ export function LogsChart({ columns, rows, viz, zone }: ChartProps) {
   const time = named >= 0 ? named : columns.findIndex((one) => kindOf(one.type) === "time");
   const rest = columns.map((_, n) => n).filter((n) => n !== message && n !== level && n !== time);
   const wrap = flag(config, "tableWrap", true);
-  // The newest line stays in sight as long as the reader is at the end.
-  const follows = useRef(true);
-  useEffect(() => {
-    if (lines.length && follows.current && box.current)
-      box.current.scrollTop = box.current.scrollHeight;
-  }, [lines]);
+  const follow = useFollow(true, lines);
   return (
     <section
-      ref={box}
+      {...follow}
       aria-label={charts.types.logs}
       tabIndex={0}
-      onScroll={({ currentTarget: at }) => {
-        follows.current = at.scrollHeight - at.scrollTop - at.clientHeight < 24;
-      }}
       className="h-full overflow-auto p-1 font-mono text-xs"
     >
       {lines.map((row, n) => (

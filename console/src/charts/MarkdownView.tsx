@@ -14,6 +14,8 @@ interface Props {
 
 interface Slot {
   template: string;
+  /** An address: its values stay as they are. */
+  exact: boolean;
   put: (text: string) => void;
 }
 
@@ -26,6 +28,7 @@ function slotsOf(root: Node): Slot[] {
       const piece = node;
       slots.push({
         template: piece.data,
+        exact: false,
         put: (text) => {
           if (piece.data !== text) piece.data = text;
         },
@@ -34,7 +37,7 @@ function slotsOf(root: Node): Slot[] {
       const template = decoded(node.getAttribute("href") ?? "");
       if (!template.includes("{{")) continue;
       const link = node;
-      slots.push({ template, put: (text) => put(link, text) });
+      slots.push({ template, exact: true, put: (text) => put(link, text) });
     }
   }
   return slots;
@@ -75,7 +78,7 @@ export function MarkdownView({ text, source, label }: Props) {
   }, [render, text]);
   useEffect(() => {
     if (!render || !text) return;
-    for (const slot of slots.current) slot.put(filled(slot.template, source));
+    for (const slot of slots.current) slot.put(filled(slot.template, source, slot.exact));
   }, [render, text, source]);
   if (engine.error) return <Failure error={engine.error} retry={() => void engine.refetch()} />;
   return (

@@ -1,12 +1,14 @@
 // Rows as a table: chosen columns, widths, colour rules, trends, small bars.
 import { ArrowDown, ArrowUp } from "lucide-react";
-import { useMemo, useRef, useState } from "react";
+import { useMemo, useState } from "react";
 import { charts } from "@/text/charts";
 import { cx } from "@/ui/cx";
-import { flag, isObject, type Json, number, object, objects, text } from "./config";
+import { flag, isObject, type Json, number, object, objects, text, updateOf } from "./config";
 import { folded } from "./look";
 import type { ChartProps } from "./parts";
+import { isLine, type Past, usePast } from "./tableHistory";
 import { colourOf } from "./theme";
+import { useFollow } from "./useFollow";
 import {
   type Column,
   indexOf,
@@ -67,10 +69,11 @@ export function ruleColour(style: Json, value: Value | undefined): string {
   return "";
 }
 
-export function TableChart({ columns, rows, viz, zone }: ChartProps) {
+export function TableChart({ columns, rows, viz, zone, live }: ChartProps) {
   const { config } = viz;
   const shown = useMemo(() => shownColumns(columns, config), [columns, config]);
-  const all = folded(rows, viz, columns);
+  const all = useMemo(() => folded(rows, viz, columns), [rows, viz, columns]);
+  const past = usePast(all, columns, viz);
   const limit = number(config, "rowCount") ?? 100;
   const [order, setOrder] = useState<Order | null>(null);
   const visible = arranged(all, columns, order ?? orderOf(config), limit);
@@ -78,9 +81,15 @@ export function TableChart({ columns, rows, viz, zone }: ChartProps) {
     setOrder((old) => ({ column, down: old?.column === column ? !old.down : true }));
   const now = order ?? orderOf(config);
   const wrap = flag(config, "tableWrap");
-  const before = useBefore(visible);
+  // Appended rows: the newest stay in sight as long as the reader is at the end.
+  const follow = useFollow(!!live && !now && updateOf(viz).mode === "all", visible);
   return (
-    <section aria-label={charts.types.table} tabIndex={0} className="h-full overflow-auto">
+    <section
+      {...follow}
+      aria-label={charts.types.table}
+      tabIndex={0}
+      className="h-full overflow-auto"
+    >
       <table className="w-full border-collapse text-left text-xs">
         <thead className="sticky top-0 z-10 bg-surface">
           <tr className="text-muted">
@@ -119,7 +128,7 @@ export function TableChart({ columns, rows, viz, zone }: ChartProps) {
               // biome-ignore lint/suspicious/noArrayIndexKey: rows have no other name
               key={n}
               row={row}
-              before={before?.[n]}
+              past={past.get(row)}
               shown={shown}
               all={visible}
               config={config}
@@ -166,17 +175,9 @@ function Sorted({ down }: { down: boolean }) {
   return <Arrow aria-hidden size={12} />;
 }
 
-/** The rows of the drawing before, for trends. */
-function useBefore(rows: Row[]): Row[] | undefined {
-  const kept = useRef<{ now: Row[]; before: Row[] | undefined }>({ now: rows, before: undefined });
-  if (JSON.stringify(kept.current.now.at(-1)) !== JSON.stringify(rows.at(-1)))
-    kept.current = { now: rows, before: kept.current.now };
-  return kept.current.before;
-}
-
 interface LineProps {
   row: Row;
-  before: Row | undefined;
+  past: ReturnType<Past["get"]>;
   shown: Shown[];
   all: Row[];
   config: Json;
@@ -184,7 +185,7 @@ interface LineProps {
   zone: string | undefined;
 }
 
-function Line({ row, before, shown, all, config, wrap, zone }: LineProps) {
+function Line({ row, past, shown, all, config, wrap, zone }: LineProps) {
   const whole = shown
     .filter((one) => one.style.highlightRow === true)
     .map((one) => ruleColour(one.style, row[one.at]))
@@ -195,7 +196,7 @@ function Line({ row, before, shown, all, config, wrap, zone }: LineProps) {
       style={whole ? { background: tint(whole) } : undefined}
     >
       {shown.map((one) => (
-        <Cell key={one.column.name} {...{ row, before, one, all, config, wrap, zone }} />
+        <Cell key={one.column.name} {...{ row, past, one, all, config, wrap, zone }} />
       ))}
     </tr>
   );
@@ -205,7 +206,7 @@ interface CellProps extends Omit<LineProps, "shown"> {
   one: Shown;
 }
 
-function Cell({ row, before, one, all, config, wrap, zone }: CellProps) {
+function Cell({ row, past, one, all, config, wrap, zone }: CellProps) {
   const { at, column, style } = one;
   const kind = kindOf(column.type);
   const value = row[at];
@@ -227,10 +228,11 @@ function Cell({ row, before, one, all, config, wrap, zone }: CellProps) {
         kind === "time" && "whitespace-nowrap tabular-nums",
       )}
     >
-      <span className={cx(kind === "number" && "inline-flex items-center justify-end gap-1")}>
+      <span className={cx(kind === "number" && "flex items-center justify-end gap-1")}>
         {(mini === "bar" || mini === "progress") && <MiniBar {...{ all, at, value }} />}
+        {isLine(style) && <MiniLine values={past?.get(at) ?? []} />}
         {words}
-        {style.trend === true && <Trend {...{ style, value, before: before?.[at] }} />}
+        {style.trend === true && <Trend style={style} values={past?.get(at) ?? []} />}
       </span>
     </td>
   );
@@ -240,18 +242,37 @@ function MiniBar({ all, at, value }: { all: Row[]; at: number; value: Value | un
   const most = Math.max(...all.map((row) => numberOf(row[at])).filter(Number.isFinite), 0) || 1;
   const share = Math.max(0, Math.min(1, numberOf(value) / most)) || 0;
   return (
-    <span aria-hidden className="inline-block h-2 w-14 rounded-sm bg-line">
+    <span aria-hidden className="mr-auto inline-block h-2 w-14 shrink-0 rounded-sm bg-line">
       <span className="block h-2 rounded-sm bg-accent" style={{ width: `${share * 100}%` }} />
     </span>
   );
 }
 
-function Trend(props: { style: Json; value: Value | undefined; before: Value | undefined }) {
-  const change = numberOf(props.value) - numberOf(props.before);
-  if (!change) return null;
+const LINE = { width: 56, height: 14 };
+
+function MiniLine({ values }: { values: number[] }) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const step = LINE.width / Math.max(1, values.length - 1);
+  const points = values.map((value, n) => {
+    const y = LINE.height - 1 - ((value - low) / (high - low || 1)) * (LINE.height - 2);
+    return `${(n * step).toFixed(1)},${y.toFixed(1)}`;
+  });
+  return (
+    <svg aria-hidden {...LINE} className="mr-auto shrink-0">
+      {values.length > 1 && (
+        <polyline points={points.join(" ")} fill="none" stroke="var(--accent)" strokeWidth={1.5} />
+      )}
+    </svg>
+  );
+}
+
+/** Which way the value went; the room for it is there before it went any way. */
+function Trend({ style, values }: { style: Json; values: number[] }) {
+  const change = (values.at(-1) ?? 0) - (values.at(-2) ?? values.at(-1) ?? 0);
+  if (!change) return <span aria-hidden className="inline-block w-3" />;
   const Arrow = change > 0 ? ArrowUp : ArrowDown;
   const named = change > 0 ? "increaseColor" : "decreaseColor";
-  const colour = colourOf(props.style[named], change > 0 ? "var(--good)" : "var(--bad)");
+  const colour = colourOf(style[named], change > 0 ? "var(--good)" : "var(--bad)");
   return (
     <span role="img" aria-label={change > 0 ? charts.up : charts.down} style={{ color: colour }}>
       <Arrow aria-hidden size={12} />

@@ -59,10 +59,23 @@ function One({ column, style, put }: { column: Column; style: Json; put: (style:
             checked={flag(style, "trend")}
             onChange={(event) => set("trend", event.target.checked)}
           />
-          <CheckField
-            label={charts.miniBar}
-            checked={text(style, "miniChartType") === "bar"}
-            onChange={(event) => set("miniChartType", event.target.checked ? "bar" : undefined)}
+          {flag(style, "trend") && (
+            <div className="grid grid-cols-2 gap-1">
+              {(["increaseColor", "decreaseColor"] as const).map((key) => (
+                <TextField
+                  key={key}
+                  label={fields[key]}
+                  value={text(style, key)}
+                  onChange={(event) => set(key, event.target.value)}
+                />
+              ))}
+            </div>
+          )}
+          <ChoiceField
+            label={charts.mini}
+            value={text(style, "miniChartType")}
+            choices={Object.entries(charts.minis).map(([value, label]) => ({ value, label }))}
+            onChange={(event) => set("miniChartType", event.target.value)}
           />
         </>
       )}

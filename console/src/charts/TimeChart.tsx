@@ -9,7 +9,7 @@ import { flag } from "./config";
 import { Legend } from "./Legend";
 import type { ChartProps } from "./parts";
 import { chartTheme, colourAt, paletteOf } from "./theme";
-import { lineData, lineNames, lineOptions, shapeOf } from "./uplotOptions";
+import { isStacked, lineData, lineNames, lineOptions, shapeOf } from "./uplotOptions";
 import { useSize } from "./useSize";
 import { numberText, timeText } from "./words";
 
@@ -22,18 +22,29 @@ interface Props extends ChartProps {
 }
 
 export function TimeChart(props: Props) {
-  const { series, viz, zone, sync, onZoom, windowMs, label } = props;
+  const { series, viz, zone, sync, onZoom, windowMs, span, label } = props;
   const [ref, size] = useSize();
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const theme = useShownTheme();
   const zoom = useRef(onZoom);
   zoom.current = onZoom;
+  const marks = useRef(props.marks ?? []);
+  marks.current = props.marks ?? [];
   const newest = useRef(series);
   newest.current = series;
   const [at, setAt] = useState<number | null>(null);
   const names = lineNames(series, charts.other);
+  const stack = isStacked(viz.config, viz.chartType === "area");
   const key = `${shapeOf(series, charts.other)}|${JSON.stringify(viz)}|${theme}|${zone}|${sync}|${!!onZoom}`;
+  const show = (drawn: uPlot) => {
+    const last = newest.current.x.at(-1);
+    const shown = span
+      ? { min: span.from, max: span.to }
+      : windowMs && last !== undefined && { min: last - windowMs, max: last };
+    drawn.setData(lineData(newest.current, stack), !shown);
+    if (shown) drawn.setScale("x", shown);
+  };
   const ready = size.width > 0 && size.height >= HEIGHT_LEAST;
   // biome-ignore lint/correctness/useExhaustiveDependencies: all that needs another plot is in the key
   useEffect(() => {
@@ -49,9 +60,12 @@ export function TimeChart(props: Props) {
       onZoom: onZoom && ((from, to) => zoom.current?.(from, to)),
       otherName: charts.other,
       paths: uPlot.paths,
+      shown: () => newest.current,
+      marks: () => marks.current,
     });
     options.hooks!.setCursor = [(u) => setAt(u.cursor.idx ?? null)];
-    const made = new uPlot(options, lineData(newest.current), host.current);
+    const made = new uPlot(options, [[], ...newest.current.lines.map(() => [])], host.current);
+    show(made);
     made.root.setAttribute("aria-hidden", "true");
     plot.current = made;
     return () => {
@@ -62,29 +76,29 @@ export function TimeChart(props: Props) {
   useEffect(() => {
     if (ready) plot.current?.setSize(size);
   }, [size, ready]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it shows what is newest of these
   useEffect(() => {
-    const drawn = plot.current;
-    if (!drawn) return;
-    const last = series.x.at(-1);
-    drawn.setData(lineData(series), !windowMs);
-    if (windowMs && last !== undefined) drawn.setScale("x", { min: last - windowMs, max: last });
-  }, [series, windowMs]);
+    if (plot.current) show(plot.current);
+  }, [series, windowMs, span, stack]);
   const legend = flag(viz.config, "legend", true) && names.length > 0;
   const read = at !== null && at < series.x.length ? at : null;
   const format = numberText(viz.config);
   // Without a cursor the names stay as they are, whatever values come.
   const values =
     read === null ? NO_VALUES : series.lines.map((l) => nearest(l.values, read, format));
-  const said = values.join("\u0001");
+  // Lines that have left the part that is shown keep their colours, but are not named.
+  const present = series.lines.map((line) => line.values.some(Number.isFinite));
+  const said = `${values.join("\u0001")}${present}`;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key has names, settings and theme
   const items = useMemo(() => {
     const colours = paletteOf(viz.config, chartTheme());
-    return series.lines.map((line, n) => ({
+    const named = series.lines.map((line, n) => ({
       name: names[n]!,
       dashed: n >= colours.length,
       colour: line.other ? "var(--muted)" : colourAt(colours, n),
       value: values[n] ?? "",
     }));
+    return named.filter((_, n) => present[n]);
   }, [key, said]);
   return (
     <div className="flex h-full min-h-0 flex-col">

@@ -116,6 +116,14 @@ export function rangeMs(config: Json): number | undefined {
   return minutes && Number.isFinite(minutes) && minutes > 0 ? minutes * 60_000 : undefined;
 }
 
+/** The settings with the width of the page's own range in the place of the panel's. */
+export function withRange(viz: Viz, ms: number | undefined): Viz {
+  if (!ms) return viz;
+  const minutes = ms / 60_000;
+  const own = viz.chartType === "grammar" ? { temporalRange: minutes } : { xRange: minutes };
+  return { ...viz, config: { ...viz.config, ...own } };
+}
+
 export type UpdateMode = "all" | "time" | "key";
 
 /** How new rows change what is shown. A grammar panel's frame and key modes say the same. */

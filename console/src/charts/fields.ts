@@ -3,7 +3,8 @@ import { charts } from "@/text/charts";
 import { isObject, type Json } from "./config";
 import { type Column, kindOf } from "./values";
 
-export type Field =
+/** `more`: asked for below a line that opens, since few need it. */
+export type Field = { more?: boolean } & (
   | {
       kind: "column";
       key: string;
@@ -12,12 +13,17 @@ export type Field =
       optional?: boolean;
       path?: string;
     }
-  | { kind: "choice"; key: string; choices: [string, string][]; otherwise: string }
+  | { kind: "choice"; key: string; choices: [string, string][]; otherwise: string; path?: string }
   | { kind: "number"; key: string; path?: string; label: string }
   | { kind: "text"; key: string; path?: string; label: string; long?: boolean }
-  | { kind: "flag"; key: string; otherwise: boolean };
+  | { kind: "list"; key: string; label: string }
+  | { kind: "flag"; key: string; otherwise: boolean }
+);
 
-const { fields, modes, ranges, groupTypes, lineStyles, positions, temporal } = charts;
+const { fields, modes, ranges, groupTypes, lineStyles, positions, temporal, scales, sides } =
+  charts;
+
+const more = (...shown: Field[]): Field[] => shown.map((field) => ({ ...field, more: true }));
 
 const MINUTES = [1, 5, 15, 30, 60, 180, 1440];
 
@@ -48,10 +54,29 @@ const update: Field[] = [
   },
   { kind: "column", key: "updateKey", of: "any", optional: true },
 ];
+const colors: Field = { kind: "list", key: "colors", label: fields.colors };
+const xFormat: Field = { kind: "text", key: "xFormat", label: fields.xFormat };
+const position: Field = {
+  kind: "choice",
+  key: "position",
+  path: "unit",
+  choices: [
+    ["right", positions.right],
+    ["left", positions.left],
+  ],
+  otherwise: "right",
+};
 const numbers: Field[] = [
   { kind: "number", key: "fractionDigits", label: fields.fractionDigits },
   { kind: "text", key: "value", path: "unit", label: fields.unit },
+  ...more(position),
 ];
+const chars = (path: string, label: string): Field => ({
+  kind: "number",
+  key: "maxChar",
+  path,
+  label,
+});
 const titles: Field[] = [
   { kind: "text", key: "xTitle", label: fields.xTitle },
   { kind: "text", key: "yTitle", label: fields.yTitle },
@@ -77,10 +102,16 @@ const bars: Field[] = [
   ...update,
   ...numbers,
   ...titles,
-  { kind: "number", key: "maxChar", path: "xTickLabel", label: fields.maxChar },
   legend,
   gridlines,
   dataLabel,
+  ...more(
+    range,
+    xFormat,
+    chars("xTickLabel", fields.xChars),
+    chars("yTickLabel", fields.yChars),
+    colors,
+  ),
 ];
 const lines: Field[] = [
   x,
@@ -101,11 +132,27 @@ const lines: Field[] = [
   legend,
   gridlines,
   { kind: "flag", key: "points", otherwise: false },
+  dataLabel,
+  ...more(
+    { kind: "flag", key: "showAll", otherwise: false },
+    xFormat,
+    chars("yTickLabel", fields.yChars),
+    colors,
+  ),
 ];
+const stack: Field = {
+  kind: "choice",
+  key: "groupType",
+  choices: [
+    ["stack", groupTypes.stack],
+    ["dodge", groupTypes.behind],
+  ],
+  otherwise: "stack",
+};
 
 export const FIELDS: Record<string, Field[]> = {
   line: lines,
-  area: lines,
+  area: [...lines.slice(0, 4), stack, ...lines.slice(4)],
   bar: bars,
   column: bars,
   table: [
@@ -121,19 +168,18 @@ export const FIELDS: Record<string, Field[]> = {
   ],
   singleValue: [
     value,
-    ...numbers,
-    {
-      kind: "choice",
-      key: "position",
-      choices: [
-        ["right", positions.right],
-        ["left", positions.left],
-      ],
-      otherwise: "right",
-    },
+    ...numbers.slice(0, 2),
+    position,
     { kind: "number", key: "fontSize", label: fields.fontSize },
     { kind: "flag", key: "delta", otherwise: false },
     { kind: "flag", key: "sparkline", otherwise: false },
+    ...more(
+      { kind: "text", key: "color", label: fields.ownColor },
+      { kind: "text", key: "sparklineColor", label: fields.sparklineColor },
+      { kind: "text", key: "increaseColor", label: fields.increaseColor },
+      { kind: "text", key: "decreaseColor", label: fields.decreaseColor },
+      range,
+    ),
   ],
   pie: [
     value,
@@ -143,6 +189,7 @@ export const FIELDS: Record<string, Field[]> = {
     { kind: "flag", key: "donut", otherwise: false },
     dataLabel,
     legend,
+    ...more(colors),
   ],
   gauge: [
     value,
@@ -151,6 +198,7 @@ export const FIELDS: Record<string, Field[]> = {
     { kind: "number", key: "max", label: fields.max },
     ...update,
     ...numbers,
+    ...more(colors),
   ],
   histogram: [
     value,
@@ -158,9 +206,22 @@ export const FIELDS: Record<string, Field[]> = {
     ...numbers,
     ...titles.slice(0, 2),
     gridlines,
+    ...more(colors),
   ],
-  heatmap: [x, { kind: "column", key: "yAxis", of: "any" }, value, ...update, ...numbers],
-  ohlc: [range, ...titles, gridlines],
+  heatmap: [
+    x,
+    { kind: "column", key: "yAxis", of: "any" },
+    value,
+    ...update,
+    ...numbers,
+    ...more(
+      ...titles.slice(0, 2),
+      xFormat,
+      { kind: "text", key: "color", label: fields.ownColor },
+      chars("yTickLabel", fields.yChars),
+    ),
+  ],
+  ohlc: [range, ...titles, gridlines, ...more(xFormat)],
   geo: [
     { kind: "column", key: "longitude", of: "number" },
     { kind: "column", key: "latitude", of: "number" },
@@ -170,6 +231,11 @@ export const FIELDS: Record<string, Field[]> = {
     { kind: "number", key: "value", path: "size", label: fields.size },
     { kind: "number", key: "opacity", label: fields.opacity },
     legend,
+    ...more(
+      { kind: "column", key: "visibleColumns", of: "any", many: true },
+      { kind: "number", key: "zoom", label: fields.zoom },
+      colors,
+    ),
   ],
   md: [{ kind: "text", key: "content", label: fields.content, long: true }, ...update],
   logs: [
@@ -182,6 +248,7 @@ export const FIELDS: Record<string, Field[]> = {
     { kind: "column", key: "yAxis", of: "any", optional: true },
     { kind: "column", key: "value", of: "any" },
     range,
+    ...more(xFormat, colors),
   ],
   grammar: [
     {
@@ -210,6 +277,14 @@ export const FIELDS: Record<string, Field[]> = {
     { kind: "number", key: "temporalRange", label: fields.temporalRange },
     { kind: "text", key: "xAxisTitle", label: fields.xTitle },
     { kind: "text", key: "yAxisTitle", label: fields.yTitle },
+    { kind: "choice", key: "legendPosition", choices: sides, otherwise: "top" },
+    ...more(
+      { kind: "choice", key: "xScaleType", choices: scales, otherwise: "" },
+      { kind: "choice", key: "yScaleType", choices: scales, otherwise: "" },
+      { kind: "number", key: "streamMaxItems", label: fields.streamMaxItems },
+      { kind: "number", key: "throttleMs", label: fields.throttleMs },
+      colors,
+    ),
     { kind: "text", key: "advancedSpec", label: fields.advancedSpec, long: true },
   ],
 };

@@ -38,9 +38,14 @@ const SPARK_WIDTH = 120;
 const SLOW_HZ = 2;
 const SLOW = new Set(["histogram", "heatmap", "stateTimeline", "geo", "grammar", "ohlc"]);
 
-/** Snapshots a second of a kind of chart, at most `hz`. */
+// The server's least.
+const LEAST_HZ = 0.2;
+
+/** Snapshots a second of a kind of chart, at most `hz`; a grammar's `throttleMs` asks for fewer. */
 export function hzOf(viz: Viz, hz: number): number {
-  return SLOW.has(viz.chartType) ? Math.min(hz, SLOW_HZ) : hz;
+  const most = SLOW.has(viz.chartType) ? Math.min(hz, SLOW_HZ) : hz;
+  const pause = viz.chartType === "grammar" ? number(viz.config, "throttleMs") : undefined;
+  return pause && pause > 0 ? Math.max(LEAST_HZ, Math.min(most, 1000 / pause)) : most;
 }
 
 export function isTimeSeries(viz: Viz, columns: Column[]): boolean {

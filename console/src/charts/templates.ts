@@ -22,8 +22,9 @@ function rowOf(source: Source, key: string | undefined): Row | undefined {
   return source.rows.findLast(holds);
 }
 
-/** The text with what is known filled in; "–" for what is not there (yet). */
-export function filled(text: string, source: Source): string {
+/** The text with what is known filled in; "–" for what is not there (yet). Means and the like have
+ * six digits, unless `exact`. */
+export function filled(text: string, source: Source, exact = false): string {
   return text.replace(MARK, (_mark, key: string | undefined, name: string) => {
     const at = indexOf(source.columns, name);
     if (at < 0) {
@@ -33,6 +34,11 @@ export function filled(text: string, source: Source): string {
     const value = rowOf(source, key)?.[at];
     if (value === undefined || value === null) return "–";
     if (kindOf(source.columns[at]!.type) === "time") return timeText(timeOf(value), source.zone);
+    if (!exact && typeof value === "number" && !Number.isInteger(value)) return rounded(value);
     return textOf(value);
   });
+}
+
+function rounded(value: number): string {
+  return String(Math.abs(value) < 1e6 ? Number(value.toPrecision(6)) : Number(value.toFixed(2)));
 }

@@ -43,7 +43,9 @@ export function chartTheme(): ChartTheme {
 
 /** Colours of series: those of the panel first, then the theme's own. */
 export function paletteOf(config: Json, theme: ChartTheme): string[] {
-  const own = list(config, "colors").filter((one) => CSS.supports("color", one));
+  const own = list(config, "colors")
+    .filter((one) => CSS.supports("color", one))
+    .map((one) => canvasColour(one, one));
   return own.length ? own : theme.palette;
 }
 
@@ -51,9 +53,31 @@ export function colourAt(palette: string[], n: number): string {
   return palette[n % palette.length]!;
 }
 
-/** A colour of the settings, if it is one. */
+// Files name these: as the browser means them they are not to be read on one of the themes.
+const NAMED: Record<string, string> = {
+  blue: "--series-1",
+  orange: "--series-2",
+  green: "--good",
+  red: "--bad",
+  pink: "--series-4",
+  yellow: "--series-5",
+  purple: "--series-7",
+  gray: "--muted",
+  grey: "--muted",
+};
+
+/** A colour of the settings, if it is one; for elements of the page. */
 export function colourOf(value: unknown, otherwise: string): string {
-  return typeof value === "string" && value && CSS.supports("color", value) ? value : otherwise;
+  if (typeof value !== "string" || !value || !CSS.supports("color", value)) return otherwise;
+  return NAMED[value] ? `var(${NAMED[value]})` : value;
+}
+
+/** The same for what is drawn on a canvas, which knows no variables. */
+export function canvasColour(value: unknown, otherwise: string): string {
+  const shown = colourOf(value, otherwise);
+  return typeof value === "string" && NAMED[value] && shown.startsWith("var(")
+    ? hex(NAMED[value])
+    : shown;
 }
 
 /** A share of one `#rrggbb` in another. */

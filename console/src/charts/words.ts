@@ -1,5 +1,6 @@
 // Numbers and times as charts write them.
 import { type Json, number, object, text } from "./config";
+import { formed } from "./moment";
 
 const shapes = new Map<string, Intl.NumberFormat>();
 
@@ -87,8 +88,15 @@ export function timeText(ms: number, zone?: string, seconds = true): string {
 /** Only as much of a moment as a span of so many milliseconds needs. */
 export function tickText(ms: number, span: number, zone?: string): string {
   const whole = timeText(Math.round(ms), zone);
+  if (span > 300 * 86_400_000) return whole.slice(0, 10);
   if (span > 3 * 86_400_000) return whole.slice(5, 10);
   if (span > 86_400_000) return whole.slice(5, 16);
   if (span > 600_000) return whole.slice(11, 16);
   return span > 5_000 ? whole.slice(11, 19) : whole.slice(11, 23);
+}
+
+/** The times of an axis: in the form that the settings ask for, else as much as the span needs. */
+export function tickTexts(config: Json, zone?: string): (ms: number, span: number) => string {
+  const form = text(config, "xFormat");
+  return form ? (ms) => formed(Math.round(ms), form, zone) : (ms, span) => tickText(ms, span, zone);
 }

@@ -14,6 +14,14 @@ export const BATCH_ROWS_MAX = 5_000;
 /** A page nobody looks at. */
 export const HIDDEN_HZ = 1;
 /** A page is slow when, on average, it draws a snapshot later than this many of its intervals. */
+// Its answer while an engine starts; asked again so often, at most so long.
+const BUSY_CODE = 429;
+const BUSY_MS = 1_500;
+const BUSY_MAX_MS = 120_000;
+// How the server ends queries that it would go on with: its own stop.
+const STOPPING_CODE = 503;
+// By then its socket is closed, and the next one asks; an engine that stopped alone is back.
+const STOPPED_MS = 5_000;
 const LATE = 2;
 const LATENESS_SHARE = 0.2;
 /** How many snapshots the page may still hold on to when it says "freeze". */
@@ -133,7 +141,7 @@ export class Feed {
         this.dirty();
         break;
       case "error":
-        this.over("failed", message.error);
+        this.refused(message.error);
         break;
       case "end":
         this.ended(message.query);
@@ -221,8 +229,30 @@ export class Feed {
     this.meter.happened(at, now);
   }
 
+  /** What ran before waits for a server that is still starting. */
+  private refused(error: Refusal): void {
+    if (!this.lostAt || error.code !== BUSY_CODE || this.around.now() - this.lostAt > BUSY_MAX_MS) {
+      this.over("failed", error);
+      return;
+    }
+    this.askLater(BUSY_MS);
+  }
+
+  private askLater(ms: number): void {
+    const { lostAt } = this;
+    this.around.later(ms, () => {
+      if (this.state.status === "reconnecting" && this.lostAt === lostAt) this.resubscribe();
+    });
+  }
+
   private ended(query: LiveQuery): void {
     const { status } = query;
+    // The server stops, or its engine: the query goes on when it is there again.
+    if (status === "canceled" && query.code === STOPPING_CODE && this.state.streaming) {
+      this.lost(0, true);
+      this.askLater(STOPPED_MS);
+      return;
+    }
     const message = query.message.replace(/^code \d+: /, "");
     const failed = status === "failed" || (status === "canceled" && query.code);
     const error = failed ? { code: query.code ?? 1, message } : null;

@@ -1,7 +1,9 @@
 // Guesses, values, time ranges, rules of tables, placeholders of texts.
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { configFor, guess } from "@/charts/guess";
-import { folded, lookOf } from "@/charts/look";
+import { folded, hzOf, lookOf } from "@/charts/look";
+import { formed } from "@/charts/moment";
+import { type Past, seen } from "@/charts/tableHistory";
 import { filled } from "@/charts/templates";
 import {
   bounds,
@@ -12,7 +14,10 @@ import {
   shifted,
   zoomedOut,
 } from "@/charts/timeRange";
+import { roundTimes } from "@/charts/uplotOptions";
 import { kindOf, numberOf, type Row, timeOf, zoneOf } from "@/charts/values";
+
+vi.mock("@/app/theme", () => ({ colour: () => "#123456" }));
 
 const IOT = [
   { name: "device", type: "string" },
@@ -196,4 +201,56 @@ test("placeholders: the last row, the row of a key, variables", () => {
   expect(filled("{{v}} {{@x::v}} {{ a b }} {{city}} {{none}} {{@z::v}}", source)).toBe(
     "2 1 q Rome – –",
   );
+  // Means are read, addresses are not.
+  const mean = { ...source, rows: [["x", 14.645454545454543, "p"]] as Row[] };
+  expect(filled("{{v}}", mean)).toBe("14.6455");
+  expect(filled("{{v}}", mean, true)).toBe("14.645454545454543");
+});
+
+test("times in the form that a file asks for", () => {
+  const at = Date.UTC(2026, 0, 5, 13, 7, 9, 42);
+  for (const [form, words] of [
+    ["HH:mm:ss", "13:07:09"],
+    ["MM/DD HH:mm:ss.SSS", "01/05 13:07:09.042"],
+    ["LT", "13:07"],
+    ["LTS", "13:07:09"],
+    ["h:mm A", "1:07 PM"],
+    ["[at] dddd, D MMM YY", "at Monday, 5 Jan 26"],
+    ["LL", "5 January 2026"],
+  ] as const)
+    expect(formed(at, form, "UTC"), form).toBe(words);
+  expect(formed(at, "HH:mm", "Asia/Kolkata")).toBe("18:37");
+});
+
+test("ticks are round moments of the zone that is shown", () => {
+  const from = Date.UTC(2026, 0, 5, 12, 10);
+  const hours = (zone: string) =>
+    roundTimes(from, from + 3 * 3_600_000, 3_600_000, zone).map((ms) => formed(ms, "HH:mm", zone));
+  expect(hours("UTC")).toEqual(["13:00", "14:00", "15:00"]);
+  expect(hours("Asia/Kolkata")).toEqual(["18:00", "19:00", "20:00"]);
+  expect(roundTimes(1_000_000_000_123, 1_000_000_001_200, 500, "UTC")).toEqual([
+    1_000_000_000_500, 1_000_000_001_000,
+  ]);
+});
+
+test("a table's rows are known again by their key, whatever order they come in", () => {
+  const kept = new Map();
+  const first: Row[] = [
+    ["a", 1],
+    ["b", 5],
+  ];
+  const second: Row[] = [
+    ["b", 4],
+    ["a", 1],
+  ];
+  const values = (past: Past, row: Row) => past.get(row)?.get(1);
+  seen(kept, first, [1], [0]);
+  const past = seen(kept, second, [1], [0]);
+  expect(values(past, second[0]!)).toEqual([5, 4]);
+  expect(values(past, second[1]!)).toEqual([1]);
+});
+
+test("a grammar's throttle asks for fewer drawings", () => {
+  const hz = (config: object) => hzOf({ chartType: "grammar", config: { ...config } }, 4);
+  expect([hz({}), hz({ throttleMs: 1000 }), hz({ throttleMs: 1e6 })]).toEqual([2, 1, 0.2]);
 });

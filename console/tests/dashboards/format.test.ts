@@ -7,13 +7,12 @@ import {
   bodyOf,
   controlOf,
   fileOf,
-  fillMarks,
   markdownOf,
-  marksOf,
   parseBoard,
   parseFile,
   tagsOf,
 } from "@/pages/dashboards/format";
+import { fillMarks, marksOf } from "@/pages/dashboards/marks";
 
 const folder = fileURLToPath(new URL("./files", import.meta.url));
 const files = readdirSync(folder).filter((name) => name.endsWith(".json"));
@@ -153,6 +152,25 @@ test("marks of application bundles are found and filled", () => {
   const board = parseFile(fillMarks(text, { DB: 'd"b', "Config.table": "candles" }), "");
   expect(board.panels[0]!.content).toBe('SELECT lon, lat, city FROM d"b.places');
   expect(board.panels[1]!.content).toContain("FROM candles");
+});
+
+test("marks with functions and blocks are asked for as a whole", () => {
+  const block = "[[ range $i, $_ := until 3 ]][[ if $i ]],[[ end ]]S_[[ $i ]][[ end ]]";
+  const list = '[[ join "," (fromJson .Config.products) ]]';
+  const content = JSON.stringify([
+    { viz_type: "control", viz_config: { inlineValues: block, defaultValue: list } },
+    { viz_content: "SELECT [[1, 2], [3]] FROM [[.DB]].t", position: { x: 0 } },
+    [[0, 20]],
+  ]);
+  expect(marksOf(content)).toEqual(["DB", list, block]);
+  const filled = fillMarks(content, { DB: "d", [block]: "S_0,S_1", [list]: 'a"b' });
+  expect(JSON.parse(filled)).toMatchObject([
+    { viz_config: { inlineValues: "S_0,S_1", defaultValue: 'a"b' } },
+    { viz_content: "SELECT [[1, 2], [3]] FROM d.t" },
+    [[0, 20]],
+  ]);
+  // What nobody has said stays.
+  expect(marksOf(fillMarks(content, { DB: "d" }))).toEqual([list, block]);
 });
 
 test("settings may stand beside config; a change keeps each where it was", () => {

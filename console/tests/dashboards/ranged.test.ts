@@ -56,6 +56,15 @@ test("fewer columns on small screens, in the order of y, then x", () => {
     ["b", 2, 0, 2],
     ["c", 0, 4, 4],
   ]);
+  // The last of a row takes what is left of it.
+  const odd = parsePanels([
+    { id: "a", position: { x: 0, y: 0, w: 8, h: 4 } },
+    { id: "b", position: { x: 0, y: 4, w: 8, h: 4 } },
+  ]);
+  expect(layoutFor(odd, 4).map(({ i, x, y, w }) => [i, x, y, w])).toEqual([
+    ["a", 0, 0, 4],
+    ["b", 0, 4, 4],
+  ]);
   expect(layoutFor(panels, 1).map(({ i, x, y, w }) => [i, x, y, w])).toEqual([
     ["a", 0, 0, 1],
     ["b", 0, 4, 1],

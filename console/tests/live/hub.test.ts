@@ -263,6 +263,34 @@ describe("a lost connection", () => {
     expect(world.counts).toMatchObject({ received: 5, kept: 5, dropped: 0 });
   });
 
+  test("a server that stops in order is waited for too", async () => {
+    await world.running();
+    world.rows([at(1), 1]);
+    await world.pass(200);
+    const stopped = { ...query(true, ["t", "v"]), status: "canceled" as const };
+    const { id } = world.socket.last("sub");
+    world.socket.say({ ev: "end", id, query: { ...stopped, code: 503, message: "stopping" } });
+    expect(world.state()).toMatchObject({ status: "reconnecting", error: null });
+    world.lose();
+    await world.pass(1_000);
+    world.socket.onopen?.();
+    // Its engine takes a moment longer.
+    const starting = { code: 429, message: "starting" };
+    world.socket.say({ ev: "error", id: world.socket.last("sub").id, error: starting });
+    expect(world.state()).toMatchObject({ status: "reconnecting", error: null });
+    await world.pass(2_000);
+    world.begin();
+    world.rows([at(1), 1], [at(2), 2]);
+    await world.pass(10_000);
+    expect(world.state()).toMatchObject({ status: "running", restarted: 0 });
+    expect(world.snapshot.marks).toMatchObject([{ kind: "gap" }]);
+    expect(world.socket.sent.filter((message) => message.op === "sub")).toHaveLength(2);
+    // Whoever asks for the first time is told.
+    world.open("select * from t", {}, 1_000, "q2");
+    world.socket.say({ ev: "error", id: world.socket.last("sub").id, error: starting });
+    expect(world.state("q2")).toMatchObject({ status: "failed" });
+  });
+
   test("a query with a state begins anew, with a mark", async () => {
     await world.running();
     world.rows([at(1), 1]);

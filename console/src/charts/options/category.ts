@@ -2,7 +2,7 @@
 import { charts } from "@/text/charts";
 import { flag, type Json, list, number, object, rangeMs, text } from "../config";
 import { rolesOf } from "../guess";
-import { colourAt, colourOf, paletteOf } from "../theme";
+import { canvasColour, colourAt, paletteOf } from "../theme";
 import { numberOf, timeOf } from "../values";
 import { numberText } from "../words";
 import {
@@ -15,6 +15,7 @@ import {
   isTime,
   label,
   legendOf,
+  moments,
   need,
   num,
   optional,
@@ -32,7 +33,7 @@ function recent(given: Given, x: number): Given {
   return { ...given, rows: given.rows.filter((row) => timeOf(row[x]) > newest - range) };
 }
 
-/** `lying`: bars from left to right, the first category on top. */
+/** `lying`: bars from left to right, the first category on top; titles go with their column. */
 function bars(all: Given, lying: boolean) {
   const { config, theme } = all;
   const x = need(all, text(config, "xAxis"), words(charts.fields.xAxis));
@@ -75,15 +76,17 @@ function bars(all: Given, lying: boolean) {
   const category = axis(given, {
     type: "category",
     data: categories,
-    title: text(config, lying ? "yTitle" : "xTitle"),
+    moments: moments(given, x),
+    title: text(config, "xTitle"),
     labels: object(config, "xTickLabel"),
     inverse: lying,
+    upright: lying,
   });
   const value: Json = {
     ...(whole && { minInterval: 1 }),
     ...axis(given, {
       type: "value",
-      title: text(config, lying ? "xTitle" : "yTitle"),
+      title: text(config, "yTitle"),
       labels: object(config, "yTickLabel"),
       range: object(config, "yRange"),
     }),
@@ -92,7 +95,7 @@ function bars(all: Given, lying: boolean) {
     folded: by.folded,
     option: {
       ...base(given),
-      grid: grid(given, !!legend),
+      grid: grid(!!legend),
       legend,
       xAxis: lying ? value : category,
       yAxis: lying ? category : value,
@@ -118,6 +121,9 @@ function bars(all: Given, lying: boolean) {
 export const bar: Build = (given) => bars(given, true);
 export const column: Build = (given) => bars(given, false);
 
+// Wide enough for a ring with words on both sides.
+const WIDE = 520;
+
 interface Slice {
   name: string;
   value: number;
@@ -136,6 +142,9 @@ export const pie: Build = (given) => {
   }
   const palette = paletteOf(config, theme);
   const format = numberText(config);
+  const labels = flag(config, "dataLabel");
+  const wide = given.width >= WIDE;
+  const outer = labels && !wide ? 52 : 72;
   return {
     folded: by.folded,
     option: {
@@ -144,20 +153,23 @@ export const pie: Build = (given) => {
       series: [
         {
           type: "pie",
-          radius: flag(config, "donut") ? ["45%", "72%"] : [0, "72%"],
+          radius: [flag(config, "donut") ? `${outer * 0.62}%` : 0, `${outer}%`],
           center: ["50%", "55%"],
           data: [...sums].map(([name, sum], n) => ({
             name: name || given.columns[value]!.name,
             value: sum,
             itemStyle: { color: colourAt(palette, n), borderColor: theme.surface, borderWidth: 1 },
           })),
-          // Outside they say all, but only large panels have room for it.
-          label: flag(config, "dataLabel")
+          // Outside they say all; small panels have room for little beside each other.
+          label: labels
             ? {
                 color: theme.text,
                 fontSize: theme.fontSize,
+                lineHeight: 14,
                 formatter: ({ name, value: v, percent }: Slice) =>
-                  `${name}: ${format(v)} (${percent} %)`,
+                  wide
+                    ? `${name}: ${format(v)} (${percent} %)`
+                    : `${name}\n${format(v)}\n${percent.toFixed(0)} %`,
               }
             : {
                 position: "inside",
@@ -165,7 +177,10 @@ export const pie: Build = (given) => {
                 fontSize: theme.fontSize,
                 formatter: ({ percent }: Slice) => (percent >= 6 ? `${percent.toFixed(0)} %` : ""),
               },
-          labelLine: { lineStyle: { color: theme.muted } },
+          labelLine: {
+            lineStyle: { color: theme.muted },
+            ...(!wide && { length: 6, length2: 4 }),
+          },
         },
       ],
     },
@@ -188,6 +203,7 @@ export const gauge: Build = (given) => {
     number(config, "max") ?? nice(Math.max(0, ...given.rows.map((row) => num(row, value))));
   const palette = paletteOf(config, theme);
   const format = numberText(config);
+  const place = dialPlaces(dials.length, given.width, given.height);
   return {
     folded: newest.size - dials.length,
     option: {
@@ -198,31 +214,38 @@ export const gauge: Build = (given) => {
         max: high,
         startAngle: 210,
         endAngle: -30,
-        center: [`${((n + 0.5) / dials.length) * 100}%`, "58%"],
-        radius: `${Math.min(90, 160 / dials.length)}%`,
+        center: place.center(n),
+        radius: place.radius,
         progress: {
           show: true,
-          width: 12,
-          itemStyle: { color: colourOf(config.color, colourAt(palette, n)) },
+          width: place.stroke,
+          itemStyle: { color: canvasColour(config.color, colourAt(palette, n)) },
         },
-        axisLine: { lineStyle: { width: 12, color: [[1, theme.line]] } },
+        axisLine: { lineStyle: { width: place.stroke, color: [[1, theme.line]] } },
         axisTick: { show: false },
         splitLine: { show: false },
         axisLabel: {
-          show: dials.length < 4,
-          distance: 16,
+          show: place.radius >= 50,
+          distance: -place.stroke,
           color: theme.muted,
           fontSize: 10,
-          formatter: (v: number) => format(v),
+          // The ends of the scale, below its ends.
+          formatter: (v: number) => `\n\n\n${format(v)}`,
         },
-        splitNumber: 4,
+        splitNumber: 1,
         pointer: { show: false },
         anchor: { show: false },
-        title: { offsetCenter: [0, "40%"], color: theme.muted, fontSize: 12 },
+        title: {
+          offsetCenter: [0, place.radius + 4],
+          color: theme.muted,
+          fontSize: 12,
+          width: place.radius * 2,
+          overflow: "truncate",
+        },
         detail: {
           offsetCenter: [0, "0%"],
           color: theme.text,
-          fontSize: dials.length > 2 ? 16 : 24,
+          fontSize: Math.min(32, Math.max(12, place.radius * 0.32)),
           formatter: (v: number) => format(v),
         },
         data: [{ value: Number.isFinite(reading) ? reading : null, name }],
@@ -230,6 +253,32 @@ export const gauge: Build = (given) => {
     },
   };
 };
+
+const NAME_HEIGHT = 20;
+
+/** As large as they can be, in as many rows as that takes. */
+function dialPlaces(count: number, width: number, height: number) {
+  let best = { columns: 1, rows: count, side: 0 };
+  for (let columns = 1; columns <= count; columns += 1) {
+    const rows = Math.ceil(count / columns);
+    const side = Math.min(width / columns, (height / rows - NAME_HEIGHT) * 1.2);
+    if (side > best.side) best = { columns, rows, side };
+  }
+  const radius = Math.max(12, best.side * 0.42);
+  return {
+    radius,
+    stroke: Math.min(14, Math.max(4, radius * 0.16)),
+    center: (n: number): [number, number] => {
+      const row = Math.floor(n / best.columns);
+      const inRow = Math.min(best.columns, count - row * best.columns);
+      const cell = height / best.rows;
+      return [
+        ((n - row * best.columns + 0.5) / inRow) * width,
+        row * cell + (cell - NAME_HEIGHT) / 2 + radius * 0.2,
+      ];
+    },
+  };
+}
 
 /** The next round number above. */
 function nice(value: number): number {
@@ -256,7 +305,7 @@ export const histogram: Build = (given) => {
   return {
     option: {
       ...base(given),
-      grid: grid(given, false),
+      grid: grid(false),
       tooltip: { ...(base(given).tooltip as object), trigger: "axis", valueFormatter: undefined },
       xAxis: firstBound(
         axis(given, {
@@ -265,7 +314,10 @@ export const histogram: Build = (given) => {
           title: text(config, "xTitle"),
         }),
       ),
-      yAxis: { ...axis(given, { type: "value", title: text(config, "yTitle") }), minInterval: 1 },
+      yAxis: {
+        ...axis(given, { type: "value", title: text(config, "yTitle"), bare: true }),
+        minInterval: 1,
+      },
       series: [
         {
           type: "bar",

@@ -1,6 +1,7 @@
 // What the makers of ECharts options share: access to columns, axes, tooltip, groups with "other".
 import type { EChartsCoreOption } from "echarts/core";
-import { flag, type Json, number, object, text } from "../config";
+import { flag, type Json, number, text } from "../config";
+import { formed } from "../moment";
 import type { ChartTheme } from "../theme";
 import {
   type Column,
@@ -12,7 +13,7 @@ import {
   timeOf,
   type Value,
 } from "../values";
-import { axisText, cut, numberText, timeText } from "../words";
+import { axisText, cut, numberText, tickTexts, timeText } from "../words";
 
 export interface Given {
   columns: Column[];
@@ -22,6 +23,9 @@ export interface Given {
   zone: string | undefined;
   /** The name of what is folded together. */
   other: string;
+  /** Pixels that there are. */
+  width: number;
+  height: number;
 }
 
 export interface Built {
@@ -135,14 +139,9 @@ export function tooltip(given: Given): Json {
   };
 }
 
-export function grid(given: Given, legend: boolean): Json {
-  return {
-    left: 8,
-    right: 16,
-    top: legend ? 28 : 12,
-    bottom: text(given.config, "xTitle") ? 24 : 8,
-    outerBoundsMode: "same",
-  };
+/** Labels and titles of the axes are kept inside by the engine. */
+export function grid(legend: boolean): Json {
+  return { left: 8, right: 16, top: legend ? 28 : 12, bottom: 8, outerBoundsMode: "same" };
 }
 
 export function legendOf(given: Given, names: string[]): Json | undefined {
@@ -169,28 +168,60 @@ function sameDay(names: string[]): boolean {
   return /^\d{4}-\d\d-\d\d $/.test(day) && names.every((name) => name.startsWith(day));
 }
 
+/** Which moments the labels of a column of time are. */
+export function moments(given: Given, at: number): Map<string, number> {
+  if (!isTime(given, at)) return new Map();
+  return new Map(given.rows.map((row) => [label(given, at, row), timeOf(row[at])]));
+}
+
+// Room that a label needs beside an axis that goes up.
+const LINE_HEIGHT = 15;
+// What legend, title and labels of the other axis take of the height.
+const AROUND = 64;
+
 interface AxisOf {
   type: "category" | "value" | "time" | "log";
-  data?: string[];
+  data?: string[] | undefined;
+  /** Of `data`, when it is times. */
+  moments?: Map<string, number>;
+  /** The categories stand below each other. */
+  upright?: boolean;
+  /** Counts and the like, which have neither the unit nor the digits of the values. */
+  bare?: boolean;
+  /** How much time the axis shows, in milliseconds. */
+  span?: number;
   title?: string;
   labels?: Json;
   range?: Json;
   inverse?: boolean;
 }
 
+/** How the labels of an axis are written. */
+function writer(given: Given, of: AxisOf): (value: never) => string {
+  const { config, zone } = given;
+  const chars = number(of.labels ?? {}, "maxChar") ?? (of.type === "category" ? 18 : undefined);
+  if (of.type === "category") {
+    const oneDay = of.data !== undefined && sameDay(of.data);
+    const form = text(config, "xFormat");
+    return (name: string) => {
+      const at = form ? of.moments?.get(name) : undefined;
+      return cut(at !== undefined ? formed(at, form, zone) : oneDay ? name.slice(11) : name, chars);
+    };
+  }
+  if (of.type === "time") {
+    const tick = tickTexts(config, zone);
+    return (ms: number) => tick(ms, of.span ?? 0);
+  }
+  const format = axisText(of.bare ? {} : config);
+  return (value: number) => cut(format(value), chars);
+}
+
 /** An axis in the look of the theme. `labels` has `maxChar`, `range` has `min` and `max`. */
 export function axis(given: Given, of: AxisOf): Json {
   const { theme, config } = given;
-  const chars = number(of.labels ?? {}, "maxChar") ?? (of.type === "category" ? 18 : undefined);
-  const format = axisText(config);
-  const oneDay = of.data !== undefined && sameDay(of.data);
   const [min, max] = [number(of.range ?? {}, "min"), number(of.range ?? {}, "max")];
-  const write =
-    of.type === "category"
-      ? (name: string) => cut(oneDay ? name.slice(11) : name, chars)
-      : of.type === "time"
-        ? undefined
-        : (value: number) => cut(format(value), chars);
+  const room = Math.max(1, Math.floor((given.height - AROUND) / LINE_HEIGHT));
+  const crowded = of.upright && of.data && of.data.length > room;
   return {
     type: of.type,
     ...(of.data && { data: of.data }),
@@ -209,19 +240,12 @@ export function axis(given: Given, of: AxisOf): Json {
       color: theme.muted,
       fontSize: theme.fontSize,
       hideOverlap: true,
-      ...(write && { formatter: write }),
+      ...(crowded && { interval: Math.ceil(of.data!.length / room) - 1 }),
+      formatter: writer(given, of),
     },
     splitLine: {
       show: of.type !== "category" && flag(config, "gridlines", true),
       lineStyle: { color: theme.line },
     },
   };
-}
-
-export function yTitleOf(given: Given): string {
-  return text(given.config, "yTitle");
-}
-
-export function rangeOf(given: Given, key: string): Json {
-  return object(given.config, key);
 }

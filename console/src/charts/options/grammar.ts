@@ -3,6 +3,7 @@ import { charts } from "@/text/charts";
 import { isObject, type Json, list, number, object, text } from "../config";
 import { colourAt, faded, paletteOf } from "../theme";
 import { kindOf, numberOf, type Row, timeOf } from "../values";
+import { cells } from "./cells";
 import {
   axis,
   type Build,
@@ -12,6 +13,7 @@ import {
   groups,
   label,
   legendOf,
+  moments,
   need,
   optional,
   tooltip,
@@ -26,10 +28,11 @@ interface Mark {
 }
 
 const MARKS = ["line", "area", "interval", "point", "rect"];
+const SHIFTS = ["stackY", "dodgeX"];
 const SIZE = { least: 6, most: 36 };
 
 /** The marks of the form's fields, then those of `advancedSpec`; what is not drawn is named. */
-function marksOf(config: Json): { marks: Mark[]; ignored: string[]; transpose: boolean } {
+function marksOf(config: Json) {
   const own: Mark = {
     type: text(config, "markType", "line"),
     x: text(config, "xField"),
@@ -44,7 +47,7 @@ function marksOf(config: Json): { marks: Mark[]; ignored: string[]; transpose: b
     ? more.map((mark) => {
         const encode = object(mark, "encode");
         for (const key of Object.keys(mark))
-          if (key !== "type" && key !== "encode") ignored.push(`marks.${key}`);
+          if (!["type", "encode", "transforms"].includes(key)) ignored.push(`marks.${key}`);
         return {
           type: text(mark, "type", own.type),
           x: text(encode, "x", own.x),
@@ -54,12 +57,18 @@ function marksOf(config: Json): { marks: Mark[]; ignored: string[]; transpose: b
         };
       })
     : [own];
+  // Bars of one x stand on each other, unless the file says beside.
+  const shifts = [spec.transforms, ...more.map((mark) => mark.transforms)]
+    .flatMap((one) => (Array.isArray(one) ? one.filter(isObject) : []))
+    .map((one) => text(one, "type"));
+  for (const one of shifts) if (!SHIFTS.includes(one)) ignored.push(`transform ${one}`);
+  if (text(config, "streamMode") === "replace") ignored.push("streamMode replace");
   const coordinate = object(spec, "coordinate");
   const transforms = Array.isArray(coordinate.transforms)
     ? coordinate.transforms.filter(isObject)
     : [];
   for (const key of Object.keys(spec))
-    if (key !== "marks" && key !== "coordinate") ignored.push(key);
+    if (!["marks", "coordinate", "transforms"].includes(key)) ignored.push(key);
   for (const one of transforms)
     if (one.type !== "transpose") ignored.push(`coordinate.${one.type}`);
   const drawn = marks.filter((mark) => MARKS.includes(mark.type));
@@ -68,6 +77,7 @@ function marksOf(config: Json): { marks: Mark[]; ignored: string[]; transpose: b
     marks: drawn,
     ignored: [...new Set(ignored)],
     transpose: transforms.some((one) => one.type === "transpose"),
+    stack: !shifts.includes("dodgeX"),
   };
 }
 
@@ -84,7 +94,9 @@ function advanced(value: unknown, ignored: string[]): Json {
   return {};
 }
 
-function scaleOf(given: Given, at: number, named: string): "time" | "value" | "log" | "category" {
+type Scale = "time" | "value" | "log" | "category";
+
+function scaleOf(given: Given, at: number, named: string): Scale {
   if (named === "log") return "log";
   if (["band", "point", "ordinal", "category"].includes(named)) return "category";
   if (named === "time") return "time";
@@ -95,7 +107,7 @@ function scaleOf(given: Given, at: number, named: string): "time" | "value" | "l
 
 export const grammar: Build = (all) => {
   const { config } = all;
-  const { marks, ignored, transpose } = marksOf(config);
+  const { marks, ignored, transpose, stack } = marksOf(config);
   const words = (what: string) => ({ missing: charts.missing, choose: charts.choose(what) });
   const first = marks[0] ?? { type: "line", x: "", y: "", color: "", size: "" };
   const x = need(all, first.x, words(charts.fields.xField));
@@ -109,55 +121,77 @@ export const grammar: Build = (all) => {
     text(config, "temporalMode", "axis") === "axis" ? number(config, "temporalRange") : undefined;
   const given =
     kindOf(all.columns[x]!.type) === "time" && minutes ? within(all, x, minutes * 60_000) : all;
-  const side = (at: number, scale: string) => ({
+  const side: Side = (at, scale) => ({
     of: (row: Row) => position(given, at, scale, row),
     names:
       scale === "category"
         ? [...new Set(given.rows.map((row) => label(given, at, row)))]
         : undefined,
   });
-  const layers = marks.map((mark) => layer(given, mark, side, { xScale, yScale, transpose }));
-  const legendPlace = text(config, "legendPosition", "top");
+  const layers = marks.map((mark) =>
+    layer(given, mark, side, { xScale, yScale, transpose, stack }),
+  );
   const names = [...new Set(layers.flatMap((one) => one.names))];
-  const legend =
-    legendPlace === "none" || legendPlace === "hidden"
-      ? undefined
-      : legendOf(given, names.filter(Boolean));
-  const horizontal = axis(given, {
-    type: xScale,
-    data: side(x, xScale).names,
-    title: text(config, "xAxisTitle"),
-  });
-  const vertical = {
+  const legend = legendAt(given, names.filter(Boolean));
+  const both = (at: number, scale: Scale, title: string, upright: boolean) => ({
     ...axis(given, {
-      type: yScale,
-      data: side(y, yScale).names,
-      title: text(config, "yAxisTitle"),
+      type: scale,
+      data: side(at, scale).names,
+      moments: moments(given, at),
+      title: text(config, title),
+      span: spanOf(given, at),
+      upright,
     }),
-    ...(yScale === "value" && !bars && { scale: true }),
-  };
+    ...(scale === "value" && !bars && { scale: true }),
+  });
+  const horizontal = both(x, xScale, "xAxisTitle", transpose);
+  const vertical = both(y, yScale, "yAxisTitle", !transpose);
   return {
     ignored,
     folded: Math.max(0, ...layers.map((one) => one.folded)),
     option: {
       ...base(given),
       tooltip: { ...tooltip(given), trigger: first.type === "point" ? "item" : "axis" },
-      legend: legend && {
-        ...legend,
-        ...(legendPlace === "bottom" && { top: undefined, bottom: 0 }),
-      },
-      grid: {
-        ...grid(given, !!legend && legendPlace !== "bottom"),
-        ...(legend && legendPlace === "bottom" && { bottom: 28 }),
-        ...(text(config, "yAxisTitle") && { left: 24 }),
-        ...(text(config, "xAxisTitle") && { bottom: 24 }),
-      },
+      legend: legend.shown,
+      grid: { ...grid(false), ...legend.room },
       xAxis: transpose ? vertical : horizontal,
       yAxis: transpose ? horizontal : vertical,
       series: layers.flatMap((one) => one.series),
     },
   };
 };
+
+const LEGEND_WIDTH_MAX = 140;
+
+/** The legend at its side of the chart, and the room that the chart leaves for it. */
+function legendAt(given: Given, names: string[]): { shown: Json | undefined; room: Json } {
+  const place = text(given.config, "legendPosition", "top");
+  const shown =
+    place === "none" || place === "hidden" || place === "false"
+      ? undefined
+      : legendOf(given, names);
+  if (!shown) return { shown: undefined, room: {} };
+  if (place === "bottom")
+    return { shown: { ...shown, top: undefined, bottom: 0 }, room: { bottom: 28 } };
+  if (place !== "left" && place !== "right") return { shown, room: { top: 28 } };
+  const letters = Math.max(...names.map((name) => name.length));
+  const width = Math.min(LEGEND_WIDTH_MAX, letters * 7 + 30);
+  const upright = { ...shown, orient: "vertical", top: "middle", left: undefined, [place]: 4 };
+  return {
+    shown: {
+      ...upright,
+      textStyle: { ...(shown.textStyle as Json), width: width - 30, overflow: "truncate" },
+    },
+    room: { [place]: width + 8 },
+  };
+}
+
+/** How much time a column has. */
+function spanOf(given: Given, at: number): number {
+  if (kindOf(given.columns[at]!.type) !== "time") return 0;
+  const times = given.rows.map((row) => timeOf(row[at])).filter((ms) => !Number.isNaN(ms));
+  return times.length ? Math.max(...times) - Math.min(...times) : 0;
+}
 
 function within(given: Given, x: number, range: number): Given {
   const newest = Math.max(
@@ -171,17 +205,32 @@ function position(given: Given, at: number, scale: string, row: Row): number | s
   return scale === "time" ? timeOf(row[at]) : numberOf(row[at]);
 }
 
-type Side = (at: number, scale: string) => { of: (row: Row) => number | string };
+type Side = (
+  at: number,
+  scale: string,
+) => { of: (row: Row) => number | string; names: string[] | undefined };
 
 function layer(
   given: Given,
   mark: Mark,
   side: Side,
-  scales: { xScale: string; yScale: string; transpose: boolean },
+  scales: { xScale: string; yScale: string; transpose: boolean; stack: boolean },
 ) {
   const words = (what: string) => ({ missing: charts.missing, choose: charts.choose(what) });
   const x = side(need(given, mark.x, words(charts.fields.xField)), scales.xScale);
   const y = side(need(given, mark.y, words(charts.fields.yField)), scales.yScale);
+  if (mark.type === "rect" && x.names && y.names) {
+    const [across, up] = scales.transpose ? [y, x] : [x, y];
+    const plane = {
+      x: (row: Row) => String(across.of(row)),
+      y: (row: Row) => String(up.of(row)),
+      across: across.names!,
+      up: up.names!,
+      color: optional(given, mark.color),
+      name: mark.color || mark.y,
+    };
+    return { series: [cells(given, plane)], names: [], folded: 0 };
+  }
   const by = groups(given, optional(given, mark.color));
   const size = optional(given, mark.size);
   const palette = paletteOf(given.config, given.theme);
@@ -193,8 +242,8 @@ function layer(
     const pair = scales.transpose ? [y.of(row), x.of(row)] : [x.of(row), y.of(row)];
     points.get(by.of(row))?.push(size < 0 ? pair : [...pair, numberOf(row[size])]);
   }
-  // One bar for each x then, not one place for each colour at each x.
-  const colourIsX = mark.color !== "" && mark.color === mark.x;
+  // One bar for each x, not one place for each colour at each x.
+  const stack = scales.stack || (mark.color !== "" && mark.color === mark.x);
   const along = scales.transpose ? 1 : 0;
   const series = by.names.map((name, n) => {
     const color = name === given.other ? given.theme.muted : colourAt(palette, n);
@@ -207,7 +256,7 @@ function layer(
       name: name || mark.y,
       data,
       itemStyle: { color, ...(mark.type === "point" && { opacity: 0.65 }) },
-      ...(colourIsX && mark.type === "interval" && { stack: mark.y }),
+      ...(stack && mark.type === "interval" && { stack: mark.y }),
       ...shape(mark.type, color, { least, most, sized: size >= 0 }),
     };
   });

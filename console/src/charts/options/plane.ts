@@ -2,7 +2,7 @@
 import { charts } from "@/text/charts";
 import { object, rangeMs, text } from "../config";
 import { rolesOf } from "../guess";
-import { colourAt, colourOf, mixed, paletteOf } from "../theme";
+import { canvasColour, colourAt, mixed, paletteOf } from "../theme";
 import { timeOf } from "../values";
 import { numberText, timeText } from "../words";
 import {
@@ -13,6 +13,7 @@ import {
   grid,
   groups,
   label,
+  moments,
   need,
   num,
   optional,
@@ -39,15 +40,16 @@ export const heatmap: Build = (given) => {
   }
   const data = [...cells.values()].filter((cell) => Number.isFinite(cell[2]));
   const all = data.map((cell) => cell[2]);
-  const strong = colourOf(config.color, colourAt(paletteOf(config, theme), 0));
+  const strong = canvasColour(config.color, colourAt(paletteOf(config, theme), 0));
   return {
     folded: by.folded,
     option: {
       ...base(given),
-      grid: { ...grid(given, false), right: 64 },
+      grid: { ...grid(false), right: 64 },
       xAxis: axis(given, {
         type: "category",
         data: across,
+        moments: moments(given, x),
         labels: object(config, "xTickLabel"),
         title: text(config, "xTitle"),
       }),
@@ -55,6 +57,8 @@ export const heatmap: Build = (given) => {
         type: "category",
         data: by.names,
         labels: object(config, "yTickLabel"),
+        title: text(config, "yTitle"),
+        upright: true,
       }),
       visualMap: {
         min: all.length ? Math.min(...all) : 0,
@@ -98,8 +102,8 @@ export const ohlc: Build = (given) => {
   const shown = [...bars]
     .filter(([at]) => !range || at > newest - range)
     .sort((a, b) => a[0] - b[0]);
-  const up = colourOf(config.increaseColor, theme.good);
-  const down = colourOf(config.decreaseColor, theme.bad);
+  const up = canvasColour(config.increaseColor, theme.good);
+  const down = canvasColour(config.decreaseColor, theme.bad);
   return {
     option: {
       ...base(given),
@@ -108,10 +112,11 @@ export const ohlc: Build = (given) => {
         trigger: "axis",
         axisPointer: { type: "cross", lineStyle: { color: theme.muted } },
       },
-      grid: grid(given, false),
+      grid: grid(false),
       xAxis: axis(given, {
         type: "category",
         data: shown.map(([at]) => timeText(at, given.zone)),
+        moments: new Map(shown.map(([at]) => [timeText(at, given.zone), at])),
         title: text(config, "xTitle"),
       }),
       yAxis: {
@@ -198,7 +203,7 @@ function lanes(given: Given, { spans, names, states, start, end, palette }: Lane
   const { theme } = given;
   return {
     ...base(given),
-    grid: grid(given, true),
+    grid: grid(true),
     tooltip: {
       ...tooltip(given),
       formatter: ({ value }: { value: (number | string)[] }) =>
@@ -214,8 +219,19 @@ function lanes(given: Given, { spans, names, states, start, end, palette }: Lane
       itemWidth: 10,
       itemHeight: 10,
     },
-    xAxis: { ...axis(given, { type: "time" }), min: start, max: Math.max(end, start + 1) },
-    yAxis: axis(given, { type: "category", data: names, inverse: true }),
+    xAxis: {
+      ...axis(given, { type: "time", span: end - start, title: text(given.config, "xTitle") }),
+      min: start,
+      max: Math.max(end, start + 1),
+    },
+    yAxis: axis(given, {
+      type: "category",
+      data: names,
+      inverse: true,
+      upright: true,
+      title: text(given.config, "yTitle"),
+      labels: object(given.config, "yTickLabel"),
+    }),
     series: states.map((state, n) => ({
       type: "custom",
       name: state,

@@ -4,6 +4,7 @@ import { flag, list, object, text } from "../config";
 import { rolesOf } from "../guess";
 import { colourAt, faded, paletteOf } from "../theme";
 import { kindOf } from "../values";
+import { numberText } from "../words";
 import {
   axis,
   type Build,
@@ -37,23 +38,37 @@ export const points: Build = (given) => {
       .join(", ");
   const legend = legendOf(given, series.map(name));
   const area = given.config.x_area === true;
+  const labels = flag(config, "dataLabel");
+  const all = labels && flag(config, "showAll");
+  const format = numberText(config);
+  const told = {
+    color: theme.text,
+    fontSize: theme.fontSize,
+    formatter: ({ value }: { value: unknown[] }) => format(Number(value[1])),
+  };
   return {
     folded: by.folded,
     option: {
       ...base(given),
       tooltip: { ...tooltip(given), trigger: "axis" },
-      grid: grid(given, !!legend),
+      // The value of the last point stands beside it.
+      grid: { ...grid(!!legend), ...(labels && !all && { right: 56 }) },
       legend,
-      xAxis: axis(given, {
-        type: numeric ? "value" : "category",
-        ...(!numeric && { data: [...new Set(given.rows.map((row) => label(given, x, row)))] }),
-        title: text(config, "xTitle"),
-        labels: object(config, "xTickLabel"),
-      }),
+      xAxis: {
+        ...axis(given, {
+          type: numeric ? "value" : "category",
+          ...(!numeric && { data: [...new Set(given.rows.map((row) => label(given, x, row)))] }),
+          title: text(config, "xTitle"),
+          labels: object(config, "xTickLabel"),
+          bare: true,
+        }),
+        ...(numeric && { scale: true }),
+      },
       yAxis: {
         ...axis(given, {
           type: "value",
           title: text(config, "yTitle"),
+          labels: object(config, "yTickLabel"),
           range: object(config, "yRange"),
         }),
         scale: true,
@@ -67,7 +82,11 @@ export const points: Build = (given) => {
           type: "line",
           name: name(one),
           data: numeric ? found.sort((a, b) => Number(a[0]) - Number(b[0])) : found,
-          showSymbol: flag(config, "points"),
+          symbol: "circle",
+          symbolSize: 5,
+          showSymbol: flag(config, "points") || all,
+          label: { show: all, position: "top", ...told },
+          endLabel: { show: labels && !all, ...told },
           smooth: text(config, "lineStyle") === "curve",
           lineStyle: { width: 1.5, color },
           itemStyle: { color },

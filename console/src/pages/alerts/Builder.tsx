@@ -1,11 +1,22 @@
 // Builds trigger and resolve SQL from a query, one of its columns and a bound.
+import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
+import { call } from "@/api/client";
+import type { Stream } from "@/api/types";
 import { alerts } from "@/text/alerts";
 import { Button } from "@/ui/Button";
 import { Failure } from "@/ui/Failure";
 import { AreaField, CheckField, ChoiceField, TextField } from "@/ui/Field";
-import { analyze } from "./calls";
-import { type Condition, fault, isNumeric, OPERATORS, statement, statements } from "./condition";
+import { analyze, savedQuery } from "./calls";
+import {
+  type Condition,
+  fault,
+  isNumeric,
+  OPERATORS,
+  quoted,
+  statement,
+  statements,
+} from "./condition";
 
 const text = alerts.form;
 
@@ -55,6 +66,11 @@ export function Builder({ base: given, onSql }: Props) {
   useEffect(() => {
     if (given) void read(given);
   }, [given]);
+  const choose = (sql: string) => {
+    setBase(sql);
+    setColumns([]);
+    if (sql) void read(sql);
+  };
   const write = (next: Condition, both: boolean) => {
     const of = columns.find((column) => column.name === next.column)?.type ?? "";
     if (!next.column || !next.value.trim() || fault(of, next.value)) return;
@@ -68,6 +84,7 @@ export function Builder({ base: given, onSql }: Props) {
   return (
     <fieldset className="flex flex-col gap-3 rounded-md border border-line p-3">
       <legend className="px-1 text-xs font-medium text-muted">{text.useBuilder}</legend>
+      {!given && <Start base={base} onChoose={choose} />}
       <AreaField
         label={text.base}
         hint={text.baseHint}
@@ -79,7 +96,12 @@ export function Builder({ base: given, onSql }: Props) {
         }}
       />
       {!columns.length && (
-        <Button busy={busy} disabled={!base.trim()} onClick={() => read(base)}>
+        <Button
+          className="self-start"
+          busy={busy}
+          disabled={!base.trim()}
+          onClick={() => read(base)}
+        >
           {text.loadColumns}
         </Button>
       )}
@@ -110,6 +132,7 @@ export function Builder({ base: given, onSql }: Props) {
           </div>
           <CheckField
             label={text.resolves}
+            hint={text.resolvesHint}
             checked={resolves}
             onChange={(event) => {
               setResolves(event.target.checked);
@@ -119,5 +142,27 @@ export function Builder({ base: given, onSql }: Props) {
         </>
       )}
     </fieldset>
+  );
+}
+
+/** Streams and saved queries to begin with. */
+function Start({ base, onChoose }: { base: string; onChoose: (sql: string) => void }) {
+  const streams = useQuery({ queryKey: ["streams"], queryFn: () => call<Stream[]>("streams") });
+  const saved = useQuery(savedQuery);
+  const choices = [
+    { value: "", label: text.startOwn },
+    ...(streams.data ?? [])
+      // Names that begin so are the server's own.
+      .filter((one) => !one.name.startsWith("_"))
+      .map((one) => ({ value: quoted(one.name), label: text.startStream(one.name) })),
+    ...(saved.data ?? []).map((one) => ({ value: one.sql, label: text.startSaved(one.name) })),
+  ];
+  return (
+    <ChoiceField
+      label={text.start}
+      value={choices.some((one) => one.value === base) ? base : ""}
+      choices={choices}
+      onChange={(event) => onChoose(event.target.value)}
+    />
   );
 }

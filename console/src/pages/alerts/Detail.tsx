@@ -114,7 +114,9 @@ function Overview({ alert }: { alert: Alert }) {
   return (
     <div className="grid gap-4 lg:grid-cols-2">
       <div className="flex min-w-0 flex-col gap-4">
-        {alert.message && alert.status === "failed" && <Failure error={new Error(alert.message)} />}
+        {alert.message && alert.status === "failed" && (
+          <Failure what={alerts.deliveryFailed} error={new Error(alert.message)} />
+        )}
         {alert.description && <p className="text-muted">{alert.description}</p>}
         <Sql title={alerts.trigger} sql={alert.trigger_sql} />
         {alert.resolve_sql ? (
@@ -179,7 +181,9 @@ function Sql({ title, sql }: { title: string; sql: string }) {
           {alerts.openInQuery}
         </Go>
       </div>
-      <CodeBlock label={title} text={sql} />
+      <div className="[&_pre]:break-words [&_pre]:whitespace-pre-wrap">
+        <CodeBlock label={title} text={sql} />
+      </div>
     </section>
   );
 }
@@ -191,8 +195,12 @@ function Timeline({ alert }: { alert: Alert }) {
       <h2 id="timeline" className="mb-2 text-xs font-semibold text-muted">
         {alerts.timeline}
       </h2>
-      {!events.length && <p className="text-muted">{alerts.timelineEmpty}</p>}
-      <ol className="flex flex-col">
+      {events.length ? (
+        <Band events={alert.instance.timeline} />
+      ) : (
+        <p className="text-muted">{alerts.timelineEmpty}</p>
+      )}
+      <ol tabIndex={0} className="flex max-h-[60vh] flex-col overflow-auto">
         {events.map((event, n) => {
           const until = n === 0 ? Date.now() : (events[n - 1]?.timestamp ?? 0);
           return (
@@ -204,11 +212,44 @@ function Timeline({ alert }: { alert: Alert }) {
               <time dateTime={new Date(event.timestamp).toISOString()}>
                 {time(event.timestamp)}
               </time>
-              <span className="text-xs text-muted">{age(until - event.timestamp)}</span>
+              <span className="text-xs text-muted">
+                {(n === 0 ? alerts.until : alerts.lasted)(age(until - event.timestamp))}
+              </span>
             </li>
           );
         })}
       </ol>
     </section>
+  );
+}
+
+/** The incidents as parts of a line that ends now. */
+function Band({ events }: { events: Alert["instance"]["timeline"] }) {
+  const now = Date.now();
+  const from = events[0]?.timestamp ?? now;
+  const span = Math.max(1, now - from);
+  const incidents = events.flatMap((event, n) =>
+    event.type === "triggered"
+      ? [{ from: event.timestamp, to: events[n + 1]?.timestamp ?? now }]
+      : [],
+  );
+  return (
+    <div
+      role="img"
+      aria-label={alerts.timelineOf(age(span))}
+      title={alerts.timelineOf(age(span))}
+      className="relative mb-2 h-4 overflow-hidden rounded border border-line bg-good-soft"
+    >
+      {incidents.map((one) => (
+        <span
+          key={one.from}
+          className="absolute top-0 h-full min-w-0.5 bg-bad"
+          style={{
+            left: `${((one.from - from) / span) * 100}%`,
+            width: `${((one.to - one.from) / span) * 100}%`,
+          }}
+        />
+      ))}
+    </div>
   );
 }

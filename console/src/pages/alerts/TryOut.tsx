@@ -1,7 +1,8 @@
 // A dry run of an alert's queries over what is stored: when it would have changed.
 import { History } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { alerts } from "@/text/alerts";
+import { app } from "@/text/app";
 import { Badge } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
 import { Failure } from "@/ui/Failure";
@@ -17,39 +18,56 @@ export function TryOut({ trigger, resolve }: { trigger: string; resolve: string 
   const [minutes, setMinutes] = useState(10);
   const [result, setResult] = useState<TestResult | null>(null);
   const [error, setError] = useState<Error | null>(null);
-  const [busy, setBusy] = useState(false);
+  const [running, setRunning] = useState<AbortController | null>(null);
+  const seconds = useSeconds(!!running);
+  useEffect(() => () => running?.abort(), [running]);
   const go = async () => {
-    setBusy(true);
+    const run = new AbortController();
+    setRunning(run);
     setError(null);
     setResult(null);
     try {
-      setResult(await tryOut(trigger, resolve, minutes));
+      setResult(await tryOut(trigger, resolve, minutes, run.signal));
     } catch (reason) {
-      setError(reason as Error);
+      if (!run.signal.aborted) setError(reason as Error);
     } finally {
-      setBusy(false);
+      setRunning(null);
     }
   };
   return (
     <>
       <p className="text-muted">{text.testWhy}</p>
-      <div className="flex items-end gap-2">
+      <div className="flex flex-wrap items-end gap-2">
         <div className="w-40">
           <ChoiceField
             label={text.minutes}
             value={String(minutes)}
-            choices={MINUTES.map((n) => ({ value: String(n), label: String(n) }))}
+            choices={MINUTES.map((n) => ({ value: String(n), label: text.span(n) }))}
             onChange={(event) => setMinutes(Number(event.target.value))}
           />
         </div>
-        <Button icon={History} busy={busy} disabled={!trigger.trim()} onClick={go}>
+        <Button icon={History} busy={!!running} disabled={!trigger.trim()} onClick={go}>
           {text.test}
         </Button>
+        {running && <Button onClick={() => running.abort()}>{app.cancel}</Button>}
+        {seconds > 1 && <span className="py-1 text-muted">{text.testRuns(seconds)}</span>}
       </div>
       <div aria-live="polite">{result && <Result result={result} />}</div>
       {error && <Failure error={error} />}
     </>
   );
+}
+
+/** Whole seconds since it was switched on. */
+function useSeconds(on: boolean): number {
+  const [seconds, setSeconds] = useState(0);
+  useEffect(() => {
+    setSeconds(0);
+    if (!on) return;
+    const timer = setInterval(() => setSeconds((n) => n + 1), 1_000);
+    return () => clearInterval(timer);
+  }, [on]);
+  return seconds;
 }
 
 function Result({ result }: { result: TestResult }) {

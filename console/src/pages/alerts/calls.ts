@@ -1,7 +1,7 @@
 // Calls of the alert pages.
 import { queryOptions } from "@tanstack/react-query";
 import { call } from "@/api/client";
-import type { Alert, Schemas } from "@/api/types";
+import type { Alert, SavedQuery, Schemas } from "@/api/types";
 import type { CheckResult } from "@/forms/connectors";
 import type { Values } from "@/forms/schema";
 
@@ -15,6 +15,11 @@ export const alertsQuery = queryOptions({
   queryKey: ["alerts"],
   queryFn: () => call<Alert[]>("alerts"),
   refetchInterval: REFRESH_MS,
+});
+
+export const savedQuery = queryOptions({
+  queryKey: ["savedqueries"],
+  queryFn: () => call<SavedQuery[]>("savedqueries"),
 });
 
 export const alertQuery = (id: string) =>
@@ -40,9 +45,11 @@ export const tryOut = (
   trigger_sql: string,
   resolve_sql: string,
   minutes: number,
+  signal: AbortSignal,
 ): Promise<TestResult> =>
   call<TestResult>("alerts/test", {
     body: { trigger_sql, minutes, ...(resolve_sql.trim() && { resolve_sql }) },
+    signal,
   });
 
 interface Told {

@@ -12,9 +12,10 @@ import { DataTable } from "@/ui/DataTable";
 import { Confirm } from "@/ui/Dialog";
 import { Empty } from "@/ui/Empty";
 import { time } from "@/ui/format";
+import { Go } from "@/ui/Go";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
-import { alertsQuery, remove } from "./calls";
+import { alertsQuery, remove, savedQuery } from "./calls";
 import { Severity, State, severityText } from "./State";
 
 function urgency(alert: Alert): number {
@@ -47,7 +48,7 @@ export default function Alerts() {
             onOpen={(alert) => go(`/alerts/${encodeURIComponent(alert.id)}`)}
             empty={
               <Empty icon={BellRing} title={alerts.empty}>
-                {create}
+                {changes && <First />}
               </Empty>
             }
             bulk={
@@ -103,7 +104,7 @@ export default function Alerts() {
               },
               {
                 id: "severity text",
-                title: alerts.severity,
+                title: alerts.severityWord,
                 value: (alert) => severityText(alert.severity),
                 cell: (alert) => severityText(alert.severity),
                 extra: true,
@@ -128,5 +129,31 @@ export default function Alerts() {
         <p>{alerts.removeWhy}</p>
       </Confirm>
     </Page>
+  );
+}
+
+const SAVED_MAX = 5;
+
+/** The ways to the first alert: the form, or a query that is there already. */
+function First() {
+  const go = useGo();
+  const saved = useQuery(savedQuery);
+  const some = (saved.data ?? []).slice(0, SAVED_MAX);
+  return (
+    <>
+      <Button look="primary" icon={BellPlus} onClick={() => go("/alerts/new")}>
+        {alerts.first}
+      </Button>
+      {some.length > 0 && <p>{alerts.fromSaved}</p>}
+      {some.map((one) => (
+        <Go
+          key={one.id}
+          className="text-accent underline"
+          to={`/alerts/new?${new URLSearchParams({ sql: one.sql, name: one.name })}`}
+        >
+          {one.name}
+        </Go>
+      ))}
+    </>
   );
 }

@@ -46,6 +46,15 @@ export function ControlForm({ panel, onChange, error }: Props) {
         value={control.defaultValue}
         onChange={(event) => set("defaultValue", event.target.value)}
       />
+      <TextField
+        label={words.labelWidth}
+        type="number"
+        min={1}
+        max={100}
+        hint={words.labelWidthHint}
+        value={text(viz.config, "labelWidth")}
+        onChange={(event) => set("labelWidth", event.target.value || undefined)}
+      />
       {control.kind === "selector" && (
         <>
           <AreaField

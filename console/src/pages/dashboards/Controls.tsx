@@ -60,11 +60,31 @@ export function Controls({ panels, values, onValue, onChoices, menu }: Props) {
     >
       {panels.map((panel) => (
         <div key={panel.id} className="flex min-w-0 items-end gap-1" data-panel={panel.id}>
-          <One panel={panel} given={values} {...{ onValue, onChoices }} />
+          <Labelled panel={panel}>
+            <One panel={panel} given={values} {...{ onValue, onChoices }} />
+          </Labelled>
           {menu(panel)}
         </div>
       ))}
     </search>
+  );
+}
+
+/** The label beside its control, when the panel says how much of the width it may take. */
+function Labelled({ panel, children }: { panel: BoardPanel; children: React.ReactNode }) {
+  const { labelWidth, label, target } = controlOf(panel);
+  if (!labelWidth) return children;
+  return (
+    <div className="flex min-w-48 items-center gap-2">
+      <span
+        aria-hidden
+        className="truncate text-xs font-medium text-muted"
+        style={{ maxWidth: `${labelWidth}%` }}
+      >
+        {label || target}
+      </span>
+      {children}
+    </div>
   );
 }
 
@@ -78,6 +98,7 @@ const OPTIONS_MAX = 1_000;
 function One({ panel, given, onValue, onChoices }: OneProps) {
   const control = useMemo(() => controlOf(panel), [panel]);
   const { target, multi, optionsSql, label } = control;
+  const bare = !!control.labelWidth;
   const live = useLive({
     sql: optionsSql,
     enabled: !!optionsSql,
@@ -101,6 +122,7 @@ function One({ panel, given, onValue, onChoices }: OneProps) {
         label={name}
         value={String(value)}
         range={control.timeRange}
+        bare={bare}
         onValue={set}
       />
     );
@@ -110,6 +132,7 @@ function One({ panel, given, onValue, onChoices }: OneProps) {
         label={name}
         choices={choices}
         chosen={Array.isArray(value) ? value : [value]}
+        bare={bare}
         onValue={set}
       />
     );
@@ -119,6 +142,7 @@ function One({ panel, given, onValue, onChoices }: OneProps) {
     <div className="min-w-32">
       <ChoiceField
         label={name}
+        bare={bare}
         value={now}
         choices={all.map((one) => ({ value: one, label: one }))}
         error={live.error?.message}
@@ -132,10 +156,11 @@ interface TypedProps {
   label: string;
   value: string;
   range: boolean;
+  bare: boolean;
   onValue: (value: string) => void;
 }
 
-function Typed({ label, value, range, onValue }: TypedProps) {
+function Typed({ label, value, range, bare, onValue }: TypedProps) {
   const [text, setText] = useState(value);
   const wrong = range && !parseRange(text) ? charts.range.bad : undefined;
   const put = () => text !== value && !wrong && onValue(text);
@@ -147,6 +172,7 @@ function Typed({ label, value, range, onValue }: TypedProps) {
     <form onSubmit={submit} className="min-w-32">
       <TextField
         label={label}
+        bare={bare}
         value={text}
         error={wrong}
         onChange={(event) => setText(event.target.value)}
@@ -160,16 +186,19 @@ interface SeveralProps {
   label: string;
   choices: string[];
   chosen: string[];
+  bare: boolean;
   onValue: (value: string[]) => void;
 }
 
-function Several({ label, choices, chosen, onValue }: SeveralProps) {
+function Several({ label, choices, chosen, bare, onValue }: SeveralProps) {
   const said = chosen.filter(Boolean).join(", ") || dashboards.any;
   return (
     <div className="flex min-w-32 flex-col gap-1">
-      <span aria-hidden className="text-xs font-medium text-muted">
-        {label}
-      </span>
+      {!bare && (
+        <span aria-hidden className="text-xs font-medium text-muted">
+          {label}
+        </span>
+      )}
       <Menu
         align="start"
         trigger={

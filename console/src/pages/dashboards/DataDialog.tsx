@@ -38,6 +38,7 @@ export function DataDialog({ panel, viz, live, onClose }: Props) {
           series={null}
           viz={TABLE}
           zone={shown}
+          live={live.status === "running"}
         />
       </div>
     </Dialog>

@@ -9,7 +9,8 @@ import { Dialog } from "@/ui/Dialog";
 import { Failure } from "@/ui/Failure";
 import { AreaField, CONTROL, TextField } from "@/ui/Field";
 import { useBoardCalls } from "./boards";
-import { fillMarks, marksOf, parseFile } from "./format";
+import { parseFile } from "./format";
+import { fillMarks, marksOf } from "./marks";
 
 interface Props {
   onClose: () => void;

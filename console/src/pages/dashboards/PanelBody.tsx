@@ -1,8 +1,9 @@
 // What a panel shows below its title: chart, Markdown, or what is kept of an unknown kind.
 import { useMemo } from "react";
 import { ChartView } from "@/charts/ChartView";
-import { updateOf, type Viz, vizOf } from "@/charts/config";
+import { type Json, updateOf, type Viz, vizOf, withRange } from "@/charts/config";
 import { MarkdownView } from "@/charts/MarkdownView";
+import type { Span } from "@/charts/parts";
 import { zoneOf } from "@/charts/values";
 import { type Zone, zoneName } from "@/charts/words";
 import { type LiveResult, type LiveState, type Snapshot, useSnapshot } from "@/live/useLive";
@@ -17,6 +18,7 @@ interface Props {
   state: LiveResult;
   asTable: boolean;
   windowMs: number | undefined;
+  span: Span | undefined;
   onConfig?: ((viz: Viz) => void) | undefined;
 }
 
@@ -25,10 +27,20 @@ export function shownZone(zone: Zone, header: LiveState["header"]): string | und
   return zoneName(zone, header.map((column) => zoneOf(column.type)).find(Boolean) ?? "");
 }
 
-export function PanelBody({ panel, viz, state, asTable, windowMs, onConfig }: Props) {
+export function PanelBody({ panel, viz, state, asTable, windowMs, span, onConfig }: Props) {
   const snapshot = useSnapshot(state.live);
   const { sync, zone, values, onZoom } = useBoardContext();
   const shown = shownZone(zone, state.header);
+  const drawn = useMemo(
+    () => withRange(viz, span ? span.to - span.from : windowMs),
+    [viz, span, windowMs],
+  );
+  // The page's range is no setting of the panel.
+  const put = useMemo(
+    () =>
+      onConfig && ((next: Viz) => onConfig({ ...next, config: ownRange(next.config, viz.config) })),
+    [onConfig, viz],
+  );
   if (panel.vizType === "markdown")
     return <MarkdownPanel {...{ panel, state, snapshot, values }} zone={shown} />;
   const running = ["starting", "running", "reconnecting", "paused"].includes(state.status);
@@ -38,17 +50,25 @@ export function PanelBody({ panel, viz, state, asTable, windowMs, onConfig }: Pr
       columns={state.header}
       rows={snapshot.rows}
       series={snapshot.series}
-      viz={viz}
+      marks={snapshot.marks}
+      viz={drawn}
       zone={shown}
       sync={sync}
       onZoom={onZoom}
       live={running}
       windowMs={windowMs}
+      span={span}
       variables={values}
       asTable={asTable}
-      onConfig={onConfig}
+      onConfig={put}
     />
   );
+}
+
+function ownRange(next: Json, before: Json): Json {
+  const { xRange: _x, temporalRange: _t, ...rest } = next;
+  for (const key of ["xRange", "temporalRange"]) if (key in before) rest[key] = before[key];
+  return rest;
 }
 
 type MarkdownProps = Pick<Props, "panel" | "state"> & {

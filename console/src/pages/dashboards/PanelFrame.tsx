@@ -1,9 +1,18 @@
 // A panel on a dashboard: title, state, menu, and its content; drawn only while it is on screen.
 import { TriangleAlert } from "lucide-react";
-import { type KeyboardEvent, memo, type ReactNode, useCallback, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  memo,
+  type ReactNode,
+  useCallback,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import type { Viz } from "@/charts/config";
 import { useOnScreen, useSize } from "@/charts/useSize";
-import { type Counts, type LiveResult, useCountsAs } from "@/live/useLive";
+import { timeText } from "@/charts/words";
+import { type Counts, type Live, type LiveResult, useCountsAs } from "@/live/useLive";
 import { dashboards } from "@/text/dashboards";
 import { cx } from "@/ui/cx";
 import { Failure } from "@/ui/Failure";
@@ -72,6 +81,13 @@ function LivePanel(props: Props) {
     },
     [seenRef, sizeRef],
   );
+  // Another query has not been seen yet: there is nothing to stand still at.
+  const [stoppedAt, setStoppedAt] = useState("");
+  if (paused && stoppedAt !== sql.sql) setPaused(false);
+  const pause = (on: boolean) => {
+    setStoppedAt(sql.sql);
+    setPaused(on);
+  };
   const { id } = panel;
   const onConfig = useCallback((next: Viz) => actions.config(id, next), [actions, id]);
   const still = panel.vizType === "markdown" && !markdownOf(panel).sql;
@@ -87,7 +103,7 @@ function LivePanel(props: Props) {
           live={live}
           viz={viz}
           paused={paused}
-          onPause={setPaused}
+          onPause={pause}
           onData={() => setData(true)}
           body={body}
         />
@@ -108,6 +124,7 @@ function LivePanel(props: Props) {
               state={live}
               asTable={false}
               windowMs={sql.windowMs}
+              span={sql.span}
               onConfig={editing ? onConfig : undefined}
             />
           )
@@ -209,6 +226,7 @@ function told({ dropped, lastRowAt }: Counts): string {
 /** A dot of the query's state, the age of the newest row, a mark when rows were left out. */
 function PanelStatus({ live, paused, noTime }: StatusProps) {
   const [dropped, old] = useCountsAs(live.live, told).split(" ").map(Number) as [number, number];
+  const gap = useGap(live.live);
   const words = dashboards.panel;
   if (live.status === "idle") return null;
   const still = paused || live.status === "finished" || live.status === "canceled";
@@ -221,6 +239,7 @@ function PanelStatus({ live, paused, noTime }: StatusProps) {
     <>
       {noTime && <span className="truncate text-xs text-warn">{words.noTime}</span>}
       {live.restarted > 0 && <Mark text={words.restarted} className="text-info" />}
+      {gap && <Mark text={gap} className="text-info" />}
       {dropped > 0 && <Mark text={words.dropped(count(dropped))} className="text-warn" />}
       {live.status === "running" && old >= 0 && (
         <span className="text-xs text-muted tabular-nums" title={words.age(age(old))}>
@@ -240,6 +259,18 @@ function PanelStatus({ live, paused, noTime }: StatusProps) {
     </>
   );
 }
+
+const clock = (ms: number) => timeText(ms).slice(11, 19);
+
+/** What is said of the newest gap in the rows that are held: the page was hidden for long, say. */
+function useGap(live: Live | null): string {
+  return useSyncExternalStore(live ? live.onSnapshot : nothing, () => {
+    const last = live?.snapshot().marks.findLast((one) => one.to > 0);
+    return last ? dashboards.panel.gap(clock(last.from), clock(last.to)) : "";
+  });
+}
+
+const nothing = () => () => {};
 
 function nameOf(status: LiveResult["status"]): string {
   const words = dashboards.panel;

@@ -38,5 +38,24 @@ export async function picture(root: HTMLElement, title: string): Promise<Blob | 
     const [x, y] = [at.left - box.left, at.top - box.top + TITLE_HEIGHT];
     pen.drawImage(layer, x, y, at.width, at.height);
   }
+  drawLegend(pen, root, box);
   return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
+}
+
+/** The names of lines, which stand beside the canvas in the page. */
+function drawLegend(pen: CanvasRenderingContext2D, root: HTMLElement, box: DOMRect): void {
+  const family = getComputedStyle(document.body).fontFamily;
+  for (const item of root.querySelectorAll<HTMLElement>("[data-line]")) {
+    const swatch = item.querySelector<HTMLElement>("[data-swatch]");
+    const name = item.querySelector<HTMLElement>("[data-name]");
+    if (!swatch || !name) continue;
+    const [at, word] = [swatch.getBoundingClientRect(), name.getBoundingClientRect()];
+    if (word.right > box.right) break;
+    const y = at.top - box.top + TITLE_HEIGHT;
+    pen.fillStyle = getComputedStyle(swatch).borderColor;
+    pen.fillRect(at.left - box.left, y, at.width, at.height);
+    pen.fillStyle = colour("--muted");
+    pen.font = `12px ${family}`;
+    pen.fillText(item.dataset.line ?? "", word.left - box.left, y + at.height, word.width);
+  }
 }

@@ -203,23 +203,6 @@ export function controlOf(panel: BoardPanel): Control {
   };
 }
 
-// -- marks of application bundles -----------------------------------------------------------------
-
-const MARK = /\[\[\s*\.([A-Za-z_][\w.]*)\s*\]\]/g;
-
-/** Names of the install-time marks such as `[[ .DB ]]` in a file. */
-export function marksOf(content: string): string[] {
-  return [...new Set([...content.matchAll(MARK)].map((found) => found[1]!))].sort();
-}
-
-/** The file with its marks filled in; values are escaped as its JSON needs it. */
-export function fillMarks(content: string, values: Record<string, string>): string {
-  return content.replace(MARK, (mark, name: string) => {
-    const value = values[name];
-    return value === undefined ? mark : JSON.stringify(value).slice(1, -1);
-  });
-}
-
 /** The words behind # in a description: the dashboard's tags. */
 export function tagsOf(description: string): string[] {
   return [...new Set([...description.matchAll(/(?:^|\s)#([\w-]+)/g)].map((found) => found[1]!))];

@@ -68,7 +68,7 @@ const COLUMNS: TableColumn<Dashboard>[] = [
     id: "updated",
     title: dashboards.updated,
     value: (row) => row.last_updated_at,
-    cell: (row) => time(row.last_updated_at),
+    cell: (row) => time(`${row.last_updated_at}Z`),
   },
   {
     id: "file",

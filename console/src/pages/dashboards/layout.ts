@@ -13,23 +13,31 @@ export function columnsFor(width: number): number {
 const order = (a: BoardPanel, b: BoardPanel) =>
   a.position.y - b.position.y || a.position.x - b.position.x;
 
-/** The layout for so many columns; for fewer than twelve panels follow each other by y, then x. */
+/** The layout for so many columns; for fewer than twelve panels follow each other by y, then x, and
+ * the last one of a row takes what is left of it. */
 export function layoutFor(panels: BoardPanel[], columns: number): Placed[] {
   if (columns === COLUMNS) return panels.map((panel) => ({ i: panel.id, ...panel.position }));
   let [x, y, rowHeight] = [0, 0, 0];
-  return [...panels].sort(order).map((panel) => {
+  const placed: Placed[] = [];
+  const fill = () => {
+    const last = placed.at(-1);
+    if (last) last.w = columns - last.x;
+  };
+  for (const panel of [...panels].sort(order)) {
     const share = Math.ceil((panel.position.w * columns) / COLUMNS);
     const w = Math.min(columns, Math.max(share, Math.min(2, columns)));
     if (x + w > columns) {
+      fill();
       y += rowHeight;
       x = 0;
       rowHeight = 0;
     }
-    const placed = { i: panel.id, x, y, w, h: panel.position.h };
+    placed.push({ i: panel.id, x, y, w, h: panel.position.h });
     x += w;
     rowHeight = Math.max(rowHeight, panel.position.h);
-    return placed;
-  });
+  }
+  fill();
+  return placed;
 }
 
 function overlap(a: Position, b: Position): boolean {

@@ -46,11 +46,12 @@ export function usePanel(
     return typed ? named : (guessed ?? { chartType: "table", config: {} });
   }, [key, panel.vizType, guessed]);
   const [columns, setColumns] = useState<LiveResult["header"]>([]);
+  const windowMs = sql.span ? sql.span.to - sql.span.from : sql.windowMs;
   const look = useMemo(() => {
-    const found = lookOf(viz, columns, width, sql.windowMs);
+    const found = lookOf(viz, columns, width, windowMs);
     const least = data ? DATA_ROWS : typed ? 1 : GUESS_ROWS;
     return { ...found, maxRows: Math.max(found.maxRows, least) };
-  }, [viz, columns, width, sql.windowMs, data, typed]);
+  }, [viz, columns, width, windowMs, data, typed]);
   const live = useLive({
     sql: sql.sql,
     enabled: seen,

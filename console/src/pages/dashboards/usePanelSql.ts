@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { call } from "@/api/client";
 import type { Schemas } from "@/api/types";
+import type { Span } from "@/charts/parts";
 import { bounds } from "@/charts/timeRange";
 import { useBoardContext } from "./context";
 import { bounded, rewound, timeColumn } from "./ranged";
@@ -18,11 +19,13 @@ export interface PanelSql {
   error: Error | null;
   /** The range cannot be applied: the result has no time. */
   noTime: boolean;
-  /** Width of the time axis that the page's range asks for. */
+  /** Width of the time axis that the page's range asks for, live. */
   windowMs: number | undefined;
+  /** The part of history that is shown instead. */
+  span: Span | undefined;
 }
 
-const NONE = { plain: "", error: null, noTime: false, windowMs: undefined };
+const NONE = { plain: "", error: null, noTime: false, windowMs: undefined, span: undefined };
 
 export function usePanelSql(text: string): PanelSql {
   const { range, values, choices, runs } = useBoardContext();
@@ -57,5 +60,5 @@ export function usePanelSql(text: string): PanelSql {
   }));
   const column = timeColumn(columns);
   if (!column || !at) return { ...NONE, sql: plain, plain, noTime: true };
-  return { ...NONE, sql: bounded(plain, column, at.from, at.to), plain };
+  return { ...NONE, sql: bounded(plain, column, at.from, at.to), plain, span: at };
 }

@@ -87,7 +87,7 @@ export function useSaving(dashboard: Dashboard, editor: Editor): Saving {
         </>
       }
     >
-      <p>{words.text(theirs.last_updated_by.name, time(theirs.last_updated_at))}</p>
+      <p>{words.text(theirs.last_updated_by.name, time(`${theirs.last_updated_at}Z`))}</p>
       <p className="text-muted">
         {words.reload}: {words.reloadHint}.
       </p>
