@@ -58,7 +58,8 @@ def _inputs(found: Diagnosis) -> Iterator[Reason]:
             "newest_append_ms": last or None,
         }
         if each.behind:
-            text = f"It has still to read {each.behind} appends of {each.stream}."
+            appends = "1 append" if each.behind == 1 else f"{each.behind} appends"
+            text = f"It has still to read {appends} of {each.stream}."
             yield Reason("catching_up", text, {**facts, "behind": each.behind})
         elif not each.scanned_rows or found.now_ms - last > IDLE_MS:
             yield Reason("no_new_rows", _no_rows(found, each, last), facts)
@@ -72,7 +73,7 @@ def _no_rows(found: Diagnosis, each: InputActivity, last: int) -> str:
     which = f"{each.stream} has no new rows since {_shown(since)}"
     if not each.scanned_rows and not last:
         return f"{which}, when the query began, and none since the engine started."
-    return f"{which}; the newest came at {_shown(last)}."
+    return f"{which}." if since == last else f"{which}; the newest came at {_shown(last)}."
 
 
 def _windows(found: Diagnosis) -> Iterator[Reason]:
@@ -100,7 +101,9 @@ def _open(each: OpenWindows, idle_ms: int) -> str:
     closes = (
         "" if each.closes_at_ms is None else f", the first closes at {_shown(each.closes_at_ms)}"
     )
-    text = f"{each.open_groups} groups of windows are open: the watermark is {mark}{closes}"
+    groups = "1 group" if each.open_groups == 1 else f"{each.open_groups} groups"
+    are = "is" if each.open_groups == 1 else "are"
+    text = f"{groups} of windows {are} open: the watermark is {mark}{closes}"
     if each.processing_time:
         return text + " by the clock."
     if idle_ms <= IDLE_MS:
@@ -113,7 +116,9 @@ def _open(each: OpenWindows, idle_ms: int) -> str:
 
 def _late(found: Diagnosis) -> Iterator[Reason]:
     if found.work.late_rows:
-        text = f"{found.work.late_rows} rows were dropped as late: their windows were over."
+        late = found.work.late_rows
+        rows = "1 row was" if late == 1 else f"{late} rows were"
+        text = f"{rows} dropped as late, after the end of the window."
         yield Reason("late_rows", text, {"late_rows": found.work.late_rows})
 
 
@@ -124,4 +129,4 @@ def _shown(instant_ms: int | None) -> str:
         moment = datetime.fromtimestamp(instant_ms / 1000, UTC)
     except (OverflowError, OSError, ValueError):
         return f"{instant_ms} ms"
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{instant_ms % 1000:03}"
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{instant_ms % 1000:03} UTC"

@@ -13,6 +13,7 @@ import { sessionQuery } from "@/api/session";
 import { Shell } from "@/app/Shell";
 import { app } from "@/text/app";
 import { Failure } from "@/ui/Failure";
+import { Go } from "@/ui/Go";
 import { Page } from "@/ui/Page";
 import { Skeleton } from "@/ui/Skeleton";
 import { ROOT } from "./app/place";
@@ -20,7 +21,7 @@ import { boardSearch } from "./pages/dashboards/search";
 import { exploreSearch } from "./pages/explore/search";
 import type { LineageSearch } from "./pages/lineage";
 import Login from "./pages/login";
-import { readSearch } from "./pages/query/search";
+import { historySearch, readSearch } from "./pages/query/search";
 import { readSearch as timeseriesSearch } from "./pages/timeseries/search";
 
 interface Context {
@@ -43,7 +44,9 @@ export const rootRoute = createRootRouteWithContext<Context>()({
   component: Outlet,
   notFoundComponent: () => (
     <Page title={app.notFound}>
-      <p />
+      <Go to="/" className="text-accent underline">
+        {app.home}
+      </Go>
     </Page>
   ),
 });
@@ -163,6 +166,7 @@ const queryRoute = createRoute({
 const queryHistoryRoute = createRoute({
   getParentRoute: () => shellRoute,
   path: "/query/history",
+  validateSearch: historySearch,
   component: lazyRouteComponent(() => import("./pages/query/history")),
 });
 

@@ -55,6 +55,7 @@ describe("examples", () => {
     const objects = [
       object("a view", "view", "string", "float64"),
       object("plain", "stream", "bool"),
+      object("_dlq_hot", "stream", "string", "float64"),
       object("my stream", "stream", "string", "float64"),
     ];
     const stream = streamForExamples({ functions: [], objects });

@@ -40,7 +40,7 @@ def test_a_chart_without_sql(server: Server, open_console: Opener) -> None:
     expect(page.get_by_label("Measure")).to_have_value("temperature")
     expect(page.get_by_label("Group by")).to_have_value("location")
     chart = page.get_by_role(
-        "img", name=re.compile("^temperature of chart_iot: Line. Line chart of")
+        "img", name=re.compile("^average temperature of chart_iot.*: Line. Line chart of")
     )
     expect(chart).to_be_visible()
     wait_until(lambda: picture(page)[0] > 500, 10, "a picture")

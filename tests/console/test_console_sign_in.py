@@ -67,7 +67,11 @@ def test_first_run_sign_in_and_out(server: Server, open_console: Opener) -> None
     expect(page.get_by_role("navigation")).to_be_visible()
     tab.shot("home-after-sign-in")
 
-    # The token is good once.
+    # The token is good once, and does not stay in the address.
+    page.goto(address)
+    expect(page.get_by_label("New password")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("This address has no token")).to_be_visible()
     page.goto(address)
     tab.allow(r"status of 403 .*/console/first-run")
     page.get_by_label("New password").fill("another password")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.console.conftest import Opener
+from tests.console.live_rows import flow, wait_count
 from tests.console.query_page import editor, open_query, received, result, run, until, write
 from tests.journeys.server import Server
 
@@ -15,8 +16,29 @@ ROWS_MIN, ROWS_SECONDS = 100, 5
 REFUSED = r"status of 400 .*/sqlanalyze"
 OPTION = ".cm-tooltip-autocomplete li"
 STREAMS = 300
+# Stops of the Tab key on a page.
+TABS_MAX = 80
 # Of a busy machine.
 WAIT_SECONDS = 15
+
+
+def reach(page: Page, wanted: Locator) -> None:
+    """Go there by Tab."""
+    expect(wanted).to_be_visible()
+    for _ in range(TABS_MAX):
+        if page.evaluate("!!document.activeElement.closest('.cm-content')"):
+            # In the editor Tab indents, unless Escape came first.
+            page.keyboard.press("Escape")
+        page.keyboard.press("Tab")
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+    raise AssertionError(f"{wanted} is not reached by the keyboard")
+
+
+def press(page: Page, wanted: Locator) -> None:
+    """Go there by Tab and press Enter."""
+    reach(page, wanted)
+    page.keyboard.press("Enter")
 
 
 def ids(server: Server) -> set[str]:
@@ -26,12 +48,16 @@ def ids(server: Server) -> set[str]:
 def test_sample_stream_is_queried_at_once_and_cancel_ends_the_query(
     server: Server, open_console: Opener
 ) -> None:
+    """By keyboard alone."""
     tab = open_console(server)
     tab.sign_in(server)
-    page = open_query(tab)
-    page.get_by_role("button", name="Create sample stream").click()
-    page.get_by_label("Events a second").fill("100")
-    page.get_by_role("button", name="Create and query").click()
+    tab.go()
+    page = tab.page
+    press(page, page.get_by_role("link", name="Create sample stream"))
+    reach(page, page.get_by_label("Events a second"))
+    page.keyboard.press("Control+a")
+    page.keyboard.type("100")
+    press(page, page.get_by_role("button", name="Create and query"))
     expect(editor(page)).to_have_text("SELECT * FROM iot")
     expect(page.get_by_text("This query has no end")).to_be_visible()
     until(page, lambda: received(page) >= ROWS_MIN, ROWS_SECONDS, f"{ROWS_MIN} rows")
@@ -39,11 +65,16 @@ def test_sample_stream_is_queried_at_once_and_cancel_ends_the_query(
     assert query["sql"] == "SELECT * FROM iot"
 
     # Other tabs of the result show the same query, they run no other.
-    result(page, "Plan").click()
+    reach(page, result(page, "Table"))
+    for name in ("Chart", "Plan"):
+        page.keyboard.press("ArrowRight")
+        expect(result(page, name)).to_be_focused()
     expect(page.locator(".react-flow__node", has_text="Read iot")).to_be_visible()
     expect(page.locator(".react-flow__node")).to_have_count(2)
-    result(page, "Statistics").click()
-    result(page, "Table").click()
+    page.keyboard.press("ArrowRight")
+    expect(result(page, "Statistics")).to_be_focused()
+    expect(page.get_by_text("Late rows left out")).to_be_visible()
+    page.keyboard.press("Home")
     assert ids(server) == {query["id"]}
 
     # Another tab of the editor leaves it running.
@@ -51,13 +82,21 @@ def test_sample_stream_is_queried_at_once_and_cancel_ends_the_query(
     expect(page.get_by_role("tab", name="Query 1")).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("tab", name="running iot")).to_be_visible()
     # An example for a stream that exists is one click away.
-    page.get_by_role("button", name="Run: What iot holds").click()
-    result(page, "Messages").click()
+    press(page, page.get_by_role("button", name="Run: What iot holds"))
+    reach(page, result(page, "Table"))
+    page.keyboard.press("End")
     expect(page.get_by_text(re.compile(r"^Finished: \d+ rows"))).to_be_visible()
     assert ids(server) == {query["id"]}
-    page.keyboard.press("Alt+1")
+
+    # On other pages it stands among the tasks, with the way back to its tab.
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    expect(page.get_by_role("heading", name="Recent queries")).to_be_visible()
+    press(page, page.get_by_role("button", name="Tasks: 1 running"))
+    press(page, page.get_by_role("link", name="Open: SELECT * FROM iot"))
     expect(editor(page)).to_have_text("SELECT * FROM iot")
-    page.get_by_role("button", name="Cancel", exact=True).click()
+    assert ids(server) == {query["id"]}
+    press(page, page.get_by_role("button", name="Cancel", exact=True))
     until(page, lambda: not server.running(), WAIT_SECONDS, "the end of the query")
     ended = server.call("GET", f"/queries/{query['id']}").json()
     assert ended["status"] == "canceled"
@@ -85,6 +124,33 @@ def test_esc_twice_cancels_and_history_ends_by_itself(server: Server, open_conso
     page.keyboard.press("Control+Shift+Enter")
     result(page, "Messages").click()
     expect(page.get_by_text("Finished: 2 rows.")).to_be_visible()
+
+
+def test_a_query_without_rows_says_why(server: Server, open_console: Opener) -> None:
+    server.create("quiet", v="int32")
+    source = flow(server, "busy", 20)
+    tab = open_console(server)
+    tab.sign_in(server)
+    page = open_query(tab)
+    reasons = {
+        "select * from quiet": "quiet has no new rows since",
+        "select * from busy where temperature > 1e6": r"The filter let pass 0 of \d+ rows of busy",
+        "select count() from tumble(busy, 30d) group by window_start": "of windows is open",
+        "select * from busy": "The source busy_source, which fills busy, is stopped",
+    }
+    for sql in reasons:
+        page.keyboard.press("Alt+t")
+        run(page, sql)
+        expect(page.get_by_label("State of the query")).to_contain_text("running")
+    wait_count(page, "received", 10)
+    server.call("POST", f"{source}/stop")
+    for number, reason in enumerate(reasons.values(), start=2):
+        page.keyboard.press(f"Alt+{number}")
+        note = page.get_by_role("note")
+        expect(note).to_contain_text(re.compile(reason), timeout=WAIT_SECONDS * 1000)
+        more = note.get_by_role("button", name="Look at the last day instead")
+        expect(more).to_have_count(0 if "stopped" in reason else 1)
+    tab.shot("no-rows")
 
 
 def test_saved_query_opens_with_its_sql_range_and_tab(server: Server, open_console: Opener) -> None:

@@ -29,6 +29,7 @@ function lists(): [string, [string, string][]][] {
         ["Ctrl Shift F", key.format],
         ["Ctrl /", key.comment],
         ["Alt T, Alt W, Alt 1…9", key.tabs],
+        ["Esc, Tab", key.leave],
       ],
     ],
     [

@@ -2,15 +2,17 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
 import { Menu as MenuIcon, PanelLeftClose, PanelLeftOpen } from "lucide-react";
-import { useState } from "react";
+import { Fragment, useState } from "react";
 import { bootstrapQuery, useMay } from "@/api/session";
 import { app } from "@/text/app";
 import { nav } from "@/text/nav";
+import { Counter } from "@/ui/Badge";
 import { IconButton } from "@/ui/Button";
 import { cx } from "@/ui/cx";
 import { Toasts } from "@/ui/Toast";
 import { Banners } from "./Banners";
 import { Commands } from "./Commands";
+import { useFailedViews } from "./failedViews";
 import { PLACES } from "./nav";
 import { SidePanel } from "./SidePanel";
 import { SignInAgain } from "./SignInAgain";
@@ -85,23 +87,36 @@ function Rail({ narrow, onGo }: { narrow: boolean; onGo: () => void }) {
   return (
     <>
       {PLACES.filter((place) => !place.needs || may(place.needs)).map((place) => (
-        <Link
-          key={place.to}
-          to={place.to}
-          activeOptions={{ exact: place.to === "/" }}
-          onClick={onGo}
-          title={narrow ? place.label : undefined}
-          aria-label={place.label}
-          className={cx(
-            "mx-1 flex min-h-8 items-center gap-2 rounded-md px-2.5 text-muted hover:bg-accent-soft hover:text-text data-[status=active]:bg-accent-soft data-[status=active]:font-medium data-[status=active]:text-text",
-            place.apart && "mt-2 border-t border-line",
-          )}
-        >
-          <place.icon aria-hidden size={16} className="shrink-0" />
-          {!narrow && <span className="truncate">{place.label}</span>}
-        </Link>
+        <Fragment key={place.to}>
+          {place.apart && <hr className="mx-2 my-1 border-line" />}
+          <Link
+            to={place.to}
+            activeOptions={{ exact: place.to === "/" }}
+            onClick={onGo}
+            title={narrow ? place.label : undefined}
+            aria-label={narrow ? place.label : undefined}
+            className="relative mx-1 flex min-h-8 items-center gap-2 rounded-md px-2.5 text-muted hover:bg-accent-soft hover:text-text data-[status=active]:bg-accent-soft data-[status=active]:font-medium data-[status=active]:text-text"
+          >
+            <place.icon aria-hidden size={16} className="shrink-0" />
+            {!narrow && <span className="min-w-0 flex-1 truncate">{place.label}</span>}
+            {place.to === "/views" && <FailedViews narrow={narrow} />}
+          </Link>
+        </Fragment>
       ))}
-      {!narrow && data && <p className="px-3.5 pt-2 text-xs text-muted">{data.version}</p>}
+      {!narrow && data && (
+        <p className="px-3.5 pt-2 text-xs text-muted">{app.version(data.version)}</p>
+      )}
     </>
+  );
+}
+
+/** The number of those that failed, in red; nothing while none has. */
+function FailedViews({ narrow }: { narrow: boolean }) {
+  const failed = useFailedViews();
+  if (!failed) return null;
+  return (
+    <Counter label={app.failedViews(failed)} className={narrow ? "absolute top-0 right-0" : ""}>
+      {failed}
+    </Counter>
   );
 }

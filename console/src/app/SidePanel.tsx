@@ -28,15 +28,17 @@ export function SidePanel() {
           <p className="text-xs text-muted">{known.label}</p>
           <h2 className="truncate text-sm font-semibold">{name}</h2>
         </div>
-        <Tip text={palette.openPage}>
-          <Go
-            to={known.page(name)}
-            aria-label={palette.openPage}
-            className="inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-accent-soft"
-          >
-            <ExternalLink aria-hidden size={16} />
-          </Go>
-        </Tip>
+        {known.page && (
+          <Tip text={palette.openPage}>
+            <Go
+              to={known.page(name)}
+              aria-label={palette.openPage}
+              className="inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-accent-soft"
+            >
+              <ExternalLink aria-hidden size={16} />
+            </Go>
+          </Tip>
+        )}
         <IconButton icon={X} label={app.close} onClick={() => open()} />
       </div>
       <div className="min-h-0 flex-1 overflow-auto">

@@ -1,4 +1,4 @@
-// The bar above all pages: name, workspace, search, health, running queries, user.
+// The bar above all pages: name, workspace, search, health, running queries, tasks, user.
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import {
@@ -21,9 +21,12 @@ import { Button } from "@/ui/Button";
 import { Menu } from "@/ui/Menu";
 import { Tip } from "@/ui/Tip";
 import { openPalette } from "./palette";
+import { Tasks } from "./Tasks";
 import { setLook, type Theme, useLook } from "./theme";
 
 const REFRESH_MS = 10_000;
+// A server that is down is looked for more often, to say soon that it is back.
+const DOWN_MS = 3_000;
 
 export function TopBar({ menu }: { menu: ReactNode }) {
   return (
@@ -45,6 +48,7 @@ export function TopBar({ menu }: { menu: ReactNode }) {
       </Button>
       <Health />
       <Running />
+      <Tasks />
       <UserMenu />
     </header>
   );
@@ -65,7 +69,7 @@ function Health() {
   const { data, isError } = useQuery({
     queryKey: ["readyz"],
     queryFn: () => call<unknown>("readyz", { absolute: true, quiet: true }).then(() => true),
-    refetchInterval: REFRESH_MS,
+    refetchInterval: (query) => (query.state.error ? DOWN_MS : REFRESH_MS),
     retry: false,
   });
   const good = data === true && !isError;
@@ -93,13 +97,17 @@ function Running() {
   if (!running) return null;
   return (
     <Tip text={app.runningQueries(running)}>
-      <span
-        role="img"
+      <Link
+        to="/query/history"
+        search={{ status: "running" }}
         aria-label={app.runningQueries(running)}
-        className="text-xs text-muted tabular-nums"
+        className="inline-flex min-h-7 items-center rounded-md px-1 text-xs text-muted tabular-nums hover:bg-accent-soft"
       >
-        {running} ▸
-      </span>
+        <span className="max-sm:hidden">{app.runningShort(running)}</span>
+        <span aria-hidden className="sm:hidden">
+          {running} ▸
+        </span>
+      </Link>
     </Tip>
   );
 }

@@ -13,18 +13,29 @@ export interface PanelKind {
   label: string;
   /** Loaded when the first panel of its kind is opened. */
   load: () => Promise<{ default: ComponentType<PanelProps> }>;
-  /** Path of the object's own page. */
-  page: (name: string) => string;
+  /** Path of the object's own page, where its kind tells it. */
+  page?: (name: string) => string;
 }
 
-/** Each page that has a panel adds its kind here. */
+const KINDS = query.object.kinds;
+
+/** What the catalog tells of an object, and the way to its page. */
+const ofCatalog = (label: string, page: string): PanelKind => ({
+  label,
+  load: () => import("@/pages/query/ObjectPanel"),
+  page: (name) => `${page}/${encodeURIComponent(name)}`,
+});
+
+/** Each page that has a panel adds its kind here; the names are those of the catalog. */
 export const PANELS: Record<string, PanelKind> = {
-  // What the catalog tells, for kinds of objects that have no panel of their own.
-  object: {
-    label: query.object.label,
-    load: () => import("@/pages/query/ObjectPanel"),
-    page: () => "/query",
-  },
+  stream: ofCatalog(KINDS.stream, "/streams"),
+  random_stream: ofCatalog(KINDS.random_stream, "/streams"),
+  view: ofCatalog(KINDS.view, "/views"),
+  materialized_view: ofCatalog(KINDS.materialized_view, "/views"),
+  external_stream: ofCatalog(KINDS.external_stream, "/external/streams"),
+  external_table: ofCatalog(KINDS.external_table, "/external/tables"),
+  // Of any kind, for who knows the name alone.
+  object: { ...ofCatalog(query.object.label, ""), page: undefined },
 };
 
 /** A function that opens the panel of an object, or closes it with none. */

@@ -16,6 +16,11 @@ export function hasEventTime(object: CatalogObject): boolean {
   );
 }
 
+/** A name that the server gave, such as that of a stream of dead letters. */
+export function isInternal({ name }: CatalogObject): boolean {
+  return name.startsWith("_");
+}
+
 export function isNumber(type: string): boolean {
   return /^(nullable\(|low_cardinality\()*(u?int\d*|float|double|decimal)/.test(type);
 }

@@ -1,5 +1,6 @@
 // The page's side of the worker: opens queries, hands states, snapshots and answers to their readers.
 import { call, csrfToken } from "@/api/client";
+import { tellContact } from "@/app/contact";
 import { apiPath, socketUrl } from "@/app/place";
 import type { Answer, FromWorker, Question, ToWorker } from "./messages";
 import {
@@ -175,6 +176,8 @@ function take(message: FromWorker): void {
       break;
     case "connection":
       connection.set(message.connection);
+      if (message.connection.state === "waiting") tellContact(false);
+      if (message.connection.state === "open") tellContact(true);
       break;
     case "signed_out":
       void signInAgain();

@@ -40,6 +40,19 @@ export const app = {
   healthy: "All parts of the server are up",
   unhealthy: "A part of the server is down",
   runningQueries: (n: number) => `${n} running ${n === 1 ? "query" : "queries"}`,
+  runningShort: (n: number) => `${n} running`,
+  version: (version: string) => `Version ${version}`,
+  failedViews: (n: number) => `${n} failed ${n === 1 ? "view" : "views"}`,
+  tasks: {
+    title: "Tasks",
+    label: (running: number, done: number, failed: number) =>
+      `Tasks: ${running} running${done ? `, ${done} finished` : ""}${failed ? `, ${failed} failed` : ""}`,
+    none: "Nothing runs in this tab. Queries, downloads and files on their way stand here, also while you are on other pages.",
+    clear: "Clear finished",
+    done: "finished",
+    failed: "failed",
+    open: "Open",
+  },
   needs: (permission: string) => `Your role does not have the right ${permission}.`,
   signIn: {
     title: "Sign in",
@@ -57,6 +70,9 @@ export const app = {
     title: "Set the password of admin",
     why: "The address you opened carries a one-time token of this server. Choose the password of the user admin.",
     password: "New password",
+    hint: (min: number, max: number) => `${min} to ${max} characters`,
+    noToken:
+      "This address has no token: it leaves the address as soon as the page is open. Open the address once more that the server printed at its start.",
     repeat: "Repeat the password",
     differ: "The two passwords differ.",
     submit: "Set and sign in",

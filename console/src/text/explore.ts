@@ -36,6 +36,10 @@ export const explore = {
   openQuery: "Open in Query",
   addToDashboard: "Add to dashboard",
   copyLink: "Copy link",
-  of: (measure: string, stream: string) => `${measure} of ${stream}`,
+  of: (measure: string, stream: string, by: string) =>
+    `${measure} of ${stream}${by ? ` by ${by}` : ""}`,
+  drawn: (aggregation: string, measure: string, different: boolean) =>
+    `${aggregation}${different ? " of" : ""} ${measure}`,
+  gone: (name: string) => `There is no stream ${name}, or your role may not see it.`,
   more: "All columns",
 };

@@ -27,6 +27,7 @@ export const grid = {
   clear: "Clear sorting and filters",
   copy: "Copy",
   download: "Download",
+  downloading: "Being written",
   as: {
     tsv: "TSV (for spreadsheets)",
     json: "JSON",
@@ -64,7 +65,8 @@ export const grid = {
       ? `The connection is lost; trying again in ${seconds} s. Rows received stay here.`
       : "The connection is lost; trying again … Rows received stay here.",
   retry: "Retry now",
-  restarted: "The query began anew after the connection was lost: its state is new.",
+  restarted:
+    "The query began anew after the connection was lost: its state is new, the rows of before are gone.",
 };
 
 export const status = {
@@ -89,6 +91,7 @@ export const status = {
   droppedWhy: "Rows left out on the way here because this page was too slow or hidden",
   rateWhy: "Rows received a second",
   lagWhy: "From the event time of the newest row until it was here",
+  scanned: (n: number) => (n === 1 ? "1 row read" : `${count(n)} rows read`),
   slow: "The page is busy: it is drawn less often",
 };
 
@@ -109,6 +112,10 @@ export const statistics = {
   scannedBytes: "Bytes scanned",
   processing: "Processing time",
   lastEvent: "Newest event time",
+  stateHeld: "Held by the server",
+  rows: (n: number) => (n === 1 ? "1 row" : `${count(n)} rows`),
+  watermark: "Watermark",
+  late: "Late rows left out",
   lag: "Lag of the newest row",
   received: "Received",
   kept: "Kept",

@@ -40,6 +40,7 @@ export const palette = {
     format: "Format",
     comment: "Comment",
     tabs: "New tab, close it, go to it",
+    leave: "Leave the editor",
     freeze: "Freeze and resume",
     ends: "Newest, oldest row",
     move: "Move; open the row",

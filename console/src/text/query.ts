@@ -1,4 +1,6 @@
 // Strings of the query page, its editor, its history and of saved queries.
+import { count } from "@/ui/format";
+
 export const query = {
   title: "Query",
   editor: "SQL",
@@ -66,6 +68,8 @@ export const query = {
     none: "Results appear here",
     noneWhy: "Run the statement at the cursor with Ctrl+Enter.",
   },
+  panelTitle: (drawn: string, by: string) => (drawn && by ? `${drawn} by ${by}` : drawn),
+  rows: (n: number) => (n === 1 ? "1 row" : `${count(n)} rows`),
   coach: "This query has no end: rows come as they happen until you cancel it.",
   coachDone: "Got it",
   coachCancel: "Cancel the query",
@@ -77,8 +81,8 @@ export const query = {
     started: "Started",
     live: "live",
     bounded: "with an end",
-    finished: (rows: string) => `Finished: ${rows} rows.`,
-    canceled: (rows: string) => `Cancelled after ${rows} rows.`,
+    finished: (rows: string) => `Finished: ${rows}.`,
+    canceled: (rows: string) => `Cancelled after ${rows}.`,
     failed: "Failed",
     skipped: (n: number) => `${n} ${n === 1 ? "statement" : "statements"} behind it not run.`,
     open: "Query it",
@@ -106,6 +110,7 @@ export const query = {
     insert: (name: string) => `Insert ${name}`,
     expand: (name: string) => `Columns of ${name}`,
     query: (name: string) => `Query ${name}`,
+    details: (name: string) => `Details of ${name}`,
     refresh: "Read the catalog anew",
     groups: {
       stream: "Streams",
@@ -118,6 +123,14 @@ export const query = {
   },
   object: {
     label: "Object",
+    kinds: {
+      stream: "Stream",
+      random_stream: "Random stream",
+      view: "View",
+      materialized_view: "Materialized view",
+      external_stream: "External stream",
+      external_table: "External table",
+    },
     columns: "Columns",
     kind: "Kind",
     mode: "Mode",
@@ -125,6 +138,7 @@ export const query = {
     key: "Primary key",
     description: "Description",
     query: "Query it",
+    explore: "Explore it",
     gone: "There is no object of this name.",
   },
   examples: {
@@ -164,11 +178,16 @@ export const query = {
       savedquery: "Saved query",
       view: "View",
       materialized_view: "Materialized view",
+      sink: "Sink …",
+      alert: "Alert …",
     } as Record<string, string>,
     hints: {
       savedquery: "A name for this text; it runs when somebody opens it.",
       view: "A name that other queries can use in FROM; it stores nothing.",
       materialized_view: "Runs from now on in the server and stores its results.",
+      sink: "Sends its rows on to another system. The next page asks for which one, and can send a test row.",
+      alert:
+        "Tells somebody when it has a row. The next page asks whom, and can try it on the past.",
     } as Record<string, string>,
     name: "Name",
     description: "Description",
@@ -176,7 +195,8 @@ export const query = {
     tagsHint: "Words with commas between them",
     target: "Target stream",
     targetHint: "Leave empty to store the results in the view itself.",
-    one: "A view is made of one statement; put the cursor into it or select it.",
+    one: "This takes one statement; put the cursor into it or select it.",
+    next: "Go on",
     noRight: "Your role may not save anything.",
   },
   plan: {
@@ -199,6 +219,7 @@ export const query = {
   },
   noRows: {
     title: "No rows yet.",
+    noMore: (age: string) => `No row for ${age}.`,
     history: "Look at the last day instead",
   },
   historyPage: {

@@ -44,3 +44,20 @@ const TONE_OF: Record<string, Tone> = {
 export function Status({ value }: { value: string }) {
   return <Badge tone={TONE_OF[value] ?? "plain"}>{value}</Badge>;
 }
+
+/** A small red number of things that have failed. */
+export function Counter(props: { label: string; className?: string; children: ReactNode }) {
+  return (
+    <span
+      role="img"
+      aria-label={props.label}
+      title={props.label}
+      className={cx(
+        "min-w-4 rounded-full bg-bad px-1 text-center text-[11px] leading-4 font-semibold text-surface tabular-nums",
+        props.className,
+      )}
+    >
+      {props.children}
+    </span>
+  );
+}

@@ -36,3 +36,10 @@ export function time(value: string | number | null | undefined): string {
   const date = new Date(value);
   return Number.isNaN(date.getTime()) ? String(value) : date.toLocaleString();
 }
+
+const long = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "long" });
+
+/** A time of rows, with the zone that it is shown in; "" for none. */
+export function moment(ms: number | null | undefined): string {
+  return ms ? long.format(ms) : "";
+}

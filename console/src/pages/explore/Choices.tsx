@@ -89,7 +89,7 @@ function Filters({ what, columns, patch }: Omit<Props, "streams">) {
   const put = (filters: Filter[]) => patch({ where: filters.length ? filters : undefined });
   return (
     <div className="flex flex-col gap-1.5">
-      <h3 className="text-xs font-medium text-muted">{explore.filters}</h3>
+      <h2 className="text-xs font-medium text-muted">{explore.filters}</h2>
       <ul className="flex flex-wrap gap-1 empty:hidden">
         {what.filters.map((filter, n) => {
           const said = `${filter.column} ${filter.operator === "contains" ? explore.contains : filter.operator} ${filter.value}`;

@@ -25,7 +25,7 @@ import { Page } from "@/ui/Page";
 import { notify } from "@/ui/Toast";
 import { Choices } from "./Choices";
 import { type ExploreSearch, explorationOf } from "./search";
-import { sqlOf, vizOf } from "./sql";
+import { type Exploration, sqlOf, vizOf } from "./sql";
 
 interface Props {
   stream: Stream;
@@ -94,8 +94,7 @@ function Drawn({ stream, streams, search, patch, children }: DrawnProps) {
   if (live.header !== header) setHeader(live.header);
   const { rows, series } = useSnapshot(live.live);
   const failed = error ?? (live.error ? new Error(live.error.message) : null);
-  const measure = what.aggregation === "count" || !what.measure ? explore.rows : what.measure;
-  const title = explore.of(measure, stream.name);
+  const title = titleOf(what);
   const copy = () =>
     copyText(window.location.href).then(
       () => notify(dashboards.linkCopied),
@@ -170,6 +169,17 @@ function Drawn({ stream, streams, search, patch, children }: DrawnProps) {
       )}
     </Page>
   );
+}
+
+/** What is drawn, in words: "average temperature of iot by location". */
+function titleOf({ stream, aggregation, measure, by }: Exploration): string {
+  const counted = aggregation === "count" || !measure;
+  const drawn = counted
+    ? explore.aggregations.count
+    : aggregation === "none"
+      ? measure
+      : explore.drawn(explore.aggregations[aggregation], measure, aggregation === "uniq");
+  return explore.of(drawn, stream, by);
 }
 
 interface ChartOf {

@@ -8,7 +8,6 @@ import { useGo } from "@/app/go";
 import { explore } from "@/text/explore";
 import { DataTable } from "@/ui/DataTable";
 import { Empty } from "@/ui/Empty";
-import { Failure } from "@/ui/Failure";
 import { Go } from "@/ui/Go";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
@@ -29,7 +28,9 @@ export default function Explore() {
         {(list) => (
           <>
             {name && (
-              <Failure error={new Error(`${explore.stream}: ${name}`)} what={explore.pick} />
+              <p role="alert" className="mb-2 rounded-md bg-bad-soft px-3 py-2">
+                {explore.gone(name)}
+              </p>
             )}
             <Picker streams={list} />
           </>

@@ -3,22 +3,15 @@ import { useQueries } from "@tanstack/react-query";
 import { CircleCheck } from "lucide-react";
 import { call, type Query } from "@/api/client";
 import { useMay } from "@/api/session";
+import { type Health, hasFailed } from "@/app/failedViews";
 import { home } from "@/text/home";
 import { Status } from "@/ui/Badge";
+import { Failure } from "@/ui/Failure";
 import { Go } from "@/ui/Go";
+import { Skeleton } from "@/ui/Skeleton";
 
 const REFRESH_MS = 10_000;
 const SHOWN_MAX = 12;
-const FAILED = new Set(["failed", "error"]);
-
-interface Health {
-  id?: string;
-  name: string;
-  status: string;
-  message?: string;
-  last_error_message?: string;
-}
-
 interface Kind {
   path: string;
   kind: string;
@@ -51,10 +44,19 @@ export function Failures() {
     })),
   });
   const failed = kinds.flatMap((kind, n) =>
-    (found[n]?.data ?? [])
-      .filter((one) => FAILED.has(one.status.toLowerCase()))
-      .map((one) => ({ ...one, kind })),
+    (found[n]?.data ?? []).filter(hasFailed).map((one) => ({ ...one, kind })),
   );
+  const unread = found.find((one) => one.isError && !one.data);
+  const problem = unread && (
+    <Failure
+      error={unread.error as Error}
+      retry={() => {
+        for (const one of found) if (one.isError) void one.refetch();
+      }}
+    />
+  );
+  if (!failed.length && unread) return problem;
+  if (found.some((one) => one.isPending)) return <Skeleton lines={2} />;
   if (!failed.length)
     return (
       <p className="flex items-center gap-2 text-muted">
@@ -63,24 +65,33 @@ export function Failures() {
       </p>
     );
   return (
-    <ul className="flex flex-col gap-1">
-      {failed.slice(0, SHOWN_MAX).map((one) => (
-        <li key={`${one.kind.path} ${one.id ?? one.name}`} className="min-w-0">
-          <div className="flex items-center gap-2">
-            <Status value={one.status} />
-            <span className="text-xs text-muted">{one.kind.kind}</span>
-            <Go
-              to={one.kind.to + encodeURIComponent(one.id ?? one.name)}
-              className="truncate text-accent hover:underline"
+    <>
+      {problem}
+      <ul className="flex flex-col gap-1">
+        {failed.slice(0, SHOWN_MAX).map((one) => (
+          <li key={`${one.kind.path} ${one.id ?? one.name}`} className="min-w-0">
+            <div className="flex items-center gap-2">
+              <Status value={one.status} />
+              <span className="text-xs text-muted">{one.kind.kind}</span>
+              <Go
+                to={one.kind.to + encodeURIComponent(one.id ?? one.name)}
+                className="truncate text-accent hover:underline"
+              >
+                {one.name}
+              </Go>
+            </div>
+            <p
+              className="truncate text-xs text-muted"
+              title={one.message || one.last_error_message}
             >
-              {one.name}
-            </Go>
-          </div>
-          <p className="truncate text-xs text-muted" title={one.message || one.last_error_message}>
-            {one.message || one.last_error_message}
-          </p>
-        </li>
-      ))}
-    </ul>
+              {one.message || one.last_error_message}
+            </p>
+          </li>
+        ))}
+      </ul>
+      {failed.length > SHOWN_MAX && (
+        <p className="pt-1 text-xs text-muted">{home.failedMore(failed.length - SHOWN_MAX)}</p>
+      )}
+    </>
   );
 }

@@ -3,6 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { CircleCheck, CircleDashed } from "lucide-react";
 import { call } from "@/api/client";
 import { useMay } from "@/api/session";
+import type { Query } from "@/api/types";
+import { BY_HAND } from "@/pages/query/search";
 import { home } from "@/text/home";
 import { cx } from "@/ui/cx";
 import { Go } from "@/ui/Go";
@@ -26,12 +28,13 @@ export function Steps() {
   const may = useMay();
   const steps = STEPS.filter((step) => may(step.needs));
   const streams = useHas("streams");
-  const queries = useHas("savedqueries");
+  const saved = useHas("savedqueries");
+  const ran = useRan();
   const dashboards = useHas("dashboards");
   const alerts = useHas("alerts");
   const done: Record<Step["id"], boolean | undefined> = {
     sample: streams,
-    query: queries,
+    query: saved || ran,
     dashboard: dashboards,
     alert: alerts,
   };
@@ -39,7 +42,10 @@ export function Steps() {
   if (steps.every((step) => done[step.id])) return null;
   const next = steps.find((step) => !done[step.id]);
   return (
-    <section aria-labelledby="steps" className="rounded-lg border border-line bg-surface p-3">
+    <section
+      aria-labelledby="steps"
+      className="rounded-lg border border-line bg-surface p-3 lg:col-span-2"
+    >
       <h2 id="steps" className="mb-2 text-xs font-semibold text-muted">
         {home.steps}
       </h2>
@@ -75,6 +81,16 @@ export function Steps() {
       </ol>
     </section>
   );
+}
+
+/** Whether somebody ran a query by hand since the server started. */
+function useRan(): boolean | undefined {
+  const { data, isError } = useQuery({
+    queryKey: ["queries"],
+    queryFn: () => call<Query[]>("queries"),
+    select: (all) => all.some((one) => one.tags.includes(BY_HAND)),
+  });
+  return isError ? false : data;
 }
 
 /** Whether the workspace has one of these; undefined until that is known. */

@@ -2,11 +2,13 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { call } from "@/api/client";
-import { useMay } from "@/api/session";
+import { useMay, useSession } from "@/api/session";
 import type { Dashboard, Query, SavedQuery, Schemas } from "@/api/types";
+import { BY_HAND } from "@/pages/query/search";
 import { home } from "@/text/home";
+import { Status } from "@/ui/Badge";
 import { Figure } from "@/ui/Figure";
-import { bytes, compact } from "@/ui/format";
+import { bytes, compact, time } from "@/ui/format";
 import { Go } from "@/ui/Go";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
@@ -21,15 +23,20 @@ export default function Home() {
   return (
     <Page title={home.title}>
       <div className="grid gap-4 lg:grid-cols-2">
-        <div className="lg:col-span-2">
-          <Steps />
-        </div>
+        <Steps />
         <Box title={home.figures}>
           <Figures />
         </Box>
         <Box title={home.failed}>
           <Failures />
         </Box>
+      </div>
+      <div className="mt-4 grid gap-4 lg:grid-cols-3">
+        {may("read:query") && (
+          <Box title={home.recent}>
+            <Ran />
+          </Box>
+        )}
         {may("read:savedquery") && (
           <Box title={home.recentQueries}>
             <Recent<SavedQuery>
@@ -80,12 +87,47 @@ function Figures() {
     <Loaded of={metrics}>
       {(now) => (
         <dl className="grid grid-cols-2 gap-3 sm:grid-cols-4">
-          <Figure name={home.into}>{`${compact(now.source_throughput)}${home.perSecond}`}</Figure>
-          <Figure name={home.out}>{`${compact(now.sink_throughput)}${home.perSecond}`}</Figure>
+          <Figure name={home.into}>{home.perSecond(bytes(now.source_throughput))}</Figure>
+          <Figure name={home.out}>{home.perSecond(bytes(now.sink_throughput))}</Figure>
           <Figure name={home.storage}>{bytes(now.storage)}</Figure>
           {running !== undefined && <Figure name={home.running}>{compact(running)}</Figure>}
         </dl>
       )}
+    </Loaded>
+  );
+}
+
+/** What the reader ran on the query page, each text once, the newest first. */
+function Ran() {
+  const { username } = useSession();
+  const found = useQuery({ queryKey: ["queries"], queryFn: () => call<Query[]>("queries") });
+  return (
+    <Loaded of={found}>
+      {(all) => {
+        const mine = all
+          .filter((one) => one.tags.includes(BY_HAND) && one.created_by.name === username)
+          .toSorted((a, b) => b.start_time - a.start_time);
+        const shown = [...new Map(mine.toReversed().map((one) => [one.sql, one])).values()]
+          .toSorted((a, b) => b.start_time - a.start_time)
+          .slice(0, RECENT_MAX);
+        if (!shown.length) return <p className="text-muted">{home.noRecent}</p>;
+        return (
+          <ul>
+            {shown.map((one) => (
+              <li key={one.id} className="flex items-center gap-2">
+                <Go
+                  to={`/query?${new URLSearchParams({ sql: one.sql })}`}
+                  className="min-w-0 flex-1 truncate py-1 font-mono text-xs text-accent hover:underline"
+                >
+                  {one.sql.replaceAll(/\s+/g, " ")}
+                </Go>
+                {one.status === "running" && <Status value={one.status} />}
+                <span className="shrink-0 text-xs text-muted">{time(one.start_time * 1000)}</span>
+              </li>
+            ))}
+          </ul>
+        );
+      }}
     </Loaded>
   );
 }

@@ -9,13 +9,20 @@ import { useGo } from "@/app/go";
 import { app } from "@/text/app";
 import { Button } from "@/ui/Button";
 import { TextField } from "@/ui/Field";
+import { Go } from "@/ui/Go";
+
+// As the server wants it.
+const PASSWORD_MIN = 8;
+const PASSWORD_MAX = 256;
+
+function tokenOfAddress(): string {
+  return new URLSearchParams(window.location.hash.slice(1)).get("token") ?? "";
+}
 
 export default function FirstRun() {
   const go = useGo();
   const client = useQueryClient();
-  const [token] = useState(
-    () => new URLSearchParams(window.location.hash.slice(1)).get("token") ?? "",
-  );
+  const [token, setToken] = useState(tokenOfAddress);
   const [password, setPassword] = useState("");
   const [repeat, setRepeat] = useState("");
   const [error, setError] = useState("");
@@ -23,7 +30,19 @@ export default function FirstRun() {
   useEffect(() => {
     document.title = `${app.firstRun.title} · ${app.name}`;
     // The token must not stay in the address, which is shown and kept.
-    window.history.replaceState(window.history.state, "", window.location.pathname);
+    const hide = () =>
+      window.history.replaceState(window.history.state, "", window.location.pathname);
+    hide();
+    // The address opened once more in this very tab loads no new page.
+    const again = () => {
+      const found = tokenOfAddress();
+      if (!found) return;
+      setToken(found);
+      setError("");
+      hide();
+    };
+    window.addEventListener("hashchange", again);
+    return () => window.removeEventListener("hashchange", again);
   }, []);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -46,6 +65,15 @@ export default function FirstRun() {
       setBusy(false);
     }
   };
+  if (!token)
+    return (
+      <Card title={app.firstRun.title}>
+        <p className="mb-3">{app.firstRun.noToken}</p>
+        <Go to="/login" className="text-accent underline">
+          {app.signIn.title}
+        </Go>
+      </Card>
+    );
   return (
     <Card title={app.firstRun.title}>
       <p className="mb-3 text-muted">{app.firstRun.why}</p>
@@ -57,6 +85,9 @@ export default function FirstRun() {
           autoComplete="new-password"
           required
           autoFocus
+          minLength={PASSWORD_MIN}
+          maxLength={PASSWORD_MAX}
+          hint={app.firstRun.hint(PASSWORD_MIN, PASSWORD_MAX)}
           value={password}
           onChange={(event) => setPassword(event.target.value)}
         />

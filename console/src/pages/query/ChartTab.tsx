@@ -5,6 +5,7 @@ import type { Viz } from "@/charts/config";
 import { QueryChart } from "@/charts/QueryChart";
 import { type Live, useLiveState } from "@/live/useLive";
 import { AddToDashboard } from "@/pages/dashboards/AddToDashboard";
+import { query } from "@/text/query";
 
 // Charts of this many shapes of results are remembered.
 const KEPT_MAX = 50;
@@ -16,6 +17,13 @@ function keep(shape: string, viz: Viz): void {
   kept.set(shape, viz);
   const [oldest] = kept.keys();
   if (kept.size > KEPT_MAX && oldest !== undefined) kept.delete(oldest);
+}
+
+/** A first title of a panel: what is drawn, and by what. */
+function titleOf({ config }: Viz): string {
+  const { yAxis, value, color } = config as Record<string, unknown>;
+  const drawn = [yAxis ?? value].flat().filter((one) => typeof one === "string" && one);
+  return query.panelTitle(drawn.join(", "), typeof color === "string" ? color : "");
 }
 
 export interface ChartProps {
@@ -41,7 +49,14 @@ export default function ChartTab({ live, sql }: ChartProps) {
         }}
         onAdd={may("write:dashboard") ? setAdding : undefined}
       />
-      {adding && <AddToDashboard sql={sql} viz={adding} onClose={() => setAdding(null)} />}
+      {adding && (
+        <AddToDashboard
+          sql={sql}
+          viz={adding}
+          title={titleOf(adding)}
+          onClose={() => setAdding(null)}
+        />
+      )}
     </>
   );
 }

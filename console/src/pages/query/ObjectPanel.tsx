@@ -1,16 +1,19 @@
 // The side panel of an object of the catalog: kind, description, columns, and a query on it.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { Play } from "lucide-react";
+import { ChartSpline, Play } from "lucide-react";
 import type { PanelProps } from "@/app/panels";
 import { catalogQuery } from "@/editor/catalogQuery";
 import { written } from "@/editor/scan";
 import { query } from "@/text/query";
 import { Button } from "@/ui/Button";
+import { Go } from "@/ui/Go";
 import { Loaded } from "@/ui/Loaded";
 import { openSql } from "./open";
 
 const t = query.object;
+/** What the page Explore can draw. */
+const EXPLORED = new Set(["stream"]);
 
 export default function ObjectPanel({ name }: PanelProps) {
   const catalog = useQuery(catalogQuery);
@@ -42,10 +45,19 @@ export default function ObjectPanel({ name }: PanelProps) {
                 </div>
               ))}
             </dl>
-            <div>
+            <div className="flex flex-wrap items-center gap-2">
               <Button icon={Play} onClick={follow}>
                 {t.query}
               </Button>
+              {EXPLORED.has(object.kind) && (
+                <Go
+                  to={`/explore/${encodeURIComponent(name)}`}
+                  className="inline-flex min-h-7 items-center gap-1.5 rounded-md border border-edge/50 px-2.5 py-1 font-medium hover:bg-accent-soft"
+                >
+                  <ChartSpline aria-hidden size={14} />
+                  {t.explore}
+                </Go>
+              )}
             </div>
             <h3 className="text-xs font-semibold text-muted">
               {t.columns} ({object.columns.length})

@@ -1,9 +1,10 @@
-// Saves the SQL of a tab: as a saved query, or one statement of it as a view.
+// Saves the SQL of a tab: as a saved query, or one statement of it as a view, a sink, an alert.
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
 import { call } from "@/api/client";
 import { useMay } from "@/api/session";
 import type { SavedQuery } from "@/api/types";
+import { useGo } from "@/app/go";
 import { type Statement, statements } from "@/editor/statements";
 import { app } from "@/text/app";
 import { query } from "@/text/query";
@@ -20,7 +21,11 @@ const NEEDS: Record<string, string> = {
   savedquery: "write:savedquery",
   view: "write:view",
   materialized_view: "write:view",
+  sink: "write:sink",
+  alert: "write:alert",
 };
+/** What these need more of is asked for by pages of their own. */
+const PAGES: Record<string, string> = { sink: "/sinks/new", alert: "/alerts/new" };
 
 interface Props {
   tab: QueryTab;
@@ -42,9 +47,16 @@ export function SaveDialog({ tab, statement, onClose }: Props) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error | null>(null);
   const isView = kind !== "savedquery";
+  const page = PAGES[kind];
+  const go = useGo();
   const one = statement ?? (statements(tab.sql).length === 1 ? statements(tab.sql)[0] : undefined);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
+    if (page) {
+      onClose();
+      go(`${page}?${new URLSearchParams({ sql: one!.text })}`);
+      return;
+    }
     setBusy(true);
     setError(null);
     try {
@@ -72,7 +84,7 @@ export function SaveDialog({ tab, statement, onClose }: Props) {
       setBusy(false);
     }
   };
-  const ready = !!kind && !!name.trim() && (!isView || !!one);
+  const ready = !!kind && (!!page || !!name.trim()) && (!isView || !!one);
   return (
     <Dialog
       open
@@ -82,7 +94,7 @@ export function SaveDialog({ tab, statement, onClose }: Props) {
         <>
           <Button onClick={onClose}>{app.cancel}</Button>
           <Button look="primary" type="submit" form={form} busy={busy} disabled={!ready}>
-            {app.save}
+            {page ? t.next : app.save}
           </Button>
         </>
       }
@@ -96,19 +108,23 @@ export function SaveDialog({ tab, statement, onClose }: Props) {
             choices={kinds.map((value) => ({ value, label: t.kinds[value] ?? value }))}
             onChange={(event) => setKind(event.target.value)}
           />
-          <TextField
-            label={t.name}
-            value={name}
-            required
-            autoFocus
-            onChange={(event) => setName(event.target.value)}
-          />
-          <AreaField
-            label={t.description}
-            rows={2}
-            value={description}
-            onChange={(event) => setDescription(event.target.value)}
-          />
+          {!page && (
+            <>
+              <TextField
+                label={t.name}
+                value={name}
+                required
+                autoFocus
+                onChange={(event) => setName(event.target.value)}
+              />
+              <AreaField
+                label={t.description}
+                rows={2}
+                value={description}
+                onChange={(event) => setDescription(event.target.value)}
+              />
+            </>
+          )}
           {!isView && (
             <TextField
               label={t.tags}

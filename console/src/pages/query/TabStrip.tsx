@@ -36,6 +36,12 @@ export function TabStrip() {
       </div>
       <div className="flex shrink-0 items-center px-1">
         <IconButton icon={Plus} label={`${t.add} (Alt T)`} onClick={() => openTab()} />
+        <IconButton
+          icon={X}
+          label={`${t.close(tabs.find((tab) => tab.id === active)?.title ?? "")} (Alt W)`}
+          className="not-focus-visible:sr-only"
+          onClick={() => closeTab(active)}
+        />
       </div>
     </div>
   );
@@ -87,15 +93,15 @@ function Tab({ tab, active }: { tab: QueryTab; active: boolean }) {
           <span className="truncate">{tab.title}</span>
         </button>
       )}
-      <button
-        type="button"
-        aria-label={t.close(tab.title)}
-        tabIndex={active ? 0 : -1}
+      {/* For the pointer: a list of tabs holds tabs alone; the button behind it closes too. */}
+      <span
+        aria-hidden
+        title={t.close(tab.title)}
         onClick={() => closeTab(tab.id)}
-        className="mx-1 inline-flex size-6 shrink-0 items-center justify-center rounded text-muted hover:bg-accent-soft hover:text-text"
+        className="mx-1 inline-flex size-6 shrink-0 cursor-pointer items-center justify-center rounded text-muted hover:bg-accent-soft hover:text-text"
       >
         <X aria-hidden size={13} />
-      </button>
+      </span>
     </div>
   );
 }

@@ -1,8 +1,8 @@
 // The catalog at the left: streams, views and their columns; a click writes the name.
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ChevronDown, ChevronRight, Play, RefreshCw } from "lucide-react";
+import { ChevronDown, ChevronRight, Info, Play, RefreshCw } from "lucide-react";
 import { useMemo, useRef, useState } from "react";
-import type { Catalog, CatalogObject } from "@/editor/catalog";
+import { type Catalog, type CatalogObject, isInternal } from "@/editor/catalog";
 import { written } from "@/editor/scan";
 import { insertText } from "@/editor/view";
 import { query } from "@/text/query";
@@ -28,7 +28,10 @@ function linesOf(catalog: Catalog, text: string, open: ReadonlySet<string>): Lin
   const wanted = text.trim().toLowerCase();
   const lines: Line[] = [];
   for (const [kind, label] of Object.entries(t.groups)) {
-    const objects = catalog.objects.filter((one) => one.kind === kind);
+    // What the server makes for itself, dead letters say, stands behind what people made.
+    const objects = catalog.objects
+      .filter((one) => one.kind === kind)
+      .toSorted((a, b) => Number(isInternal(a)) - Number(isInternal(b)));
     const inside: Line[] = [];
     let count = 0;
     for (const object of objects) {
@@ -159,6 +162,15 @@ function LineOf({ line, toggle, onQuery, onDetails }: LineProps) {
         className="h-6 min-w-0 flex-1 truncate text-left"
       >
         {object.name}
+      </button>
+      <button
+        type="button"
+        aria-label={t.details(object.name)}
+        title={t.details(object.name)}
+        onClick={() => onDetails(object)}
+        className="inline-flex size-6 shrink-0 items-center justify-center rounded text-muted opacity-0 group-hover:opacity-100 hover:text-accent focus-visible:opacity-100"
+      >
+        <Info aria-hidden size={13} />
       </button>
       <button
         type="button"

@@ -1,5 +1,5 @@
 // Three queries that run on a stream of the workspace, written for its columns.
-import { type Catalog, type CatalogObject, isNumber, isText } from "@/editor/catalog";
+import { type Catalog, type CatalogObject, isInternal, isNumber, isText } from "@/editor/catalog";
 import { written } from "@/editor/scan";
 import { query } from "@/text/query";
 
@@ -14,7 +14,10 @@ const t = query.examples;
 /** The stream with most to show: a number and a text first. */
 export function streamForExamples(catalog: Catalog): CatalogObject | undefined {
   const streams = catalog.objects.filter(
-    (one) => (one.kind === "stream" || one.kind === "random_stream") && one.columns.length > 0,
+    (one) =>
+      (one.kind === "stream" || one.kind === "random_stream") &&
+      one.columns.length > 0 &&
+      !isInternal(one),
   );
   const worth = (one: CatalogObject) =>
     Number(one.columns.some((column) => isNumber(column.type))) +

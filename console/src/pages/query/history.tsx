@@ -1,8 +1,7 @@
 // Running and finished queries of the workspace: filter, cancel, open in a tab.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { ArrowLeft, History as HistoryIcon, RefreshCw, SquareTerminal } from "lucide-react";
-import { useState } from "react";
 import { call } from "@/api/client";
 import { useMay } from "@/api/session";
 import type { Query } from "@/api/types";
@@ -18,6 +17,7 @@ import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
 import { notify } from "@/ui/Toast";
 import { openSql } from "./open";
+import type { HistorySearch } from "./search";
 
 const t = query.historyPage;
 const EVERY_MS = 5_000;
@@ -29,7 +29,10 @@ const COLUMNS: TableColumn<Query>[] = [
     title: t.sql,
     value: (one) => one.sql,
     cell: (one) => (
-      <span className="block max-w-[26rem] min-w-48 truncate font-mono text-xs" title={one.sql}>
+      <span
+        className="block max-w-44 min-w-32 sm:max-w-[26rem] sm:min-w-48 truncate font-mono text-xs"
+        title={one.sql}
+      >
         {one.sql.replaceAll(/\s+/g, " ")}
       </span>
     ),
@@ -108,8 +111,13 @@ function List({ all }: { all: Query[] }) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const may = useMay();
-  const [user, setUser] = useState("");
-  const [state, setState] = useState("");
+  const { user = "", status: state = "" } = useSearch({ strict: false }) as HistorySearch;
+  const patch = (change: HistorySearch) =>
+    void navigate({
+      to: "/query/history",
+      replace: true,
+      search: (old: HistorySearch) => ({ ...old, ...change }),
+    });
   const users = [...new Set(all.map((one) => one.created_by.name))].sort();
   const shown = all
     .filter((one) => (!user || one.created_by.name === user) && (!state || one.status === state))
@@ -176,7 +184,7 @@ function List({ all }: { all: Query[] }) {
               { value: "", label: t.allUsers },
               ...users.map((name) => ({ value: name, label: name })),
             ]}
-            onChange={(event) => setUser(event.target.value)}
+            onChange={(event) => patch({ user: event.target.value || undefined })}
             className="w-36"
           />
           <ChoiceField
@@ -187,7 +195,7 @@ function List({ all }: { all: Query[] }) {
               { value: "", label: t.allStates },
               ...STATES.map((name) => ({ value: name, label: name })),
             ]}
-            onChange={(event) => setState(event.target.value)}
+            onChange={(event) => patch({ status: event.target.value || undefined })}
             className="w-32"
           />
         </>

@@ -74,9 +74,9 @@ export default function QueryPage() {
             openSql(client, { sql: `SELECT * FROM ${written(object.name)}`, run: true })
           }
         />
-        <div className="flex min-h-0 min-w-0 flex-1 flex-col">
+        <div className="flex min-h-0 min-w-0 flex-1 flex-col overflow-y-auto">
           <Toolbar tab={tab} actions={actions} />
-          <div className="shrink-0 bg-surface" style={{ height: `min(${height}px, 45%)` }}>
+          <div className="shrink-0 bg-surface" style={{ height: `min(${height}px, 42%)` }}>
             <Suspense fallback={<Skeleton lines={3} />}>
               <Editor
                 tab={tab.id}
@@ -96,7 +96,7 @@ export default function QueryPage() {
             max={EDITOR.max}
             onSize={setHeight}
           />
-          <div className="min-h-0 flex-1 bg-surface">
+          <div className="min-h-64 flex-1 bg-surface">
             <Results key={tab.id} tab={tab} catalog={catalog.data} />
           </div>
         </div>

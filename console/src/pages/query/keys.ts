@@ -12,14 +12,16 @@ const TWICE_MS = 1_500;
 export function useQueryKeys(actions: Actions): void {
   useEffect(() => {
     let escaped = 0;
+    let escapedIn = "";
     const escapeKey = (event: KeyboardEvent) => {
       const tab = activeTab();
       if (!tab.running) return;
-      if (event.timeStamp - escaped < TWICE_MS) {
+      if (event.timeStamp - escaped < TWICE_MS && escapedIn === tab.id) {
         escaped = 0;
         cancelTab(tab.id);
       } else {
         escaped = event.timeStamp;
+        escapedIn = tab.id;
         notify(query.escapeAgain);
       }
     };

@@ -2,6 +2,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { ApiError, call } from "@/api/client";
 import type { Schemas } from "@/api/types";
+import { dropTask, endTask, startTask } from "@/app/tasks";
 import type { Catalog } from "@/editor/catalog";
 import { catalogQuery } from "@/editor/catalogQuery";
 import { locate, type Problem } from "@/editor/diagnostics";
@@ -10,8 +11,8 @@ import { sourcesOf } from "@/editor/scope";
 import { type Effect, effectOf, hasRows, type Statement, statements } from "@/editor/statements";
 import { type Live, openLive, type Status } from "@/live/useLive";
 import { query } from "@/text/query";
-import { count } from "@/ui/format";
-import { change, endResults, type Result, say, tabOf } from "./tabs";
+import { BY_HAND } from "./search";
+import { change, endResults, type Result, say, tabOf, taskOf } from "./tabs";
 import { ended } from "./title";
 
 type Analysis = Schemas["SQLAnalyzeResult"];
@@ -102,7 +103,7 @@ function begin(
   streaming: boolean,
   catalog: Catalog | undefined,
 ): Result {
-  const live = openLive({ sql });
+  const live = openLive({ sql, tags: [BY_HAND] });
   const result: Result = { id: live.id, sql: part.text, live, streaming };
   const old = tabOf(id)?.results ?? [];
   for (const one of old.slice(0, Math.max(0, old.length + 1 - RESULTS_MAX))) one.live?.close();
@@ -124,9 +125,29 @@ function begin(
       refused(id, part, sql === part.text ? error : withoutPlace(error), catalog, true);
     else void toldRows(id, live, part.text, status === "canceled");
     change(id, { running: anyRuns(id) });
-    ended(id, status === "failed" ? "failed" : "finished");
+    const seen = ended(id, status === "failed" ? "failed" : "finished");
+    if (anyRuns(id)) return;
+    if (seen || status === "canceled") dropTask(taskOf(id));
+    else if (status === "failed") endTask(taskOf(id), "failed", error?.message ?? "");
+    else endTask(taskOf(id), "done", query.rows(live.counts().received));
   });
+  inTray(id, part.text, live, streaming);
   return result;
+}
+
+/** Among the tasks of the top bar, so that it is found from other pages. */
+function inTray(id: string, sql: string, live: Live, streaming: boolean): void {
+  const { named = false, title = "" } = tabOf(id) ?? {};
+  startTask({
+    id: taskOf(id),
+    title: named ? title : sql.replaceAll(/\s+/g, " "),
+    detail: () => {
+      const rows = query.rows(live.counts().received);
+      return streaming ? `${query.message.live} · ${rows}` : rows;
+    },
+    to: `/query?tab=${id}`,
+    cancel: () => cancelTab(id),
+  });
 }
 
 /** How many rows came until the end; the counts on screen may be those of a moment before. */
@@ -135,7 +156,7 @@ async function toldRows(id: string, live: Live, sql: string, canceled: boolean):
     (page) => page.total,
     () => 0,
   );
-  const rows = count(Math.max(held, live.counts().received));
+  const rows = query.rows(Math.max(held, live.counts().received));
   const text = canceled ? query.message.canceled : query.message.finished;
   say(id, { tone: "plain", text: text(rows), sql });
 }

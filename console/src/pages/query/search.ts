@@ -1,4 +1,7 @@
 // What the address of the query page says; read by the router before the page is loaded.
+/** The tag of what somebody ran on the query page, among the queries of panels and pages. */
+export const BY_HAND = "query";
+
 export const VIEWS = ["table", "chart", "plan", "statistics", "messages"] as const;
 export type View = (typeof VIEWS)[number];
 
@@ -34,4 +37,18 @@ export function readSearch(search: Record<string, unknown>): QuerySearch {
     sample: search.sample === true || undefined,
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+}
+
+/** What of the history is shown. */
+export interface HistorySearch {
+  status?: string;
+  user?: string;
+}
+
+export function historySearch(search: Record<string, unknown>): HistorySearch {
+  const { status, user } = search;
+  return {
+    ...(typeof status === "string" && { status }),
+    ...(typeof user === "string" && { user }),
+  };
 }

@@ -1,6 +1,7 @@
 // The tabs of the query page, kept outside of React: they live on while other pages are shown.
 import { useSyncExternalStore } from "react";
 import { workspace } from "@/app/place";
+import { dropTask, tasksNow } from "@/app/tasks";
 import type { Finding, Problem } from "@/editor/diagnostics";
 import type { Effect } from "@/editor/statements";
 import type { Live } from "@/live/useLive";
@@ -185,6 +186,8 @@ export function activate(id: string): void {
   if (!tabOf(id)) return;
   set({ ...state, active: id });
   change(id, { unseen: "" });
+  if (tasksNow().some((one) => one.id === taskOf(id) && one.state !== "running"))
+    dropTask(taskOf(id));
 }
 
 /** Opens a tab and goes to it; an empty one that was never used is taken instead of a new one. */
@@ -219,7 +222,13 @@ export function closeTab(id: string): void {
   set({ tabs, active });
 }
 
+/** The task that stands for the queries of a tab. */
+export function taskOf(id: string): string {
+  return `query ${id}`;
+}
+
 export function endResults(tab: QueryTab): void {
+  dropTask(taskOf(tab.id));
   for (const result of tab.results) result.live?.close();
 }
 

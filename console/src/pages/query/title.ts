@@ -1,5 +1,5 @@
 // A dot in the browser's title when something finished or failed while nobody looked.
-import { activeTab, change, tabOf } from "./tabs";
+import { activate, activeTab, change, tabOf } from "./tabs";
 
 const DOT = "● ";
 let shown = false;
@@ -13,18 +13,21 @@ export function setShown(now: boolean): void {
     document.addEventListener("visibilitychange", () => !document.hidden && clear());
     window.addEventListener("focus", clear);
   }
-  if (now) clear();
+  if (!now) return;
+  clear();
+  activate(activeTab().id);
 }
 
 function clear(): void {
   if (document.title.startsWith(DOT)) document.title = document.title.slice(DOT.length);
 }
 
-/** Something of this tab is over. */
-export function ended(id: string, how: "finished" | "failed"): void {
+/** Something of this tab is over; gives whether somebody looks at it. */
+export function ended(id: string, how: "finished" | "failed"): boolean {
   const seen = shown && activeTab().id === id;
-  if (seen && !document.hidden) return;
+  if (seen && !document.hidden) return true;
   if (tabOf(id) && !seen) change(id, { unseen: how });
   if ((document.hidden || !shown) && !document.title.startsWith(DOT))
     document.title = DOT + document.title;
+  return seen;
 }

@@ -54,7 +54,10 @@ const COLUMNS: TableColumn<SavedQuery>[] = [
     title: t.sql,
     value: (one) => one.sql,
     cell: (one) => (
-      <span className="block max-w-[32rem] min-w-48 truncate font-mono text-xs" title={one.sql}>
+      <span
+        className="block max-w-44 min-w-32 sm:max-w-[32rem] sm:min-w-48 truncate font-mono text-xs"
+        title={one.sql}
+      >
         {one.sql.replaceAll(/\s+/g, " ")}
       </span>
     ),

@@ -54,7 +54,7 @@ export function GridTools(props: Props) {
         value={arrangement.text}
         spellCheck={false}
         onChange={(event) => void model.arrange({ text: event.target.value })}
-        className="h-7 w-48 min-w-24 shrink rounded-md border border-edge/70 bg-surface px-2 text-[13px] placeholder:text-muted"
+        className="h-7 w-24 min-w-0 flex-1 rounded-md sm:w-48 sm:flex-none border border-edge/70 bg-surface px-2 text-[13px] placeholder:text-muted"
       />
       <IconButton
         icon={ListFilter}
@@ -77,7 +77,7 @@ export function GridTools(props: Props) {
           </span>
         </>
       )}
-      <span className="flex-1" />
+      <span className="hidden flex-1 sm:block" />
       {folds && (
         <Button
           look="quiet"
@@ -124,9 +124,9 @@ function Freezing({ model }: { model: GridModel }) {
         icon={Pause}
         title={grid.pauseWhy}
         onClick={() => void model.freeze().catch(() => {})}
-        className="w-22"
+        className="sm:w-22"
       >
-        {grid.pause}
+        <span className="max-sm:sr-only">{grid.pause}</span>
       </Button>
     );
   return (

@@ -2,21 +2,23 @@
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { call } from "@/api/client";
+import type { Schemas } from "@/api/types";
 import { type Counts, type Live, type LiveState, useCounts, useLiveState } from "@/live/useLive";
 import { status as names, statistics as text } from "@/text/grid";
-import { age, bytes, count, time } from "@/ui/format";
+import { age, bytes, count, moment, time } from "@/ui/format";
 
 /** Without a row for this long a running query is asked why. */
 export const QUIET_MS = 5_000;
 const LOOK_MS = 5_000;
 
-export interface Reason {
-  code: string;
-  text: string;
-}
+type Diagnosis = Schemas["QueryDiagnosis"];
 
-/** Why a running query gives no rows, as far as the server can tell; asked while none come. */
-export function useDiagnosis(live: Live): { quietMs: number; reasons: Reason[] | undefined } {
+/** What the server knows of a running query, and why it gives no rows: asked while none come, or
+ * as long as somebody looks at the figures. */
+export function useDiagnosis(
+  live: Live,
+  figures = false,
+): { quietMs: number; found: Diagnosis | undefined } {
   const state = useLiveState(live);
   const { lastRowAt } = useCounts(live);
   const now = useNow();
@@ -25,12 +27,12 @@ export function useDiagnosis(live: Live): { quietMs: number; reasons: Reason[] |
   const id = state.query?.id ?? "";
   const { data } = useQuery({
     queryKey: ["diagnosis", id],
-    queryFn: () => call<{ reasons: Reason[] }>(`queries/${encodeURIComponent(id)}/diagnosis`),
-    enabled: !!id && quietMs > QUIET_MS,
+    queryFn: () => call<Diagnosis>(`queries/${encodeURIComponent(id)}/diagnosis`),
+    enabled: !!id && state.status === "running" && (figures || quietMs > QUIET_MS),
     refetchInterval: LOOK_MS,
     retry: false,
   });
-  return { quietMs, reasons: data?.reasons };
+  return { quietMs, found: data };
 }
 
 function useNow(): number {
@@ -46,6 +48,7 @@ export function StatisticsTab({ live }: { live: Live }) {
   const state = useLiveState(live);
   const counts = useCounts(live);
   const scanned = useRate(state);
+  const { found, quietMs } = useDiagnosis(live, true);
   if (!state.query) return <p className="p-4 text-muted">{text.none}</p>;
   return (
     <div
@@ -54,9 +57,9 @@ export function StatisticsTab({ live }: { live: Live }) {
       aria-label={text.label}
       className="flex h-full flex-wrap content-start gap-x-10 gap-y-4 overflow-auto p-4 outline-offset-[-2px]"
     >
-      <Why live={live} />
+      {quietMs > QUIET_MS && <Why found={found} quietMs={quietMs} />}
       <Group title={text.flow} lines={flow(state, counts, scanned)} />
-      <Group title={text.query} lines={record(state)} />
+      <Group title={text.query} lines={[...record(state), ...engine(found)]} />
     </div>
   );
 }
@@ -76,7 +79,7 @@ function flow({ metrics }: LiveState, counts: Counts, scannedRate: number | null
     [text.dropped, count(dropped)],
     [text.held, `${count(held)} (${bytes(heldBytes)})`],
     [text.lag, lagMs === null ? "–" : age(lagMs)],
-    [text.lastEvent, time(metrics?.last_event_time) || "–"],
+    [text.lastEvent, moment(metrics?.last_event_time) || "–"],
     [text.processing, metrics ? age(metrics.processing_time) : "–"],
   ];
 }
@@ -94,6 +97,24 @@ function record({ query, status, restarted, metrics }: LiveState): Lines {
   if (restarted) lines.push([text.restarts, count(restarted)]);
   if (query.message) lines.push([text.message, query.message]);
   return lines;
+}
+
+/** What the engine holds for it, and where its event time is. */
+function engine(found: Diagnosis | undefined): Lines {
+  if (!found) return [];
+  const marks = found.windows.flatMap((one) => one.watermark_ms ?? []);
+  return [
+    [text.stateHeld, `${text.rows(found.state_rows)} (${bytes(found.state_bytes)})`],
+    ...(found.windows.length
+      ? [
+          [text.watermark, marks.length ? moment(Math.min(...marks)) : "–"] satisfies [
+            string,
+            ReactNode,
+          ],
+        ]
+      : []),
+    [text.late, count(found.late_rows)],
+  ];
 }
 
 function Ran({ start, end }: { start: number; end: number }) {
@@ -136,9 +157,8 @@ function Group({ title, lines }: { title: string; lines: Lines }) {
 }
 
 /** After some seconds without a row: what the server can say about it. */
-function Why({ live }: { live: Live }) {
-  const { quietMs, reasons } = useDiagnosis(live);
-  if (quietMs <= QUIET_MS) return null;
+function Why({ found, quietMs }: { found: Diagnosis | undefined; quietMs: number }) {
+  const reasons = found?.reasons;
   return (
     <section
       role="status"

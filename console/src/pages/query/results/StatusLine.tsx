@@ -1,8 +1,13 @@
 // The line below a result: its state, and what became of each row on its way here.
+import { useEffect, useState } from "react";
+import type { Metrics } from "@/live/protocol";
 import { type Live, type Status, useCounts, useLiveState } from "@/live/useLive";
 import { status as text } from "@/text/grid";
 import { cx } from "@/ui/cx";
-import { age, count } from "@/ui/format";
+import { age, bytes, count } from "@/ui/format";
+
+// What is over sooner needs no word about it.
+const AFTER_MS = 1_000;
 
 const DOTS: Record<Status, string> = {
   idle: "bg-edge",
@@ -16,7 +21,7 @@ const DOTS: Record<Status, string> = {
 };
 
 export function StatusLine({ live }: { live: Live }) {
-  const { status } = useLiveState(live);
+  const { status, streaming, metrics } = useLiveState(live);
   const counts = useCounts(live);
   const { received, kept, dropped, perSecond, held, lagMs, slow } = counts;
   return (
@@ -38,9 +43,28 @@ export function StatusLine({ live }: { live: Live }) {
       />
       <Figure name={text.rate} value={count(perSecond)} why={text.rateWhy} />
       <Figure name={text.lag} value={lagMs === null ? "–" : age(lagMs)} why={text.lagWhy} />
+      {streaming === false && status === "running" && <Progress metrics={metrics} />}
       {slow && status === "running" && <span className="text-warn">{text.slow}</span>}
     </section>
   );
+}
+
+/** Of a query with an end that takes its time: how long it runs, and what it has read so far. */
+function Progress({ metrics }: { metrics: Metrics | null }) {
+  const [began] = useState(() => Date.now());
+  const [now, setNow] = useState(began);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), AFTER_MS);
+    return () => clearInterval(timer);
+  }, []);
+  if (now - began < AFTER_MS) return null;
+  const parts = [
+    age(now - began),
+    ...(metrics?.scanned_rows
+      ? [text.scanned(metrics.scanned_rows), bytes(metrics.scanned_bytes)]
+      : []),
+  ];
+  return <span className="tabular-nums">{parts.join(" · ")}</span>;
 }
 
 interface FigureProps {
