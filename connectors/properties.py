@@ -11,6 +11,7 @@ from engine.errors import UserError
 
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 _AT = re.compile(r" - at `\$\.([^`]+)`$")
+_OWN = frozenset({"title", "description"})
 
 
 def parse(config: type[msgspec.Struct], properties: dict[str, Any]) -> Any:
@@ -63,7 +64,9 @@ def schema(config: type[msgspec.Struct]) -> dict[str, Any]:
 def _inlined(node: Any, components: dict[str, Any]) -> Any:
     if isinstance(node, dict):
         if "$ref" in node:
-            return _inlined(components[str(node["$ref"]).removeprefix("#/")], components)
+            found = _inlined(components[str(node["$ref"]).removeprefix("#/")], components)
+            # What the property says of itself stands before what its type says.
+            return {**found, **{key: node[key] for key in _OWN & node.keys()}}
         return {key: _inlined(value, components) for key, value in node.items()}
     if isinstance(node, list):
         return [_inlined(value, components) for value in node]

@@ -110,7 +110,7 @@ class SourceToolController(Controller):
         streams: Given[StreamService],
         principal: Given[Principal],
     ) -> list[str]:
-        """Names of the streams that have all keys of the events, with types that fit."""
+        """Names of the streams that have all keys of the events, types that fit; closest first."""
         return await streams.matching(principal, data.events)
 
     @post(

@@ -50,16 +50,18 @@ class StreamService:
         return sorted(found, key=lambda definition: definition.name)
 
     async def matching(self, principal: Principal, events: list[dict[str, Any]]) -> list[str]:
-        """Names of the streams whose columns take all keys of all events; none without events."""
+        """Names of the streams whose columns take all keys of all events, those with the fewest
+        other columns first; none without events."""
         if len(events) > MATCH_EVENTS_MAX:
             raise problems.bad_request(f"Give at most {MATCH_EVENTS_MAX} events to match.")
-        found: list[str] = []
+        keys = {key for event in events for key in event}
+        found: list[tuple[int, str]] = []
         for stream in await self.list(principal) if events else ():
             types = {"_tp_time": "datetime64(3)"}
             types |= {c.name: c.type for c in stream.columns if c.kind == "default"}
             if stream.kind == "stream" and all(fits(event, types) for event in events):
-                found.append(stream.name)
-        return found
+                found.append((len(types.keys() - keys), stream.name))
+        return [name for _, name in sorted(found)]
 
     async def get(self, principal: Principal, name: str) -> Definition:
         """One stream; 404 with code 60."""

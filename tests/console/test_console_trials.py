@@ -44,3 +44,29 @@ def test_trials_of_receivers(server: Server, open_console: Opener, receiver: Rec
     expect(page.get_by_text("The test message was taken.")).to_be_visible()
     assert len(receiver.bodies("/alarm")) == 1
     assert server.call("GET", "/alerts").json() == []
+
+
+def test_a_view_that_fails_goes_on(server: Server, open_console: Opener) -> None:
+    """Flow F: the rail counts it, its errors say why, the bad row is set aside and shown."""
+    server.create("measured", n="int32", depth="string")
+    query = "SELECT n, to_int32(depth) AS metres FROM measured"
+    body = {"name": "in_metres", "query": query, "materialized": True}
+    assert server.call("POST", "/views", body).status_code == 201
+    server.ingest("measured", ["n", "depth"], [[1, "7"], [2, "deep"], [3, "9"]])
+    tab = open_console(server)
+    page = tab.page
+    tab.sign_in(server)
+    tab.go("views")
+    rail = page.get_by_role("navigation", name="Main")
+    expect(page.get_by_role("row", name="in_metres")).to_contain_text("failed")
+    expect(rail.get_by_title("1 failed")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="in_metres").click()
+    expect(page.get_by_text("cannot parse text as int32: deep.")).to_be_visible()
+    page.get_by_role("button", name="Set bad rows aside").click()
+    letters = page.get_by_role("table", name="The newest dead letters")
+    expect(letters).to_contain_text('"depth":"deep"')
+    expect(page.get_by_text("No error.")).to_be_visible()
+    assert tab.findings() == []
+    tab.shot("view-errors")
+    assert server.select("SELECT metres FROM table(in_metres) ORDER BY n") == [[7], [9]]
+    assert server.call("DELETE", "/views/in_metres").status_code == 204

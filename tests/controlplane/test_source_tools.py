@@ -81,6 +81,7 @@ async def test_streams_that_take_the_events(lite: Plane) -> None:
         ("wide", [("cid", "string"), ("speed", "float32"), ("n", "int8")]),
         ("iot", [("cid", "string"), ("speed", "float32")]),
         ("texts", [("cid", "string"), ("speed", "string")]),
+        ("aaa", [("cid", "string"), ("speed", "float32"), ("n", "int8"), ("more", "int8")]),
     ):
         body = {"name": name, "columns": [{"name": n, "type": t} for n, t in columns]}
         assert (await lite.client.post(f"{API}/streams", json=body)).status_code == 201
@@ -90,10 +91,11 @@ async def test_streams_that_take_the_events(lite: Plane) -> None:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    assert await match({"cid": "c1", "speed": 1.5}) == ["iot", "wide"]
-    assert await match({"cid": "c1", "n": 1}) == ["wide"]
+    # The closest first: those with the fewest columns that no event has.
+    assert await match({"cid": "c1", "speed": 1.5}) == ["iot", "wide", "aaa"]
+    assert await match({"cid": "c1", "n": 1}) == ["wide", "aaa"]
     assert await match({"cid": "c1", "n": 1}, {"n": 1000}) == []
-    assert await match({"cid": None}) == ["iot", "texts", "wide"]
+    assert await match({"cid": None}) == ["iot", "texts", "wide", "aaa"]
     assert await match({"other": 1}) == []
     assert await match() == []
     many = await lite.client.post(f"{API}/source/match", json={"events": [{}] * 101})

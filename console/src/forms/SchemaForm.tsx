@@ -8,6 +8,7 @@ import {
   type Field,
   fieldsOf,
   isMain,
+  linesOf,
   MASK,
   type Schema,
   type Values,
@@ -33,7 +34,9 @@ interface Props {
 }
 
 export function SchemaForm({ schema, values, onChange, faults = {}, lookup, without = [] }: Props) {
-  const fields = fieldsOf(schema).filter((field) => !without.includes(field.name));
+  const fields = fieldsOf(schema).filter(
+    (field) => !without.includes(field.name) && !isOld(field, values),
+  );
   const rest = fields.filter((field) => !isMain(field));
   const change = (path: string, value: unknown) => onChange(withValue(values, path, value));
   const shown = (field: Field) => (
@@ -45,7 +48,7 @@ export function SchemaForm({ schema, values, onChange, faults = {}, lookup, with
       Object.keys(faults).some((path) => path.startsWith(field.path)),
   );
   return (
-    <div className="flex flex-col gap-3">
+    <div className="flex max-w-3xl flex-col gap-3">
       {fields.filter(isMain).map(shown)}
       {rest.length > 0 && (
         <details open={open || undefined} className="rounded-md border border-line px-3 py-2">
@@ -56,6 +59,10 @@ export function SchemaForm({ schema, values, onChange, faults = {}, lookup, with
     </div>
   );
 }
+
+// Names of former versions are not offered again; what was set by one can be seen.
+const isOld = (field: Field, values: Values): boolean =>
+  /^An older name of/.test(field.hint) && valueAt(values, field.path) === undefined;
 
 interface ControlProps {
   field: Field;
@@ -112,7 +119,7 @@ function Control(props: ControlProps): ReactNode {
       }));
       const chosen = shown || String(field.schema.default ?? "");
       if (!chosen && !field.schema.enum?.includes(""))
-        choices.unshift({ value: "", label: forms.none });
+        choices.unshift({ value: "", label: field.required ? forms.choose : forms.none });
       return (
         <ChoiceField
           {...common}
@@ -162,7 +169,7 @@ function Control(props: ControlProps): ReactNode {
           {...common}
           hint={`${field.hint} ${forms.perLine}`}
           rows={3}
-          value={((value as string[] | undefined) ?? []).join("\n")}
+          value={linesOf(value).join("\n")}
           onChange={(event) => {
             const lines = event.target.value.split("\n");
             change(field.path, lines.some(Boolean) ? lines : undefined);

@@ -10,12 +10,20 @@ interface Props {
   onChoose: (name: string) => void;
 }
 
+// What a new user looks for stands first; the others follow as the server lists them.
+const FIRST = ["stream_generator", "kafka", "nats", "nats_jetstream", "http", "websocket", "slack"];
+
+function inOrder(types: ConnectorType[]): ConnectorType[] {
+  const place = ({ name }: ConnectorType) => (FIRST.includes(name) ? FIRST.indexOf(name) : 99);
+  return [...types].sort((a, b) => place(a) - place(b));
+}
+
 export function TypeCards({ types, chosen, onChoose }: Props) {
   return (
     <fieldset>
       <legend className="sr-only">{connectors.wizard.chooseType}</legend>
       <div className="grid gap-2 sm:grid-cols-2 xl:grid-cols-3">
-        {types.map((type) => (
+        {inOrder(types).map((type) => (
           <label
             key={type.name}
             className={cx(

@@ -1,6 +1,6 @@
 // The frame of a wizard: its steps, back and next; what was typed stays when one goes back.
 import { ChevronLeft, ChevronRight } from "lucide-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { connectors } from "@/text/connectors";
 import { Button } from "@/ui/Button";
 import { cx } from "@/ui/cx";
@@ -13,6 +13,8 @@ export interface Step {
   content: ReactNode;
   /** Whether one can go on from here. */
   ready: boolean;
+  /** Said when one wants to go on and it is not ready. */
+  missing?: string;
 }
 
 interface Props {
@@ -27,6 +29,7 @@ interface Props {
 }
 
 export function Wizard({ steps, at, onGo, finish, cancel, onBlocked }: Props) {
+  const [blocked, setBlocked] = useState("");
   const n = Math.max(
     0,
     steps.findIndex((step) => step.id === at),
@@ -61,6 +64,11 @@ export function Wizard({ steps, at, onGo, finish, cancel, onBlocked }: Props) {
       >
         <h2 className="text-sm font-semibold">{step.title}</h2>
         {step.content}
+        {blocked === step.id && !step.ready && (
+          <p role="alert" className="text-xs text-bad">
+            {step.missing ?? text.missing}
+          </p>
+        )}
         <div className="flex flex-wrap gap-2 border-t border-line pt-3">
           <Button onClick={cancel}>{text.cancel}</Button>
           <div className="ml-auto flex gap-2">
@@ -73,7 +81,11 @@ export function Wizard({ steps, at, onGo, finish, cancel, onBlocked }: Props) {
               <Button
                 look="primary"
                 icon={ChevronRight}
-                onClick={() => (step.ready ? onGo(next.id) : onBlocked?.())}
+                onClick={() => {
+                  setBlocked(step.ready ? "" : step.id);
+                  if (step.ready) onGo(next.id);
+                  else onBlocked?.();
+                }}
               >
                 {text.next}
               </Button>

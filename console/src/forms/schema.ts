@@ -125,9 +125,43 @@ export function faults(schema: Schema, values: Values, parent = ""): Record<stri
   return found;
 }
 
-/** The values without secrets: what may be kept in the browser while a form is half filled. */
+/** A list, which the API takes as one text with commas too. */
+export function linesOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.map(String);
+  return typeof value === "string" && value ? value.split(",").map((one) => one.trim()) : [];
+}
+
+// Of a URL with a user's name and password.
+const IN_URL = /(:\/\/[^:/@\s]*):[^@/\s]+@/g;
+const SECRET_HEADER = /auth|cookie|key|password|secret|token/i;
+
+function cleaned(value: unknown): unknown {
+  if (typeof value === "string") return value.replace(IN_URL, "$1@");
+  return Array.isArray(value) ? value.map(cleaned) : value;
+}
+
+/** The values without secrets: what may be kept in the browser while a form is half filled.
+ * Passwords in addresses and headers that sign in are secrets too. */
 export function withoutSecrets(values: Values, secrets: string[]): Values {
-  return secrets.reduce((left, path) => withValue(left, path, undefined), values);
+  const known = secrets.reduce((left, path) => withValue(left, path, undefined), values);
+  const kept = Object.fromEntries(Object.entries(known).map(([k, v]) => [k, cleaned(v)]));
+  const headers = Object.entries((kept.headers as Record<string, string> | undefined) ?? {});
+  const open = headers.filter(([name]) => !SECRET_HEADER.test(name));
+  if (open.length < headers.length) kept.headers = Object.fromEntries(open);
+  return kept;
+}
+
+/** A message with the titles of the settings that it names by their dotted paths. */
+export function titled(message: string, schema: Schema): string {
+  const inner = fieldsOf(schema)
+    .filter((field) => field.kind === "group")
+    .flatMap((group) =>
+      fieldsOf(group.schema, group.path).map((field): [string, string] => [
+        field.path,
+        `“${group.title}: ${field.title}”`,
+      ]),
+    );
+  return inner.reduce((text, [path, title]) => text.replaceAll(path, title), message);
 }
 
 /** A field that the connector needs or that has no default stands above the others. */

@@ -1,7 +1,7 @@
 // Strings of the pages of external streams and tables.
 export const external = {
   title: "External data",
-  create: "New external object",
+  create: "New external stream or table",
   empty:
     "An external stream reads and writes a topic or subject where it is; an external table a table of another database. No rows are copied.",
   kinds: { streams: "External stream", tables: "External table" },
@@ -20,12 +20,8 @@ export const external = {
   previewOffsets: { earliest: "the oldest", latest: "those that come now" },
   previewNone: "No message came in that time.",
   columns: "Columns",
-  column: "Column",
-  columnType: "Type",
   columnsHint:
     "One column of type string has the whole message; several are filled by the keys of JSON objects.",
-  addColumn: "Add column",
-  removeColumn: (name: string) => `Remove ${name}`,
   takeColumns: "Columns of these messages",
   review: "This is sent to the server:",
   finish: "Create",

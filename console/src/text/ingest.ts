@@ -29,8 +29,6 @@ export const ingest = {
   intoNew: "A new stream",
   intoExisting: "A stream that exists",
   stream: "Stream",
-  matching: "These streams take all of these rows:",
-  matchingNone: "No stream has all columns of these rows.",
   columns: "Columns",
   fileColumn: "In the file",
   column: "Column of the stream",

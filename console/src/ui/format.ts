@@ -10,6 +10,10 @@ export const count = (n: number): string => whole.format(n);
 export const compact = (n: number): string =>
   Math.abs(n) < 10_000 ? whole.format(n) : short.format(n);
 
+/** A rate: small ones with a digit after the point; "" when it is not known. */
+export const perSecond = (n: number | undefined): string =>
+  n === undefined ? "" : n > 0 && n < 10 ? String(Number(n.toFixed(n < 1 ? 2 : 1))) : compact(n);
+
 /** Bytes -> "1.4 MiB". */
 export function bytes(n: number): string {
   let unit = 0;

@@ -5,7 +5,7 @@ import { Play, Square, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useMay } from "@/api/session";
 import { useGo } from "@/app/go";
-import type { Sort } from "@/forms/connectors";
+import { connectorTypesQuery, type Sort } from "@/forms/connectors";
 import { LiveRows } from "@/pages/streams/LiveRows";
 import { app } from "@/text/app";
 import { connectors as text } from "@/text/connectors";
@@ -29,6 +29,8 @@ export function ConnectorDetail({ sort }: { sort: Sort }) {
   const { tab = "overview" } = useSearch({ strict: false }) as { tab?: Tab };
   const navigate = useNavigate();
   const one = useQuery(oneQuery(sort, id));
+  const types = useQuery(connectorTypesQuery).data?.[sort];
+  const titleOf = (type: string) => types?.find((known) => known.name === type)?.title ?? type;
   return (
     <Page
       title={one.data?.name ?? text[sort].one}
@@ -36,7 +38,7 @@ export function ConnectorDetail({ sort }: { sort: Sort }) {
         one.data && (
           <>
             <Status value={one.data.status} />
-            <Badge>{one.data.type}</Badge>
+            <Badge>{titleOf(one.data.type)}</Badge>
           </>
         )
       }

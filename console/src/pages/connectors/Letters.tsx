@@ -4,11 +4,11 @@ import { RotateCcw } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { useMay } from "@/api/session";
 import type { Sort } from "@/forms/connectors";
+import { LetterList } from "@/forms/LetterList";
 import { connectors } from "@/text/connectors";
 import { Button } from "@/ui/Button";
 import { Failure } from "@/ui/Failure";
 import { TextField } from "@/ui/Field";
-import { Go } from "@/ui/Go";
 import { notify } from "@/ui/Toast";
 import { type Connector, replay, writeRight } from "./calls";
 
@@ -32,23 +32,19 @@ export function Letters({ sort, one }: { sort: Sort; one: Connector }) {
       const { replayed, failed } = await replay(sort, one.id, where, Number(limit) || LIMIT);
       notify(text.done(replayed, failed), failed ? "bad" : "good");
       await client.invalidateQueries({ queryKey: [sort, one.id] });
+      await client.invalidateQueries({ queryKey: ["letters", stream] });
     } catch (reason) {
       setError(reason as Error);
     } finally {
       setBusy(false);
     }
   };
-  const sql = `SELECT * FROM table(${stream}) ORDER BY _tp_time DESC LIMIT 100`;
   return (
-    <div className="flex max-w-2xl flex-col gap-3 pt-3">
-      <p>
-        {text.stream}: <code>{stream}</code> ·{" "}
-        <Go className="text-accent hover:underline" to={`/query?sql=${encodeURIComponent(sql)}`}>
-          {text.open}
-        </Go>
-      </p>
+    <div className="flex max-w-4xl flex-col gap-4 pt-3">
+      <LetterList stream={stream} />
       {may(writeRight(sort)) && (
-        <form onSubmit={submit} className="flex flex-wrap items-end gap-2">
+        <form onSubmit={submit} className="flex flex-wrap items-start gap-2">
+          <h2 className="w-full text-xs font-semibold text-muted">{text.again}</h2>
           <div className="min-w-60 flex-1">
             <TextField
               label={text.where}
@@ -65,7 +61,7 @@ export function Letters({ sort, one }: { sort: Sort; one: Connector }) {
               onChange={(event) => setLimit(event.target.value)}
             />
           </div>
-          <Button type="submit" look="primary" icon={RotateCcw} busy={busy}>
+          <Button type="submit" look="primary" icon={RotateCcw} busy={busy} className="mt-5">
             {text.replay}
           </Button>
         </form>

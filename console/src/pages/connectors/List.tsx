@@ -4,7 +4,8 @@ import { ArrowDownToLine, ArrowUpFromLine, Plus } from "lucide-react";
 import { useState } from "react";
 import { useMay } from "@/api/session";
 import { useGo } from "@/app/go";
-import type { Sort } from "@/forms/connectors";
+import { connectorTypesQuery, type Sort } from "@/forms/connectors";
+import { nodeOf, useRates } from "@/pages/streams/rates";
 import { app } from "@/text/app";
 import { connectors as text } from "@/text/connectors";
 import { Status } from "@/ui/Badge";
@@ -12,11 +13,11 @@ import { Button } from "@/ui/Button";
 import { DataTable } from "@/ui/DataTable";
 import { Confirm } from "@/ui/Dialog";
 import { Empty } from "@/ui/Empty";
-import { compact, time } from "@/ui/format";
+import { perSecond, time } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
 import { notify } from "@/ui/Toast";
-import { act, type Connector, listQuery, remove, statsQuery, writeRight } from "./calls";
+import { act, type Connector, listQuery, remove, singular, writeRight } from "./calls";
 
 const failed = (one: Connector): boolean => ["failed", "error"].includes(one.status);
 
@@ -27,6 +28,10 @@ export function ConnectorList({ sort }: { sort: Sort }) {
   const go = useGo();
   const may = useMay();
   const list = useQuery(listQuery(sort));
+  const types = useQuery(connectorTypesQuery).data?.[sort];
+  const rates = useRates();
+  const typeOf = ({ type }: Connector) => types?.find((one) => one.name === type)?.title ?? type;
+  const rateOf = (one: Connector) => nodeOf(rates, singular(sort), one.id)?.rows_out;
   const own = text[sort];
   const create = may(writeRight(sort)) && (
     <Button look="primary" icon={Plus} onClick={() => go(`/${sort}/new`)}>
@@ -57,7 +62,7 @@ export function ConnectorList({ sort }: { sort: Sort }) {
             }
             columns={[
               { id: "name", title: text.name, value: (one) => one.name, cell: (one) => one.name },
-              { id: "type", title: text.type, value: (one) => one.type, cell: (one) => one.type },
+              { id: "type", title: text.type, value: typeOf, cell: typeOf },
               {
                 id: "subject",
                 title: sort === "sources" ? text.stream : text.query,
@@ -78,7 +83,8 @@ export function ConnectorList({ sort }: { sort: Sort }) {
                 id: "rate",
                 title: text.rate,
                 numeric: true,
-                cell: (one) => <Rate sort={sort} one={one} />,
+                value: (one) => rateOf(one) ?? 0,
+                cell: (one) => <span title={text.rateWhy}>{perSecond(rateOf(one))}</span>,
               },
               {
                 id: "message",
@@ -110,12 +116,6 @@ export function ConnectorList({ sort }: { sort: Sort }) {
       </Loaded>
     </Page>
   );
-}
-
-function Rate({ sort, one }: { sort: Sort; one: Connector }) {
-  const { data } = useQuery({ ...statsQuery(sort, one.id), enabled: one.status === "running" });
-  const last = data?.throughput.at(-1)?.value;
-  return <>{last === undefined ? "" : compact(last)}</>;
 }
 
 function Bulk({ sort, chosen, clear }: { sort: Sort; chosen: Connector[]; clear: () => void }) {

@@ -2,15 +2,16 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { Sort } from "@/forms/connectors";
+import { nodeOf, useRates } from "@/pages/streams/rates";
 import { connectors as text } from "@/text/connectors";
 import { CodeBlock } from "@/ui/Copy";
 import { Failure } from "@/ui/Failure";
 import { Figure } from "@/ui/Figure";
-import { age, count, time } from "@/ui/format";
+import { age, bytes, count, perSecond, time } from "@/ui/format";
 import { Go } from "@/ui/Go";
 import { Loaded } from "@/ui/Loaded";
 import { Sparkline } from "@/ui/Sparkline";
-import { type Connector, type ConnectorStats, statsQuery } from "./calls";
+import { type Connector, type ConnectorStats, singular, statsQuery } from "./calls";
 
 const ERRORS_MAX = 50;
 
@@ -19,7 +20,7 @@ export function Overview({ sort, one }: { sort: Sort; one: Connector }) {
   const failed = ["failed", "error"].includes(one.status) && one.message;
   return (
     <div className="flex flex-col gap-4 pt-3">
-      {failed && <Failure error={new Error(one.message)} />}
+      {failed && <Failure what={text.message} error={new Error(one.message)} />}
       {one.description && <p className="text-muted">{one.description}</p>}
       {"stream" in one ? (
         <p>
@@ -32,23 +33,21 @@ export function Overview({ sort, one }: { sort: Sort; one: Connector }) {
       ) : (
         <CodeBlock text={one.query} label={text.query} />
       )}
-      <Loaded of={stats}>{(now) => <Figures sort={sort} stats={now} />}</Loaded>
+      <Loaded of={stats}>{(now) => <Figures sort={sort} id={one.id} stats={now} />}</Loaded>
     </div>
   );
 }
 
-function Figures({ sort, stats }: { sort: Sort; stats: ConnectorStats }) {
+function Figures({ sort, id, stats }: { sort: Sort; id: string; stats: ConnectorStats }) {
   const own = text.stats;
-  const values = stats.throughput.map((point) => point.value);
+  const node = nodeOf(useRates(true), singular(sort), id);
+  const bytesEach = stats.throughput.map((point) => point.value);
   return (
     <div className="grid gap-4 lg:grid-cols-2">
-      <Box title={own.throughput}>
-        {values.length > 1 ? (
-          <Sparkline values={values} label={own.throughput} />
-        ) : (
-          <p className="text-muted">{own.throughputEmpty}</p>
-        )}
+      <Box title={own.rates}>
+        <Line values={node?.history?.rows_out ?? []} label={own.rates} />
         <dl className="mt-2 flex flex-wrap gap-x-8 gap-y-2">
+          {node && <Figure name={own.now}>{perSecond(node.rows_out)}</Figure>}
           <Figure name={sort === "sources" ? own.rows : own.delivered}>
             {count(stats.success_count)}
           </Figure>
@@ -58,6 +57,12 @@ function Figures({ sort, stats }: { sort: Sort; stats: ConnectorStats }) {
           )}
           <Figure name={own.uptime}>{age(stats.uptime)}</Figure>
         </dl>
+      </Box>
+      <Box title={own.throughput}>
+        <Line values={bytesEach} label={own.throughput} />
+        {bytesEach.length > 0 && (
+          <p className="mt-2 text-xs text-muted">{own.bytesNow(bytes(bytesEach.at(-1) ?? 0))}</p>
+        )}
       </Box>
       <Box title={own.errors}>
         {!stats.errors.length && <p className="text-muted">{own.errorsNone}</p>}
@@ -87,6 +92,11 @@ function Figures({ sort, stats }: { sort: Sort; stats: ConnectorStats }) {
       )}
     </div>
   );
+}
+
+function Line({ values, label }: { values: number[]; label: string }) {
+  if (values.length > 1) return <Sparkline values={values} label={label} />;
+  return <p className="text-muted">{text.stats.throughputEmpty}</p>;
 }
 
 function Box({ title, children }: { title: string; children: ReactNode }) {

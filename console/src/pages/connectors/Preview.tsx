@@ -1,12 +1,14 @@
 // Events of a source before it exists, raw and as columns; nothing is stored.
 import { Eye } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import type { Values } from "@/forms/schema";
+import type { Schema, Values } from "@/forms/schema";
+import { type Event, isBroken, rawOf } from "@/forms/typical";
 import { app } from "@/text/app";
 import { connectors } from "@/text/connectors";
 import { Button } from "@/ui/Button";
 import { Failure } from "@/ui/Failure";
-import { type Event, preview } from "./calls";
+import { ChoiceField } from "@/ui/Field";
+import { preview } from "./calls";
 
 const text = connectors.wizard;
 const SIZE = 20;
@@ -17,9 +19,12 @@ interface Props {
   properties: Values;
   events: Event[];
   onEvents: (events: Event[]) => void;
+  schema?: Schema;
+  /** The messages are to be read another way: json, text, ... */
+  onDecode: (way: string) => void;
 }
 
-export function Preview({ type, properties, events, onEvents }: Props) {
+export function Preview({ type, properties, events, onEvents, schema, onDecode }: Props) {
   const [left, setLeft] = useState(0);
   const [done, setDone] = useState(false);
   const [error, setError] = useState<Error | null>(null);
@@ -30,6 +35,8 @@ export function Preview({ type, properties, events, onEvents }: Props) {
     const timer = setTimeout(() => setLeft((n) => Math.max(1, n - 1)), 1000);
     return () => clearTimeout(timer);
   }, [left]);
+  const ways = schema?.properties?.data_type?.enum ?? [];
+  const broken = events.filter(isBroken).length;
   const go = async () => {
     control.current = new AbortController();
     setError(null);
@@ -47,7 +54,21 @@ export function Preview({ type, properties, events, onEvents }: Props) {
   return (
     <>
       <p className="text-muted">{text.previewWhy}</p>
-      <div className="flex items-center gap-2">
+      <div className="flex flex-wrap items-end gap-2">
+        {ways.length > 1 && (
+          <div className="w-44">
+            <ChoiceField
+              label={text.decode}
+              value={String(properties.data_type ?? "")}
+              choices={ways.map((way) => ({ value: way, label: way }))}
+              disabled={left > 0}
+              onChange={(event) => {
+                setDone(false);
+                onDecode(event.target.value);
+              }}
+            />
+          </div>
+        )}
         <Button icon={Eye} busy={left > 0} onClick={go}>
           {text.preview}
         </Button>
@@ -60,6 +81,11 @@ export function Preview({ type, properties, events, onEvents }: Props) {
       </div>
       {error && <Failure error={error} />}
       {done && !events.length && <p>{text.previewNone}</p>}
+      {broken > 0 && (
+        <p role="alert" className="text-warn">
+          {text.broken(broken)}
+        </p>
+      )}
       {events.length > 0 && <Events events={events} />}
     </>
   );
@@ -82,7 +108,7 @@ function Events({ events }: { events: Event[] }) {
           aria-label={text.raw}
           className="max-h-80 overflow-auto rounded-md border border-line bg-page p-2 font-mono text-xs"
         >
-          {events.map((event) => JSON.stringify(event)).join("\n")}
+          {events.map(rawOf).join("\n")}
         </pre>
       </section>
       <section className="min-w-0">

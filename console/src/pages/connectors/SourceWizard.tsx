@@ -1,45 +1,48 @@
 // A new source in five steps: type, connection, preview, stream, review.
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { call } from "@/api/client";
 import type { Stream } from "@/api/types";
-import { useGo } from "@/app/go";
-import { apiPath } from "@/app/place";
-import { CheckSteps } from "@/forms/CheckSteps";
-import { type ConnectorTypes, check, connectorTypesQuery, suggest } from "@/forms/connectors";
-import { useDraft } from "@/forms/draft";
-import { SchemaForm } from "@/forms/SchemaForm";
-import { faults, type Values, withoutSecrets } from "@/forms/schema";
-import { TypeCards } from "@/forms/TypeCards";
-import { Wizard } from "@/forms/Wizard";
+import { namedOnly } from "@/forms/ColumnList";
+import { type ConnectorTypes, connectorTypesQuery } from "@/forms/connectors";
+import { createStreamSql, type StreamBody } from "@/forms/sql";
+import type { Event } from "@/forms/typical";
+import type { Step } from "@/forms/Wizard";
 import { connectors } from "@/text/connectors";
-import { Button } from "@/ui/Button";
 import { CodeBlock } from "@/ui/Copy";
-import { Failure } from "@/ui/Failure";
 import { TextField } from "@/ui/Field";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
-import { notify } from "@/ui/Toast";
-import { create, type Event, nameFault } from "./calls";
+import { nameFault } from "./calls";
+import { streamNameOf } from "./naming";
 import { Preview } from "./Preview";
 import { type Target, TargetStream } from "./TargetStream";
+import {
+  ConnectorWizard,
+  connectStep,
+  type Draft,
+  nameError,
+  Sent,
+  typeStep,
+  useWiz,
+} from "./wizard";
 
 const text = connectors.wizard;
+const NOWHERE: Target = { kind: "new", name: "", columns: [], eventTime: "" };
 
-interface Draft {
-  step: string;
-  type: string;
-  properties: Values;
-  name: string;
+interface SourceDraft extends Draft {
   target: Target;
+  /** Names that were not typed: they follow the connection. */
+  suggested: string[];
 }
 
-const EMPTY: Draft = {
+const EMPTY: SourceDraft = {
   step: "type",
   type: "",
   properties: {},
   name: "",
-  target: { kind: "new", name: "", columns: [] },
+  target: NOWHERE,
+  suggested: [],
 };
 
 export default function SourceWizard() {
@@ -51,157 +54,119 @@ export default function SourceWizard() {
   );
 }
 
-/** Named types only: a column whose name is left empty is none. */
-function streamBody({ name, columns }: Target): { name: string; columns: Target["columns"] } {
-  return { name, columns: columns.filter((column) => column.name.trim()) };
+/** A column whose name is left empty is none. */
+function streamBody({ name, columns, eventTime }: Target): StreamBody {
+  const named = namedOnly(columns);
+  const timed = named.some((column) => column.name === eventTime);
+  return { name, columns: named, ...(timed && { event_time_column: eventTime }) };
 }
 
+const isReady = ({ name, target }: SourceDraft): boolean =>
+  !!name &&
+  !nameFault(name) &&
+  !!target.name &&
+  (target.kind === "existing" || (!nameFault(target.name) && namedOnly(target.columns).length > 0));
+
 function Steps({ types }: { types: ConnectorTypes }) {
-  const go = useGo();
-  const client = useQueryClient();
-  const clean = (draft: Draft): Draft => ({
-    ...draft,
-    properties: withoutSecrets(
-      draft.properties,
-      types.sources.find((one) => one.name === draft.type)?.secrets ?? [],
-    ),
-  });
-  const [draft, set, forget] = useDraft("source", EMPTY, clean);
+  const wiz = useWiz("sources", types, EMPTY);
   const [events, setEvents] = useState<Event[]>([]);
-  const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<Error | null>(null);
+  const { draft, set, tried } = wiz;
   const { properties, target } = draft;
-  const type = types.sources.find((one) => one.name === draft.type);
-  const wrong = type ? faults(type.schema, properties) : {};
   const connection = { type: draft.type, properties };
-  const source = { name: draft.name, stream: target.name, type: draft.type, properties };
-  const finish = async () => {
-    setBusy(true);
-    setError(null);
-    try {
-      if (target.kind === "new") await call<Stream>("streams", { body: streamBody(target) });
-      set({ target: { ...target, kind: "existing" } });
-      const made = await create("sources", source);
-      await client.invalidateQueries();
-      notify(connectors.sources.made(made.name));
-      forget();
-      go(`/query?sql=${encodeURIComponent(`SELECT * FROM ${target.name}`)}&run=true`);
-    } catch (reason) {
-      setError(reason as Error);
-    } finally {
-      setBusy(false);
-    }
+  // Other events have other columns: those of a new stream are taken from them again.
+  const forget = () => {
+    setEvents([]);
+    set({ target: { ...target, columns: target.kind === "new" ? [] : target.columns } });
   };
-  const steps = [
+  const suggestNames = () => {
+    const base = streamNameOf(draft.type, properties);
+    const kind = base === draft.type ? "source" : draft.type;
+    const own = wiz.free(`${base}_${kind}`.slice(0, 64));
+    const untouched = (name: string) => !name || draft.suggested.includes(name);
+    const follows = target.kind === "new" && untouched(target.name);
+    set({
+      name: untouched(draft.name) ? own : draft.name,
+      target: follows ? { ...target, name: base } : target,
+      suggested: [own, base],
+    });
+  };
+  const steps: Step[] = [
+    typeStep(wiz, () => {
+      setEvents([]);
+      return { target: NOWHERE };
+    }),
+    connectStep(wiz, connection, () => events.length > 0 && forget()),
     {
-      id: "type",
-      title: text.steps.type,
-      ready: !!type,
+      id: "preview",
+      title: text.steps.preview,
+      ready: true,
       content: (
-        <TypeCards
-          types={types.sources}
-          chosen={draft.type}
-          onChoose={(name) => {
-            set({ type: name, properties: name === draft.type ? properties : {} });
-            setEvents([]);
+        <Preview
+          {...connection}
+          schema={wiz.type?.schema}
+          events={events}
+          onEvents={setEvents}
+          onDecode={(data_type) => {
+            set({ properties: { ...properties, data_type } });
+            forget();
           }}
         />
       ),
     },
     {
-      id: "connect",
-      title: text.steps.connect,
-      ready: !Object.keys(wrong).length,
-      content: type && (
-        <>
-          <p className="text-xs text-muted">{text.kept}</p>
-          <SchemaForm
-            key={type.name}
-            schema={type.schema}
-            values={properties}
-            faults={tried ? wrong : {}}
-            onChange={(next) => set({ properties: next })}
-            lookup={{
-              names: type.suggests,
-              find: (property, prefix) => suggest("sources", connection, property, prefix),
-            }}
-          />
-          {type.verbs.includes("check") && <CheckSteps run={() => check("sources", connection)} />}
-        </>
-      ),
-    },
-    {
-      id: "preview",
-      title: text.steps.preview,
-      ready: true,
-      content: <Preview {...connection} events={events} onEvents={setEvents} />,
-    },
-    {
       id: "target",
       title: text.steps.target,
-      ready:
-        !!target.name &&
-        !!draft.name &&
-        !nameFault(draft.name) &&
-        (target.kind === "existing" || target.columns.length > 0),
+      ready: isReady(draft),
       content: (
         <>
-          <TextField
-            label={connectors.name}
-            required
-            value={draft.name}
-            error={nameFault(draft.name)}
-            onChange={(event) => set({ name: event.target.value })}
-          />
+          <div className="max-w-md">
+            <TextField
+              label={connectors.name}
+              required
+              value={draft.name}
+              error={nameError(draft.name, tried)}
+              onChange={(event) => set({ name: event.target.value })}
+            />
+          </div>
           <TargetStream
             target={target}
             events={events}
+            tried={tried}
             onChange={(next) => set({ target: next })}
           />
         </>
       ),
     },
-    {
-      id: "review",
-      title: text.steps.review,
-      ready: true,
-      content: (
-        <>
-          <p>{text.review}</p>
-          {target.kind === "new" && (
-            <CodeBlock
-              label={`POST ${apiPath("streams")}`}
-              text={`POST ${apiPath("streams")}\n${JSON.stringify(streamBody(target), null, 2)}`}
-            />
-          )}
-          <CodeBlock
-            label={`POST ${apiPath("sources")}`}
-            text={`POST ${apiPath("sources")}\n${JSON.stringify({ ...source, properties: withoutSecrets(properties, type?.secrets ?? []) }, null, 2)}`}
-          />
-          {error && <Failure error={error} />}
-        </>
-      ),
-    },
   ];
+  const isNew = target.kind === "new";
   return (
-    <Wizard
+    <ConnectorWizard
+      wiz={wiz}
       steps={steps}
-      at={draft.step}
-      onGo={(step) => {
-        setTried(false);
-        set({ step });
-      }}
-      onBlocked={() => setTried(true)}
-      cancel={() => {
-        forget();
-        go("/sources");
-      }}
-      finish={
-        <Button look="primary" busy={busy} onClick={finish}>
-          {text.create}
-        </Button>
+      first={
+        isNew && (
+          <>
+            <p>{text.before}</p>
+            <Sent path="streams" body={streamBody(target)} />
+            <p>{text.sqlStream}</p>
+            <CodeBlock label={text.sqlStream} text={createStreamSql(streamBody(target))} />
+          </>
+        )
       }
+      body={(shown) => ({
+        name: draft.name,
+        stream: target.name,
+        type: draft.type,
+        properties: shown,
+      })}
+      before={async () => {
+        if (!isNew) return;
+        await call<Stream>("streams", { body: streamBody(target) });
+        // When the source itself fails, the stream is there already.
+        set({ target: { ...target, kind: "existing" } });
+      }}
+      land={(made) => `/sources/${encodeURIComponent(made.id)}?tab=live`}
+      onStep={(step) => step === "target" && suggestNames()}
     />
   );
 }

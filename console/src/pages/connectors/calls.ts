@@ -4,6 +4,7 @@ import { call } from "@/api/client";
 import type { Schemas, Sink, Source } from "@/api/types";
 import type { Sort } from "@/forms/connectors";
 import type { Values } from "@/forms/schema";
+import type { Event } from "@/forms/typical";
 import { connectors } from "@/text/connectors";
 
 export type Connector = Source | Sink;
@@ -79,8 +80,6 @@ export const replay = (
 ): Promise<Schemas["ReplayLettersResponse"]> =>
   call(`${path(sort, id)}/dlq/replay`, { body: { limit, ...(where.trim() && { where }) } });
 
-export type Event = Record<string, unknown>;
-
 export const preview = (
   type: string,
   properties: Values,
@@ -89,9 +88,3 @@ export const preview = (
   signal: AbortSignal,
 ): Promise<Event[]> =>
   call<Event[]>("source/preview", { body: { type, properties, size, timeout }, signal });
-
-export const infer = async (event: Event): Promise<{ name: string; type: string }[]> =>
-  (await call<Schemas["EventInferResponse"]>("source/infer", { body: { event } })).inferred_columns;
-
-export const match = (events: Event[]): Promise<string[]> =>
-  call<string[]>("source/match", { body: { events } });

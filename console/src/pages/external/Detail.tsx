@@ -2,19 +2,23 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { SquareTerminal, Trash2 } from "lucide-react";
-import { type ReactNode, useState } from "react";
+import { useState } from "react";
 import { useMay } from "@/api/session";
 import { useGo } from "@/app/go";
+import { quoted } from "@/forms/sql";
 import { app } from "@/text/app";
 import { external as text } from "@/text/external";
+import { streams } from "@/text/streams";
 import { Badge } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
 import { CodeBlock } from "@/ui/Copy";
-import { bytes, compact } from "@/ui/format";
+import { Figure } from "@/ui/Figure";
+import { bytes, perSecond } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
 import { Tabs } from "@/ui/Tabs";
 import { Columns } from "../streams/Columns";
+import { LiveRows } from "../streams/LiveRows";
 import { Uses } from "../streams/Uses";
 import {
   type External,
@@ -70,6 +74,15 @@ export default function ExternalDetail() {
                   </div>
                 ),
               },
+              ...(kind === "streams"
+                ? [
+                    {
+                      value: "live",
+                      label: streams.tabs.live,
+                      content: tab === "live" && <LiveRows name={name} />,
+                    },
+                  ]
+                : []),
               {
                 value: "definition",
                 label: text.tabs.definition,
@@ -93,7 +106,7 @@ function Actions({ one }: { one: External }) {
   const may = useMay();
   const client = useQueryClient();
   const [asking, setAsking] = useState(false);
-  const sql = encodeURIComponent(`SELECT * FROM ${one.name}`);
+  const sql = encodeURIComponent(`SELECT * FROM ${quoted(one.name)}`);
   return (
     <>
       <Button icon={SquareTerminal} onClick={() => go(`/query?sql=${sql}&run=true`)}>
@@ -142,22 +155,13 @@ function Rates({ name }: { name: string }) {
     <Loaded of={stats}>
       {(now) => (
         <dl className="flex flex-wrap gap-x-10 gap-y-3">
-          <Figure name={text.read}>{compact(now.read_eps)}</Figure>
-          <Figure name={text.written}>{compact(now.written_eps)}</Figure>
+          <Figure name={text.read}>{perSecond(now.read_eps)}</Figure>
+          <Figure name={text.written}>{perSecond(now.written_eps)}</Figure>
           <Figure name={text.readBytes}>{bytes(now.read_bps)}</Figure>
           <Figure name={text.writtenBytes}>{bytes(now.written_bps)}</Figure>
         </dl>
       )}
     </Loaded>
-  );
-}
-
-function Figure({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div className="flex flex-col-reverse">
-      <dt className="text-xs text-muted">{name}</dt>
-      <dd className="text-lg font-semibold tabular-nums">{children}</dd>
-    </div>
   );
 }
 

@@ -1,13 +1,14 @@
 // Messages of an external stream before it exists; columns can be taken from one.
 import { Eye } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
+import type { NamedColumn } from "@/forms/ColumnList";
+import { infer } from "@/forms/events";
+import { contentOf, rawOf } from "@/forms/typical";
 import { app } from "@/text/app";
 import { external as text } from "@/text/external";
 import { Button } from "@/ui/Button";
 import { Failure } from "@/ui/Failure";
 import { ChoiceField } from "@/ui/Field";
-import { infer } from "../connectors/calls";
-import type { NamedColumn } from "./ColumnList";
 import { type Event, previewExternal, type Setting } from "./calls";
 
 interface Props {
@@ -38,7 +39,7 @@ export function Messages({ settings, onColumns }: Props) {
   };
   const take = async () => {
     try {
-      onColumns(await infer(events?.[0] ?? {}));
+      onColumns(await infer((events ?? []).map(contentOf)));
     } catch (reason) {
       setError(reason as Error);
     }
@@ -73,7 +74,7 @@ export function Messages({ settings, onColumns }: Props) {
             aria-label={text.preview}
             className="max-h-72 overflow-auto rounded-md border border-line bg-page p-2 font-mono text-xs"
           >
-            {events.map((event) => JSON.stringify(event)).join("\n")}
+            {events.map(rawOf).join("\n")}
           </pre>
           <div>
             <Button onClick={take}>{text.takeColumns}</Button>

@@ -3,6 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useGo } from "@/app/go";
 import { apiPath } from "@/app/place";
+import { ColumnList, type NamedColumn, namedOnly } from "@/forms/ColumnList";
 import { type ConnectorTypes, connectorTypesQuery } from "@/forms/connectors";
 import { useDraft } from "@/forms/draft";
 import { SchemaForm } from "@/forms/SchemaForm";
@@ -19,7 +20,6 @@ import { TextField } from "@/ui/Field";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
 import { notify } from "@/ui/Toast";
-import { ColumnList, type NamedColumn } from "./ColumnList";
 import { createExternal, type Kind, settingsOf } from "./calls";
 import { Messages } from "./Messages";
 
@@ -57,7 +57,7 @@ function bodyOf(draft: Draft, values: Values): object {
   return {
     name,
     ...(description && { description }),
-    ...(kind === "streams" && { columns: columns.filter((column) => column.name.trim()) }),
+    ...(kind === "streams" && { columns: namedOnly(columns) }),
     settings: settingsOf(type, values),
   };
 }
@@ -111,7 +111,11 @@ function Steps({ types }: { types: ConnectorTypes }) {
             onColumns={(found) => set({ columns: found })}
           />
         )}
-        <ColumnList columns={columns} onChange={(next) => set({ columns: next })} />
+        <ColumnList
+          columns={columns}
+          hint={text.columnsHint}
+          onChange={(next) => set({ columns: next })}
+        />
       </>
     ),
   };

@@ -7,6 +7,7 @@ import { app } from "@/text/app";
 import { ingest as text } from "@/text/ingest";
 import { Button } from "@/ui/Button";
 import { Failure } from "@/ui/Failure";
+import { Figure } from "@/ui/Figure";
 import { bytes, count } from "@/ui/format";
 import { countRows } from "./calls";
 import { download, type Rejects, rejectsFile, shownRow } from "./rejects";
@@ -49,8 +50,8 @@ export function SendStep({ job, names, onAnother }: Props) {
         </p>
       </div>
       <dl className="flex flex-wrap gap-x-10 gap-y-3">
-        <Figure name={text.stored} value={stored} />
-        <Figure name={text.rejected} value={rejected} />
+        <Figure name={text.stored}>{count(stored)}</Figure>
+        <Figure name={text.rejected}>{count(rejected)}</Figure>
       </dl>
       {phase === "stopped" && error && (
         <Failure error={error}>
@@ -101,15 +102,6 @@ function Counted({ stream }: { stream: string }) {
     gcTime: 0,
   });
   return data === undefined ? null : <p>{text.count(stream, count(data))}</p>;
-}
-
-function Figure({ name, value }: { name: string; value: number }) {
-  return (
-    <div className="flex flex-col-reverse">
-      <dt className="text-xs text-muted">{name}</dt>
-      <dd className="text-lg font-semibold tabular-nums">{count(value)}</dd>
-    </div>
-  );
 }
 
 function Rejected(props: { rejects: Rejects; total: number; names: string[] }) {

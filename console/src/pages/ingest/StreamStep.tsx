@@ -1,12 +1,7 @@
 // The second step: into which stream, as which columns, with which event time and key.
-import { useQuery } from "@tanstack/react-query";
-import { call } from "@/api/client";
-import type { Stream } from "@/api/types";
+import { ExistingStream } from "@/forms/ExistingStream";
 import { ingest as text } from "@/text/ingest";
-import { Button } from "@/ui/Button";
 import { ChoiceField, TextField } from "@/ui/Field";
-import { Loaded } from "@/ui/Loaded";
-import { match } from "./calls";
 import { MappingTable } from "./MappingTable";
 import {
   eventsOf,
@@ -37,10 +32,6 @@ const ZONES = (): string[] => [
     ...Intl.supportedValuesOf("timeZone"),
   ]),
 ];
-
-/** Streams that take rows: those of their own. */
-const writable = (stream: Stream): boolean =>
-  !stream.is_external && !stream.name.startsWith("_") && stream.columns.length > 0;
 
 export function StreamStep({ head, columns, into, onChange, tried }: Props) {
   const fault = mappingFault(into.mapped);
@@ -140,56 +131,15 @@ function New({ into, onChange, tried }: Part) {
   );
 }
 
-function Existing({ head, columns, into, onChange, tried }: Omit<Props, "onStream">) {
-  const streams = useQuery({ queryKey: ["streams"], queryFn: () => call<Stream[]>("streams") });
-  const events = eventsOf(head.rows, columns);
-  const fitting = useQuery({
-    queryKey: ["match", head.names, head.rows.length, events[0]],
-    queryFn: () => match(events),
-    enabled: events.length > 0,
-  });
+function Existing({ head, columns, into, onChange, tried }: Props) {
   return (
-    <Loaded of={streams}>
-      {(all) => {
-        const choose = (name: string) => {
-          const stream = all.find((one) => one.name === name);
-          onChange({ name, mapped: stream ? forExisting(columns, streamColumns(stream)) : [] });
-        };
-        const own = all.filter(writable).map((one) => one.name);
-        const first = fitting.data?.filter((name) => own.includes(name)) ?? [];
-        return (
-          <div className="flex flex-col gap-2">
-            <div className="max-w-md">
-              <ChoiceField
-                label={text.stream}
-                required
-                value={into.name}
-                error={tried && !into.name ? text.needName : undefined}
-                choices={[
-                  { value: "", label: "" },
-                  ...[...first, ...own.filter((name) => !first.includes(name))].map((name) => ({
-                    value: name,
-                    label: name,
-                  })),
-                ]}
-                onChange={(event) => choose(event.target.value)}
-              />
-            </div>
-            {fitting.data && (
-              <div className="flex flex-wrap items-center gap-1">
-                <span className="text-muted">
-                  {first.length ? text.matching : text.matchingNone}
-                </span>
-                {first.map((name) => (
-                  <Button key={name} onClick={() => choose(name)}>
-                    {name}
-                  </Button>
-                ))}
-              </div>
-            )}
-          </div>
-        );
-      }}
-    </Loaded>
+    <ExistingStream
+      value={into.name}
+      events={eventsOf(head.rows, columns)}
+      error={tried && !into.name ? text.needName : undefined}
+      onChoose={(name, stream) =>
+        onChange({ name, mapped: stream ? forExisting(columns, streamColumns(stream)) : [] })
+      }
+    />
   );
 }

@@ -1,20 +1,5 @@
 // Calls of the ingest wizard.
 import { call, send } from "@/api/client";
-import type { Schemas } from "@/api/types";
-
-export interface NamedColumn {
-  name: string;
-  type: string;
-}
-
-export const infer = async (event: Record<string, unknown>): Promise<NamedColumn[]> =>
-  (await call<Schemas["EventInferResponse"]>("source/infer", { body: { event } })).inferred_columns;
-
-// As many as the server takes at once.
-const MATCH_EVENTS_MAX = 100;
-
-export const match = (events: Record<string, unknown>[]): Promise<string[]> =>
-  call<string[]>("source/match", { body: { events: events.slice(0, MATCH_EVENTS_MAX) } });
 
 export const createStream = (body: object): Promise<unknown> => call("streams", { body });
 

@@ -6,6 +6,8 @@ import { call } from "@/api/client";
 import { useMay } from "@/api/session";
 import type { Stream } from "@/api/types";
 import { useGo } from "@/app/go";
+import type { NamedColumn } from "@/forms/ColumnList";
+import { infer } from "@/forms/events";
 import { Wizard } from "@/forms/Wizard";
 import { app } from "@/text/app";
 import { ingest as text } from "@/text/ingest";
@@ -13,7 +15,7 @@ import { Button } from "@/ui/Button";
 import { Failure } from "@/ui/Failure";
 import { count } from "@/ui/format";
 import { Page } from "@/ui/Page";
-import { createStream, infer, type NamedColumn } from "./calls";
+import { createStream } from "./calls";
 import { DataStep, FILE_BYTES_MAX, type Picked, type Way } from "./DataStep";
 import { headOf } from "./file";
 import type { Format } from "./format";
@@ -28,7 +30,6 @@ import {
   planOf,
   streamColumns,
   timeColumns,
-  typicalEvent,
 } from "./mapping";
 import type { Head } from "./protocol";
 import { SendStep } from "./SendStep";
@@ -97,13 +98,13 @@ const NONE_INFERRED: NamedColumn[] = [];
 /** The server's types for JSON; a CSV's are guessed here. */
 function useInferred(head: Head | undefined) {
   const json = !!head && head.format.kind !== "csv" && head.names.length > 0;
-  const event = useMemo(
-    () => (head && json ? typicalEvent(head.rows, head.names) : {}),
+  const events = useMemo(
+    () => (head && json ? head.rows.flatMap((row) => (row.event ? [row.event] : [])) : []),
     [head, json],
   );
   const { data, error } = useQuery({
-    queryKey: ["infer", event],
-    queryFn: () => infer(event),
+    queryKey: ["infer", events],
+    queryFn: () => infer(events),
     enabled: json,
   });
   return { inferred: json ? data : NONE_INFERRED, inferError: error as Error | null };

@@ -1,9 +1,9 @@
 // From a file's columns to those of a stream: names, guessed types, what is left out.
-import type { NamedColumn } from "./calls";
+import type { NamedColumn } from "@/forms/ColumnList";
 import type { Plan, Target } from "./plan";
 import type { Head } from "./protocol";
 import type { Row } from "./rows";
-import { columnName, faultOf, guessType, isText, isTimeType, plainType, TIME_TYPE } from "./types";
+import { columnName, faultOf, guessType, isText, isTimeType, plainType } from "./types";
 
 export interface Mapped {
   /** As the file names it. */
@@ -37,26 +37,6 @@ export const valueIn = (row: Row, from: number | string): unknown =>
 
 export const isEmpty = (value: unknown): boolean =>
   value === null || value === undefined || value === "";
-
-/** The value of a key that tells most of its type: a fraction over a whole number, a text when
- * they differ in kind. */
-function telling(values: unknown[]): unknown {
-  const told = values.filter((value) => value !== null && value !== undefined);
-  const kinds = new Set(told.map((value) => (Array.isArray(value) ? "array" : typeof value)));
-  if (kinds.size > 1) return "";
-  if (kinds.has("number")) return told.find((value) => !Number.isInteger(value)) ?? told[0];
-  if (kinds.has("string")) {
-    const texts = told.map(String);
-    return guessType(texts) === TIME_TYPE ? (texts.find((t) => /\d:\d/.test(t)) ?? "") : "";
-  }
-  return told[0] ?? null;
-}
-
-/** One event for all the first ones, from which the server infers the columns. */
-export function typicalEvent(rows: Row[], names: string[]): Record<string, unknown> {
-  const events = rows.flatMap((row) => (row.event ? [row.event] : []));
-  return Object.fromEntries(names.map((name) => [name, telling(events.map((e) => e[name]))]));
-}
 
 /** The columns of the file; `inferred` are the server's types of JSON. */
 export function fileColumns(head: Head, inferred: NamedColumn[]): FileColumn[] {

@@ -7,6 +7,7 @@ import { call } from "@/api/client";
 import { useMay } from "@/api/session";
 import type { Stream } from "@/api/types";
 import { useGo } from "@/app/go";
+import { quoted } from "@/forms/sql";
 import { app } from "@/text/app";
 import { streams as text } from "@/text/streams";
 import { Badge } from "@/ui/Badge";
@@ -84,7 +85,7 @@ function Actions({ stream }: { stream: Stream }) {
   const go = useGo();
   const may = useMay();
   const [doomed, setDoomed] = useState<string[]>([]);
-  const sql = encodeURIComponent(`SELECT * FROM ${stream.name}`);
+  const sql = encodeURIComponent(`SELECT * FROM ${quoted(stream.name)}`);
   return (
     <>
       <Button icon={SquareTerminal} onClick={() => go(`/query?sql=${sql}&run=true`)}>

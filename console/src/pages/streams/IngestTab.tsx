@@ -26,7 +26,9 @@ export function IngestTab({ name }: { name: string }) {
       <p className="text-muted">
         {text.ingestHow} {text.ingestKey}
       </p>
+      <h2 className="text-xs font-semibold text-muted">{ingest.commandHttp}</h2>
       <CodeBlock text={httpCommand(name)} label={ingest.commandHttp} />
+      <h2 className="text-xs font-semibold text-muted">{ingest.commandFile}</h2>
       <CodeBlock text={fileCommand(name)} label={ingest.commandFile} />
     </div>
   );

@@ -1,11 +1,12 @@
 // Rows of a stream or view as they come, for as long as they are looked at.
 import { useEffect, useState } from "react";
+import { quoted } from "@/forms/sql";
 import { type Live, openLive } from "@/live/useLive";
 import { GridTab } from "@/pages/query/results/GridTab";
 import { StatusLine } from "@/pages/query/results/StatusLine";
 
 export function LiveRows({ name }: { name: string }) {
-  const sql = `SELECT * FROM \`${name.replaceAll("\\", "\\\\").replaceAll("`", "\\`")}\``;
+  const sql = `SELECT * FROM ${quoted(name)}`;
   const [live, setLive] = useState<Live | null>(null);
   useEffect(() => {
     const opened = openLive({ sql });

@@ -6,13 +6,15 @@ import { streams as text } from "@/text/streams";
 import { Failure } from "@/ui/Failure";
 import { ChoiceField } from "@/ui/Field";
 import { Figure } from "@/ui/Figure";
-import { bytes, compact, count, time } from "@/ui/format";
+import { bytes, count, perSecond, time } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
 import { Sparkline } from "@/ui/Sparkline";
 import { type StreamStats, streamStatsQuery } from "./calls";
+import { nodeOf, useRates } from "./rates";
 
 export function Statistics({ stream }: { stream: Stream }) {
   const [days, setDays] = useState(1);
+  const node = nodeOf(useRates(true), "stream", stream.name);
   const stats = useQuery(streamStatsQuery(stream.name, days));
   return (
     <div className="flex flex-col gap-4 pt-3">
@@ -29,16 +31,17 @@ export function Statistics({ stream }: { stream: Stream }) {
               <Figure name={text.stored}>
                 {bytes(now.historical_data_bytes + now.streaming_data_bytes)}
               </Figure>
-              <Figure name={text.written}>{compact(now.written_eps)}</Figure>
-              <Figure name={text.read}>{compact(now.read_eps)}</Figure>
+              {node && <Figure name={text.written}>{perSecond(node.rows_in)}</Figure>}
+              {node && <Figure name={text.read}>{perSecond(node.rows_out)}</Figure>}
               <Figure name={text.earliest}>{time(now.earliest_event)}</Figure>
               <Figure name={text.latest}>{time(now.latest_event)}</Figure>
             </dl>
-            <div className="w-32">
+            {node?.history && <Line title={text.rates} values={node.history.rows_in} />}
+            <div className="w-40">
               <ChoiceField
                 label={text.history}
                 value={String(days)}
-                choices={["1", "7", "30"].map((n) => ({ value: n, label: n }))}
+                choices={[1, 7, 30].map((n) => ({ value: String(n), label: text.days(n) }))}
                 onChange={(event) => setDays(Number(event.target.value))}
               />
             </div>
@@ -56,12 +59,15 @@ export function Statistics({ stream }: { stream: Stream }) {
 type Point = NonNullable<StreamStats["history"]>[number];
 
 function Rates(props: { title: string; of: StreamStats; pick: (point: Point) => number }) {
-  const values = (props.of.history ?? []).map(props.pick);
+  return <Line title={props.title} values={(props.of.history ?? []).map(props.pick)} />;
+}
+
+function Line({ title, values }: { title: string; values: number[] }) {
   return (
     <section className="min-w-0 rounded-lg border border-line bg-surface p-3">
-      <h2 className="mb-2 text-xs font-semibold text-muted">{props.title}</h2>
+      <h2 className="mb-2 text-xs font-semibold text-muted">{title}</h2>
       {values.length > 1 ? (
-        <Sparkline values={values} label={props.title} />
+        <Sparkline values={values} label={title} />
       ) : (
         <p className="text-muted">{text.historyEmpty}</p>
       )}

@@ -2,6 +2,7 @@
 import { queryOptions } from "@tanstack/react-query";
 import { call } from "@/api/client";
 import type { Schemas, Stream, View } from "@/api/types";
+import { quoted } from "@/forms/sql";
 
 export type StreamStats = Schemas["StreamStatsResponse"];
 export type MaterializedView = Schemas["MaterializedView"];
@@ -59,6 +60,17 @@ export const removeOne = (kind: "streams" | "views", name: string, force: boolea
 
 export const steer = (name: string, verb: "pause" | "resume" | "recover"): Promise<void> =>
   call(`${path("materialized_views", name)}/${verb}`, { method: "POST" });
+
+const define = (sql: string): Promise<unknown> =>
+  call("exec", { body: { sql, type: "historical" } });
+
+/** Goes on with what comes from now, when rows that it had not read are gone. */
+export const skipToLatest = (name: string): Promise<unknown> =>
+  define(`SYSTEM RECOVER MATERIALIZED VIEW ${quoted(name)} SETTINGS seek_to = 'latest'`);
+
+/** Rows at which it fails become dead letters, and it goes on. */
+export const keepBadRows = (name: string): Promise<unknown> =>
+  define(`ALTER VIEW ${quoted(name)} MODIFY QUERY SETTING enable_dlq = 1`);
 
 export interface Graph {
   nodes: { id: string; name: string; type: string }[];

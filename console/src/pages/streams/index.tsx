@@ -12,12 +12,13 @@ import { Button } from "@/ui/Button";
 import { DataTable } from "@/ui/DataTable";
 import { Empty } from "@/ui/Empty";
 import { CheckField } from "@/ui/Field";
-import { bytes, count, time } from "@/ui/format";
+import { bytes, count, perSecond, time } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
 import { streamsQuery } from "./calls";
 import { NewStream } from "./NewStream";
 import { Removal } from "./Removal";
+import { nodeOf, useRates } from "./rates";
 
 export default function Streams() {
   const go = useGo();
@@ -26,6 +27,8 @@ export default function Streams() {
   const [adding, setAdding] = useState(false);
   const [internal, setInternal] = useState(false);
   const [doomed, setDoomed] = useState<string[]>([]);
+  const rates = useRates();
+  const rateOf = (name: string) => nodeOf(rates, "stream", name)?.rows_in;
   const changes = may("write:stream");
   const create = changes && (
     <Button look="primary" icon={Plus} onClick={() => setAdding(true)}>
@@ -104,6 +107,13 @@ export default function Streams() {
                 numeric: true,
                 value: (one) => one.row_count ?? 0,
                 cell: (one) => (one.row_count === undefined ? "" : count(one.row_count)),
+              },
+              {
+                id: "rate",
+                title: text.rate,
+                numeric: true,
+                value: (one) => rateOf(one.name) ?? 0,
+                cell: (one) => <span title={text.rateWhy}>{perSecond(rateOf(one.name))}</span>,
               },
               {
                 id: "stored",

@@ -6,10 +6,12 @@ import { useState } from "react";
 import { useMay } from "@/api/session";
 import type { View } from "@/api/types";
 import { useGo } from "@/app/go";
+import { quoted } from "@/forms/sql";
 import { Columns } from "@/pages/streams/Columns";
 import { steer, type ViewStats, viewQuery, viewStatsQuery } from "@/pages/streams/calls";
 import { LiveRows } from "@/pages/streams/LiveRows";
 import { Removal } from "@/pages/streams/Removal";
+import { nodeOf, useRates } from "@/pages/streams/rates";
 import { Uses } from "@/pages/streams/Uses";
 import { app } from "@/text/app";
 import { streams, views as text } from "@/text/streams";
@@ -18,13 +20,14 @@ import { Button } from "@/ui/Button";
 import { CodeBlock } from "@/ui/Copy";
 import { Failure } from "@/ui/Failure";
 import { Figure } from "@/ui/Figure";
-import { bytes, compact, count } from "@/ui/format";
+import { bytes, count, perSecond } from "@/ui/format";
 import { Go } from "@/ui/Go";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
 import { Sparkline } from "@/ui/Sparkline";
 import { Tabs } from "@/ui/Tabs";
 import { notify } from "@/ui/Toast";
+import { Errors } from "./Errors";
 import { statusText } from "./status";
 
 export default function ViewDetail() {
@@ -68,6 +71,17 @@ export default function ViewDetail() {
                   </div>
                 ),
               },
+              ...(shown.materialized
+                ? [
+                    {
+                      value: "errors",
+                      label: text.tabs.errors,
+                      content: (
+                        <Loaded of={stats}>{(now) => <Errors view={shown} stats={now} />}</Loaded>
+                      ),
+                    },
+                  ]
+                : []),
               {
                 value: "columns",
                 label: text.tabs.columns,
@@ -101,9 +115,8 @@ export default function ViewDetail() {
 }
 
 function State({ view, stats }: { view: View; stats: ViewStats }) {
-  const written = (stats.history ?? []).map((point) => point.written_eps);
-  const letters = stats.dead_letter_stream;
-  const sql = `SELECT * FROM table(${letters}) ORDER BY _tp_time DESC LIMIT 100`;
+  const node = nodeOf(useRates(true), "materialized_view", view.name);
+  const written = node?.history?.rows_out ?? [];
   return (
     <>
       {stats.last_error_message && (
@@ -127,28 +140,15 @@ function State({ view, stats }: { view: View; stats: ViewStats }) {
         </Figure>
         <Figure name={text.lag}>{text.lagRows(stats.lagging)}</Figure>
         <Figure name={text.memory}>{bytes(stats.memory)}</Figure>
-        <Figure name={streams.written}>{compact(stats.written_eps)}</Figure>
+        {node && <Figure name={streams.ratesNow}>{perSecond(node.rows_out)}</Figure>}
         <Figure name={text.leftOut}>{count(stats.left_out_rows)}</Figure>
       </dl>
       {written.length > 1 && (
         <section className="max-w-3xl rounded-lg border border-line bg-surface p-3">
-          <h2 className="mb-2 text-xs font-semibold text-muted">{streams.written}</h2>
-          <Sparkline values={written} label={streams.written} />
+          <h2 className="mb-2 text-xs font-semibold text-muted">{streams.rates}</h2>
+          <Sparkline values={written} label={streams.rates} />
         </section>
       )}
-      <section>
-        <h2 className="mb-1 text-xs font-semibold text-muted">{text.tabs.letters}</h2>
-        {letters ? (
-          <p>
-            {text.letters}: <code>{letters}</code> ·{" "}
-            <Go to={`/query?sql=${encodeURIComponent(sql)}`} className="text-accent underline">
-              {text.lettersOpen}
-            </Go>
-          </p>
-        ) : (
-          <p className="text-muted">{text.lettersNone}</p>
-        )}
-      </section>
     </>
   );
 }
@@ -170,7 +170,7 @@ function Actions({ view, stats }: { view: View; stats?: ViewStats }) {
       setBusy(false);
     }
   };
-  const sql = encodeURIComponent(`SELECT * FROM ${view.name}`);
+  const sql = encodeURIComponent(`SELECT * FROM ${quoted(view.name)}`);
   const status = stats?.status;
   return (
     <>

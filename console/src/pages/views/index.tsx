@@ -8,7 +8,7 @@ import { useGo } from "@/app/go";
 import { type MaterializedView, materializedQuery, viewsQuery } from "@/pages/streams/calls";
 import { Removal } from "@/pages/streams/Removal";
 import { app } from "@/text/app";
-import { views as text } from "@/text/streams";
+import { streams, views as text } from "@/text/streams";
 import { Badge, Status } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
 import { CodeBlock } from "@/ui/Copy";
@@ -59,7 +59,9 @@ export default function Views() {
             label={text.title}
             rows={lines(all)}
             id={({ view }) => view.name}
-            onOpen={({ view }) => go(`/views/${encodeURIComponent(view.name)}`)}
+            onOpen={(line) =>
+              go(`/views/${encodeURIComponent(line.view.name)}${failed(line) ? "?tab=errors" : ""}`)
+            }
             empty={
               <Empty icon={Layers} title={text.empty}>
                 <CodeBlock label={text.example} text={EXAMPLE} />
@@ -81,7 +83,7 @@ export default function Views() {
             columns={[
               {
                 id: "name",
-                title: "Name",
+                title: streams.name,
                 value: ({ view }) => view.name,
                 cell: ({ view }) => view.name,
               },
