@@ -23,6 +23,7 @@ CLAIMS = {
     "socket": "The console's socket",
     "console": "The query page in a browser",
     "console_panels": "Twelve live panels in a browser",
+    "console_lineage": "The lineage page in a browser",
     "many_queries": "Many queries over one stream",
     "bounded": "Bounded queries over history",
     "control_plane": "Definitions over REST",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -62,6 +62,7 @@ from controlplane.services.shared_query import Means as SocketMeans
 from controlplane.services.sinks import SinkService
 from controlplane.services.sources import SourceService
 from controlplane.services.streams import StreamService
+from controlplane.services.system import SystemService
 from controlplane.services.topology import Flows, TopologyService
 from controlplane.services.udfs import UdfService
 from controlplane.services.uses import Uses
@@ -88,6 +89,7 @@ class Outside:
     clock: Clock
     restarts: dict[str, int]
     vault: Vault | None = None
+    pids: Callable[[], dict[str, int]] = dict
 
 
 class Application:
@@ -152,6 +154,9 @@ class Application:
         self.global_metrics = GlobalMetricsService(self.engines, (into,), (out_of,))
         self.external_streams = ExternalStreamService(self.engines, uses, self.sources, self.vault)
         self.health = self._health(outside)
+        self.system = SystemService(
+            self.counters, outside.launcher.folders, outside.restarts, outside.pids
+        )
         hot = Hot(self.authenticator, self.engines, outside.clock, settings, self.counters)
         audited = Audited(self._served(), self.audit)  # type: ignore[arg-type]
         means = SocketMeans(self.queries, self.audit, encode_query)
@@ -277,6 +282,7 @@ class Application:
             "sources": self.sources,
             "streaming": streaming,
             "streams": self.streams,
+            "system": self.system,
             "topology": self.topology,
             "udfs": self.udfs,
             "version": version("tailrace"),

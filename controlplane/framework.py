@@ -30,8 +30,8 @@ NAMES: Final = (
     "external_streams", "external_tables", "first_run", "global_metrics", "health", "invitations",
     "lineage", "people",
     "public", "queries", "saved_queries", "schemas", "series", "series_auth", "sessions",
-    "settings", "sinks", "sources", "streaming", "streams", "topology", "udfs", "version", "views",
-    "workspaces",
+    "settings", "sinks", "sources", "streaming", "streams", "system", "topology", "udfs", "version",
+    "views", "workspaces",
 )  # fmt: skip
 
 

@@ -163,6 +163,8 @@ OPERATIONS: Final[dict[str, str]] = {
     "getInfo": "read:workspace",
     "getMetrics": "read:workspace",
     "getWorkspaceMetrics": "read:workspace",
+    "getSystem": "read:workspace",
+    "getPermissions": "read:user",
 }
 # What a writer of the Kronicle API did who made or changed a channel together with its rows.
 DEFINED_BY_WRITER: Final = "kronicleWriteChannel"
@@ -179,7 +181,7 @@ SERIES_CHANGES: Final = frozenset({
 ADMIN_OPERATIONS: Final = frozenset({
     "createStream", "updateStream", "deleteStream",
     "listInvitations", "createInvitation", "deleteInvitation", "listAudit",
-    "listWorkspaces", "createWorkspace", "deleteWorkspace",
+    "listWorkspaces", "createWorkspace", "deleteWorkspace", "getSystem",
 })  # fmt: skip
 # What needs no credentials, or has them in its body.
 OPEN_OPERATIONS: Final = frozenset({

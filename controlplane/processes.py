@@ -88,6 +88,10 @@ class Processes:
         self._children[CONNECTORS] = child
         child.start()
 
+    def pids(self) -> dict[str, int]:
+        """Process id of each child by name, 0 of one that does not run now."""
+        return {name: child.pid for name, child in self._children.items()}
+
     def supervise(self, engines: Engines) -> None:
         """Watch what was begun; call once, inside the loop."""
         self._engines = engines

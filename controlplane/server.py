@@ -61,7 +61,13 @@ class Server:
             return EXIT_REFUSED
         connectors = ConnectorClient(self._processes.control_socket, vault.keys)
         outside = Outside(
-            store, self._processes, connectors, self._clock, self._processes.restarts, vault
+            store,
+            self._processes,
+            connectors,
+            self._clock,
+            self._processes.restarts,
+            vault,
+            self._processes.pids,
         )
         app = Application(self._settings, outside)
         self._processes.on_connectors_exit = app.resume.again

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from controlplane.recent_logs import RECENT
+
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
@@ -55,7 +57,7 @@ def configure_logs(log_format: str, level: str) -> None:
         if plain
         else JsonFormatter()
     )
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[handler, RECENT], force=True)
     for noisy in ("uvicorn.error", "uvicorn.access", "aiosqlite", "sse_starlette", "alembic"):
         logging.getLogger(noisy).setLevel("WARNING")
 

@@ -10,6 +10,7 @@ import {
   retainSearchParams,
 } from "@tanstack/react-router";
 import { sessionQuery } from "@/api/session";
+import { Elsewhere } from "@/app/Elsewhere";
 import { Shell } from "@/app/Shell";
 import { app } from "@/text/app";
 import { Failure } from "@/ui/Failure";
@@ -19,7 +20,7 @@ import { Skeleton } from "@/ui/Skeleton";
 import { ROOT } from "./app/place";
 import { boardSearch } from "./pages/dashboards/search";
 import { exploreSearch } from "./pages/explore/search";
-import type { LineageSearch } from "./pages/lineage";
+import { lineageSearch } from "./pages/lineage/search";
 import Login from "./pages/login";
 import { historySearch, readSearch } from "./pages/query/search";
 import { readSearch as timeseriesSearch } from "./pages/timeseries/search";
@@ -70,6 +71,7 @@ export const shellRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: "shell",
   component: Shell,
+  errorComponent: Elsewhere,
   beforeLoad: async ({ context, location }) => {
     const session = await context.client.ensureQueryData(sessionQuery);
     if (!session) throw redirect({ to: "/login", search: { next: location.href } });
@@ -291,14 +293,7 @@ const viewRoute = createRoute({
 const lineageRoute = createRoute({
   getParentRoute: () => shellRoute,
   path: "/lineage",
-  validateSearch: (search): LineageSearch => ({
-    ...(typeof search.q === "string" && { q: search.q }),
-    ...(typeof search.kinds === "string" && { kinds: search.kinds }),
-    ...(search.failed === true && { failed: true }),
-    ...(typeof search.focus === "string" && { focus: search.focus }),
-    ...(typeof search.depth === "number" && { depth: Math.min(3, Math.max(1, search.depth)) }),
-    ...(search.table === true && { table: true }),
-  }),
+  validateSearch: lineageSearch,
   component: lazyRouteComponent(() => import("./pages/lineage")),
 });
 

@@ -29,10 +29,11 @@ from controlplane.api.sinks import SinkController
 from controlplane.api.source_tools import SourceToolController
 from controlplane.api.sources import SourceController
 from controlplane.api.streams import StreamController
+from controlplane.api.system_report import SystemController
 from controlplane.api.topology import TopologyController, TopologyRatesController
 from controlplane.api.trial_events import TrialEventController
 from controlplane.api.udfs import UdfController
-from controlplane.api.users import RoleController, UserController
+from controlplane.api.users import PermissionController, RoleController, UserController
 from controlplane.api.views import ViewController
 from controlplane.api.workspaces import (
     DatabaseController,
@@ -61,6 +62,7 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     AlertTestController,
     ApiKeyController,
     RoleController,
+    PermissionController,
     UserController,
     InvitationController,
     LoginController,
@@ -75,6 +77,7 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     CatalogController,
     ConnectorTypeController,
     GlobalMetricsController,
+    SystemController,
     WorkspaceController,
     WorkspacesController,
     SubscriptionController,

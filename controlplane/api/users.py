@@ -12,7 +12,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp
 
 from controlplane.auth import Principal
-from controlplane.permissions import ROLES
+from controlplane.permissions import GROUPS, ROLES
 from controlplane.services.access import AccessService, Member
 from controlplane.services.profiles import Profile
 
@@ -53,6 +53,13 @@ class UpdateUserRequest(msgspec.Struct, frozen=True, kw_only=True):
     role: str | None = None
 
 
+class Permissions(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be allowed (`read:GROUP`, `write:GROUP`), and what each role is."""
+
+    groups: list[str]
+    roles: dict[str, list[str]]
+
+
 class RoleController(Controller):
     """The fixed roles."""
 
@@ -63,6 +70,20 @@ class RoleController(Controller):
     async def list_roles(self, principal: Given[Principal]) -> list[str]:
         """Names of the roles."""
         return list(ROLES)
+
+
+class PermissionController(Controller):
+    """What the roles may do."""
+
+    path = "/permissions"
+    tags = ["Extensions"]  # noqa: RUF012  the framework's way
+
+    @get(operation_id="getPermissions", summary="Get groups and what each role may do")
+    async def get_permissions(self, principal: Given[Principal]) -> Permissions:
+        """The groups of permissions, and those of each role as keys write them."""
+        return Permissions(
+            groups=list(GROUPS), roles={role: list(listed) for role, listed in ROLES.items()}
+        )
 
 
 class UserController(Controller):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from controlplane.auth import Principal
 from controlplane.services.dashboards import DashboardService
 from controlplane.services.engines import Engines
@@ -48,6 +50,7 @@ class SavedQueryFlows:
                 (row.id, row.name, Caller(row.created_by_id, row.created_by_name)),
                 [row.sql],
                 known,
+                {"tags": row.tags} if row.tags else {},
             )
             for row in await self._saved.list(principal)
         ]
@@ -66,7 +69,13 @@ async def _known(engines: Engines, principal: Principal) -> Known:
     )
 
 
-def _flow(type_: str, what: tuple[str, str, Caller], texts: list[str], known: Known) -> Flow:
+def _flow(
+    type_: str,
+    what: tuple[str, str, Caller],
+    texts: list[str],
+    known: Known,
+    properties: dict[str, Any] | None = None,
+) -> Flow:
     key, name, owner = what
     names, functions = known
     reads = dict.fromkeys(each for text in texts for each in names_read(text, names))
@@ -76,6 +85,7 @@ def _flow(type_: str, what: tuple[str, str, Caller], texts: list[str], known: Kn
         key=key,
         name=name,
         owner=owner,
+        properties=properties or {},
         reads=tuple(reads),
         functions=tuple(called),
     )

@@ -15,6 +15,15 @@ from tests.journeys.server import Server
 # A group in braces is an id of `fill`.
 VIEWS = {
     "": "navigation",
+    "query": "textbox",
+    "query/history": "heading",
+    "explore/pumps": "main",
+    "dashboards": "heading",
+    "ingest": "button",
+    "saved": "heading",
+    "functions": "heading",
+    "schemas": "heading",
+    "external": "heading",
     "alerts": "table",
     "alerts/new": "textbox",
     "alerts/{alerts}": "region",
@@ -33,6 +42,7 @@ VIEWS = {
     "sinks/{sinks}": "tabpanel",
     "lineage": "img",
     "lineage?table=true": "table",
+    "lineage?panel=node:stream:pumps": "complementary",
     "timeseries": "table",
     f"timeseries?tab=channels&id={CHANNEL}": "img",
     "timeseries?tab=series": "table",
@@ -42,11 +52,13 @@ VIEWS = {
     "timeseries?tab=devices": "table",
     "timeseries?tab=devices&list=packets": "table",
     "admin/users": "table",
+    "admin/roles": "table",
     "admin/keys": "tab",
     "admin/invitations": "tab",
     "admin/audit": "tab",
     "admin/workspaces": "tab",
-    "admin/system": "tab",
+    "admin/settings": "combobox",
+    "admin/system": "table",
 }
 
 # The page scrolls within its main part, which must not scroll sideways.

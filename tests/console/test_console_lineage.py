@@ -83,7 +83,22 @@ def test_lineage(server: Server, open_console: Opener, source: str) -> None:
     page.get_by_label("Search in the graph").fill("")
 
     expect(nodes.get_by_text("wells", exact=True)).to_be_visible()
+    # A double click opens the side panel, whose neighbours lead on; the address names it.
     nodes.get_by_text("mill_source", exact=True).dblclick()
+    panel = page.get_by_role("complementary", name="Details")
+    expect(panel.get_by_role("heading", name="mill_source")).to_be_visible()
+    panel.get_by_role("button", name="mills", exact=True).click()
+    expect(panel.get_by_role("button", name="mill_alert")).to_be_visible()
+    assert "panel=node%3Astream%3Amills" in page.url
+    panel.get_by_role("button", name="Close").click()
+    # Arrow keys follow the edges; Enter brings a node out, with a card.
+    page.locator(f'.react-flow__node[data-id="{first_node(server)}"]').focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator('.react-flow__node[data-id="stream:mills"]')).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    card = page.get_by_role("complementary", name="mill_source")
+    card.get_by_role("button", name="Focus").click()
     expect(nodes).to_have_count(2)
     page.get_by_label("Focus").select_option("2")
     expect(nodes).to_have_count(4)
@@ -105,6 +120,9 @@ def test_lineage(server: Server, open_console: Opener, source: str) -> None:
     expect(edge).to_have_css(
         "stroke-dasharray", re.compile("6"), timeout=SHOWN_SECONDS_MAX * 1000 * pace()
     )
+    page.get_by_label("State").select_option("stopped")
+    expect(nodes).to_have_count(1)
+    expect(nodes.get_by_text("mill_source", exact=True)).to_be_visible()
     print(f"dashed after {time.monotonic() - began:.1f} s")
 
 

@@ -13,7 +13,7 @@ from tests.journeys.server import Server
 
 # Buttons that change something, on any page.
 CHANGES = re.compile(
-    "^(New|Create|Start|Stop|Delete|Resolve|Edit|Duplicate|Clone|Correct|Pause|Resume|Save)"
+    "^(New|Create|Start|Stop|Delete|Resolve|Edit|Duplicate|Clone|Correct|Pause|Resume|Save\\b)"
     "|^(Replay|Send)"
 )
 # View -> the text that shows that it is drawn; a group in braces is an id.
@@ -30,6 +30,9 @@ VIEWS = {
     "sinks": "bad_sink",
     "sinks/{sinks}": "bad_sink",
     "lineage": "Slowest node",
+    "saved": "kept query",
+    "dashboards/{board}": "kept board",
+    "admin/roles": "read_only",
     "timeseries": "attacked",
     "timeseries?tab=series&id={series}&mode=versions": "Valid time",
     "timeseries?tab=devices&list=sensors": EVIL,
@@ -40,7 +43,12 @@ VIEWS = {
 @pytest.fixture(scope="module")
 def ids(server: Server) -> dict[str, str]:
     """Objects to look at."""
-    return fill(server)
+    ids = fill(server)
+    saved = {"name": "kept query", "sql": "SELECT text FROM pumps"}
+    assert server.call("POST", "/savedqueries", saved).status_code == 201
+    board = {"name": "kept board", "description": "", "panels": []}
+    ids["board"] = server.call("POST", "/dashboards", board).json()["id"]
+    return ids
 
 
 def test_a_reader_changes_nothing(
@@ -79,15 +87,67 @@ def test_a_reader_changes_nothing(
     expect(page.get_by_text("write:workspace")).to_be_visible()
 
 
-def test_a_writer_sees_the_buttons_of_streams(server: Server, open_console: Opener) -> None:
+def test_a_writer_sees_the_buttons_of_rows_and_of_what_is_theirs(
+    server: Server, open_console: Opener, ids: dict[str, str]
+) -> None:
     tab = open_console(server)
     main = tab.page.get_by_role("main")
     tab.sign_in(server, user="writer", role="writer")
+    # Streams are made and deleted by admins; rows come in by a writer too.
     tab.go("streams")
-    expect(main.get_by_role("button", name="New stream").first).to_be_visible()
+    expect(main.get_by_role("button", name="Ingest a file").first).to_be_visible()
+    expect(main.get_by_role("button", name="New stream")).to_have_count(0)
+    expect(main.get_by_role("checkbox", name="Streams: all")).to_have_count(0)
+    tab.go(f"dashboards/{ids['board']}")
+    expect(main.get_by_role("heading", name="kept board")).to_be_visible()
+    expect(main.get_by_role("button", name="Edit")).to_have_count(0)
+    tab.go("saved")
+    expect(main.get_by_text("kept query").first).to_be_visible()
+    expect(main.get_by_role("button", name="Edit")).to_have_count(0)
+    expect(main.get_by_role("checkbox")).to_have_count(0)
     tab.go("sources")
     expect(main.get_by_role("heading", name="Sources")).to_be_visible()
     expect(main.get_by_role("button", name="New source")).to_have_count(0)
+
+
+def test_admin_pages(server: Server, open_console: Opener, ids: dict[str, str]) -> None:
+    tab = open_console(server)
+    page = tab.page
+    tab.sign_in(server)
+    tab.go("admin/keys")
+    page.get_by_role("button", name="New key").first.click()
+    form = page.get_by_role("dialog", name="New key")
+    form.get_by_label("Name").fill("collector")
+    form.get_by_label("Rights").select_option("part")
+    expect(form.get_by_role("button", name="Create")).to_be_disabled()
+    form.get_by_label("change: Streams and their rows").check()
+    form.get_by_role("button", name="Create").click()
+    shown = page.get_by_role("dialog", name="The new key")
+    key = shown.get_by_role("region", name="The new key").inner_text().strip()
+    shown.get_by_role("button", name="Close").last.click()
+    expect(page.get_by_role("row", name=re.compile("collector.*write:stream"))).to_be_visible()
+    assert key not in page.content()
+    # It does what it was given, and nothing else.
+    body = {"columns": ["text"], "data": [["by key"]]}
+    assert server.call("POST", "/streams/pumps/ingest", body, **{"X-Api-Key": key}).is_success
+    assert server.call("GET", "/alerts", **{"X-Api-Key": key}).status_code == 403
+
+    tab.go("admin/system")
+    processes = page.get_by_role("table", name="Processes")
+    expect(
+        processes.get_by_role("row", name=re.compile(r"engine of default \d.* MiB"))
+    ).to_be_visible()
+    expect(page.get_by_text("Free on the disk")).to_be_visible()
+    page.get_by_role("link", name=re.compile(r"^\d+$")).click()
+    expect(page.get_by_role("heading", name="Query history")).to_be_visible()
+    tab.go("admin/roles")
+    streams = page.get_by_role("row", name=re.compile("Streams and their rows"))
+    expect(streams.get_by_role("cell").last).to_have_text("read")
+    # A workspace that is not there, or not theirs, leads to those that are.
+    tab.allow("404|There is no workspace")
+    tab.go("?ws=nowhere")
+    page.get_by_role("link", name="default").click()
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
 
 
 def test_keys_and_palette(server: Server, open_console: Opener, ids: dict[str, str]) -> None:
@@ -95,6 +155,7 @@ def test_keys_and_palette(server: Server, open_console: Opener, ids: dict[str, s
     page = tab.page
     tab.sign_in(server)
     tab.go()
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
     for key, title in {"a": "Alerts", "s": "Streams", "l": "Lineage", "t": "Time series"}.items():
         page.keyboard.press("g")
         page.keyboard.press(key)

@@ -34,6 +34,48 @@ def test_time_series(server: Server, open_console: Opener) -> None:
     assert page.evaluate("window.attacked === undefined")
 
 
+def test_time_series_of_another_workspace(server: Server, open_console: Opener) -> None:
+    """Its pages ask and change that workspace alone; links keep it."""
+    tab = open_console(server)
+    page = tab.page
+    tab.sign_in(server)
+    tab.allow("429")  # while the engine of the new workspace starts
+    session = tab.context.request.get(f"{server.url}/api/v1beta2/auth/session").json()
+    made = tab.context.request.post(
+        f"{server.url}/api/v1beta2/workspaces",
+        data={"name": "cellars"},
+        headers={"X-CSRF-Token": session["csrf_token"]},
+    )
+    assert made.status == 201, made.text()
+    try:
+        tab.go("")
+        page.get_by_role("button", name="Workspace: default").click()
+        page.get_by_role("menuitemcheckbox", name="cellars").click()
+        expect(page.get_by_role("button", name="Workspace: cellars")).to_be_visible()
+        page.get_by_role("link", name="Time series").click()
+        expect(page.get_by_label("Send the first value")).to_contain_text(
+            "/cellars/kronicle/data/v1/channels"
+        )
+        page.get_by_role("button", name="Create channel").click()
+        form = page.get_by_role("dialog", name="Create channel")
+        form.get_by_label("Name").fill("under_north")
+        form.get_by_role("button", name="Create", exact=True).click()
+        expect(page.get_by_role("heading", name="under_north")).to_be_visible()
+        assert "ws=cellars" in page.url
+        page.get_by_role("button", name="Back to the list").click()
+        # Deleting it names what goes.
+        page.get_by_role("checkbox", name="Channels: under_north").check()
+        page.get_by_role("button", name="Delete").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Its rows go with it.")
+        page.keyboard.press("Escape")
+        tab.go("timeseries")
+        expect(page.get_by_role("heading", name="Time series")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        expect(page.get_by_text("under_north")).to_have_count(0)
+    finally:
+        assert server.call("DELETE", "/workspaces/cellars?force=true").is_success
+
+
 def channels(tab: Tab) -> None:
     """One is made by the form and deleted; one that came by its API has rows and a chart."""
     page = tab.page

@@ -59,7 +59,7 @@ def test_a_view_that_fails_goes_on(server: Server, open_console: Opener) -> None
     tab.go("views")
     rail = page.get_by_role("navigation", name="Main")
     expect(page.get_by_role("row", name="in_metres")).to_contain_text("failed")
-    expect(rail.get_by_title("1 failed")).to_be_visible(timeout=30_000)
+    expect(rail.get_by_title("1 failed view")).to_be_visible(timeout=30_000)
     page.get_by_role("button", name="in_metres").click()
     expect(page.get_by_text("cannot parse text as int32: deep.")).to_be_visible()
     page.get_by_role("button", name="Set bad rows aside").click()

@@ -159,3 +159,11 @@ async def test_a_narrowed_key_makes_nobody_mightier_than_itself(plane: Plane) ->
             answer = await client.patch(f"{API}/users/{name}", json=change)
             assert answer.status_code == 403
             assert "may do more than these credentials" in answer.json()["message"]
+
+
+async def test_permissions_of_the_roles(lite: Plane) -> None:
+    found = (await lite.client.get(f"{API}/permissions")).json()
+    assert found["roles"]["admin"] == ["read:*", "write:*"]
+    assert "write:stream" in found["roles"]["writer"]
+    assert "write:stream" not in found["roles"]["read_only"]
+    assert {"stream", "workspace"} <= set(found["groups"])

@@ -178,7 +178,7 @@ def test_every_operation_has_a_permission() -> None:
 
 
 # What the roles may do besides reading; said here once more, not taken from the table.
-HIDDEN = {"listAudit", "listInvitations", "listWorkspaces"}
+HIDDEN = {"getSystem", "listAudit", "listInvitations", "listWorkspaces"}
 READ_ONLY = {
     "createQuery", "executeDDL", "execute", "formatSQL", "analyzeSQL", "cancelQuery", "deleteQuery",
     "inferSource", "matchSource", "createAPIKey", "deleteAPIKey", "logout",

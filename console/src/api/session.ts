@@ -33,15 +33,32 @@ export function useSession(): Session {
   return data;
 }
 
-/** Whether the caller may do what a permission such as `write:stream` allows. */
+/** Whether the caller may do what a permission such as `write:stream` allows; `define:stream` is
+ * the right to make, change and delete streams. */
 export function useMay(): (permission: string) => boolean {
   const { data } = useQuery(sessionQuery);
   return (permission) => may(data ?? null, permission);
 }
 
+// A writer's `write:stream` is for rows: streams themselves are made and deleted by admins.
+const DEFINE = "define:";
+
 export function may(session: Session | null, permission: string): boolean {
+  if (permission.startsWith(DEFINE))
+    return session?.role === "admin" && may(session, `write:${permission.slice(DEFINE.length)}`);
   const [verb] = permission.split(":");
   return !!session?.permissions.some((one) => one === permission || one === `${verb}:*`);
+}
+
+interface Made {
+  created_by: { name?: string };
+}
+
+/** Whether the caller may change what somebody made: its maker may, and an admin. */
+export function useMayChange(permission: string): (object: Made) => boolean {
+  const { data } = useQuery(sessionQuery);
+  if (!may(data ?? null, permission)) return () => false;
+  return ({ created_by }) => data?.role === "admin" || created_by.name === data?.username;
 }
 
 export function useSignIn(): (name: string, password: string) => Promise<void> {

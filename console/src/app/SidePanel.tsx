@@ -19,14 +19,14 @@ export function SidePanel() {
   if (!known || !Content || !name) return null;
   return (
     <aside
-      aria-label={`${known.label} ${name}`}
+      aria-label={known.headed ? known.label : `${known.label} ${name}`}
       onKeyDown={(event) => event.key === "Escape" && open()}
       className="fixed inset-x-0 top-11 bottom-0 z-30 flex flex-col border-l border-line bg-surface shadow-xl sm:left-auto sm:w-[30rem] lg:static lg:shadow-none"
     >
       <div className="flex items-center gap-1 border-b border-line px-3 py-1.5">
         <div className="min-w-0 flex-1">
           <p className="text-xs text-muted">{known.label}</p>
-          <h2 className="truncate text-sm font-semibold">{name}</h2>
+          {!known.headed && <h2 className="truncate text-sm font-semibold">{name}</h2>}
         </div>
         {known.page && (
           <Tip text={palette.openPage}>

@@ -23,6 +23,7 @@ import { Tip } from "@/ui/Tip";
 import { openPalette } from "./palette";
 import { Tasks } from "./Tasks";
 import { setLook, type Theme, useLook } from "./theme";
+import { WorkspaceMenu } from "./WorkspaceMenu";
 
 const REFRESH_MS = 10_000;
 // A server that is down is looked for more often, to say soon that it is back.
@@ -32,11 +33,11 @@ export function TopBar({ menu }: { menu: ReactNode }) {
   return (
     <header className="flex h-11 shrink-0 items-center gap-2 border-b border-line bg-surface px-2">
       {menu}
-      <Link to="/" className="flex items-center gap-2 px-1 font-semibold">
+      <Link to="/" className="flex min-h-6 items-center gap-2 px-1 font-semibold">
         <img src="./favicon.svg" alt="" width={20} height={20} />
         <span className="hidden sm:inline">{app.name}</span>
       </Link>
-      <Workspace />
+      <WorkspaceMenu />
       <Button
         icon={Search}
         className="ml-auto max-w-72 flex-1 justify-start text-muted"
@@ -51,17 +52,6 @@ export function TopBar({ menu }: { menu: ReactNode }) {
       <Tasks />
       <UserMenu />
     </header>
-  );
-}
-
-function Workspace() {
-  const { workspace } = useSession();
-  return (
-    <Tip text={`${app.workspace}: ${workspace}`}>
-      <span className="hidden max-w-40 truncate rounded border border-line px-1.5 py-0.5 text-xs text-muted md:inline">
-        {workspace}
-      </span>
-    </Tip>
   );
 }
 

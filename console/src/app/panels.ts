@@ -2,6 +2,7 @@
 // named in the page's address as `?panel=kind:name`.
 import { useNavigate } from "@tanstack/react-router";
 import type { ComponentType } from "react";
+import { palette } from "@/text/palette";
 import { query } from "@/text/query";
 
 export interface PanelProps {
@@ -15,6 +16,8 @@ export interface PanelKind {
   load: () => Promise<{ default: ComponentType<PanelProps> }>;
   /** Path of the object's own page, where its kind tells it. */
   page?: (name: string) => string;
+  /** The name is an id, and the content has a heading of its own. */
+  headed?: true;
 }
 
 const KINDS = query.object.kinds;
@@ -36,6 +39,12 @@ export const PANELS: Record<string, PanelKind> = {
   external_table: ofCatalog(KINDS.external_table, "/external/tables"),
   // Of any kind, for who knows the name alone.
   object: { ...ofCatalog(query.object.label, ""), page: undefined },
+  node: {
+    label: palette.panel,
+    load: () => import("@/pages/lineage/NodePanel"),
+    page: (id) => `/lineage?focus=${encodeURIComponent(id)}`,
+    headed: true,
+  },
 };
 
 /** A function that opens the panel of an object, or closes it with none. */

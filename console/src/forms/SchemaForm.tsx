@@ -52,7 +52,7 @@ export function SchemaForm({ schema, values, onChange, faults = {}, lookup, with
       {fields.filter(isMain).map(shown)}
       {rest.length > 0 && (
         <details open={open || undefined} className="rounded-md border border-line px-3 py-2">
-          <summary className="cursor-pointer font-medium">{forms.more}</summary>
+          <summary className="min-h-6 cursor-pointer font-medium">{forms.more}</summary>
           <div className="mt-3 flex flex-col gap-3">{rest.map(shown)}</div>
         </details>
       )}

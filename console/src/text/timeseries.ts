@@ -13,6 +13,7 @@ export const timeseries = {
   previous: "Previous",
   page: (first: number, last: number, total?: number) =>
     total === undefined ? `${first} to ${last}` : `${first} to ${last} of ${total}`,
+  all: (n: number) => `${n} ${n === 1 ? "row" : "rows"}`,
   nothingThere: "No rows in this range.",
   none: "none",
   chart: {
@@ -30,12 +31,14 @@ export const timeseries = {
     cloneOf: (name: string) => `Clone of ${name}`,
     removeOf: (name: string) => `Delete channel ${name}?`,
     removeWhy: "Its rows go with it.",
-    force: "Delete it even if a view reads it",
+    force: "Delete in spite of that",
     removed: (name: string) => `Channel ${name} was deleted.`,
     made: (name: string) => `Channel ${name} was created.`,
     name: "Name",
     id: "Id",
     rows: "Rows",
+    rowsOf: (n: number) => `${n.toLocaleString("en")} ${n === 1 ? "row" : "rows"}`,
+    readBy: "They are read by:",
     columns: "Columns",
     tags: "Tags",
     metadata: "Metadata",

@@ -1,7 +1,6 @@
 // A link to an address of the console that is made at run time, search parameters included.
-import { useRouter } from "@tanstack/react-router";
 import type { AnchorHTMLAttributes, MouseEvent } from "react";
-import { useGo } from "@/app/go";
+import { useAddress, useGo } from "@/app/go";
 
 interface Props extends AnchorHTMLAttributes<HTMLAnchorElement> {
   /** Path below the console, such as `/query?sql=...`. */
@@ -9,7 +8,7 @@ interface Props extends AnchorHTMLAttributes<HTMLAnchorElement> {
 }
 
 export function Go({ to, onClick, children, ...rest }: Props) {
-  const router = useRouter();
+  const address = useAddress();
   const go = useGo();
   const follow = (event: MouseEvent<HTMLAnchorElement>) => {
     onClick?.(event);
@@ -19,7 +18,7 @@ export function Go({ to, onClick, children, ...rest }: Props) {
     go(to);
   };
   return (
-    <a {...rest} href={`${router.basepath.replace(/\/$/, "")}${to}`} onClick={follow}>
+    <a {...rest} href={address(to)} onClick={follow}>
       {children}
     </a>
   );

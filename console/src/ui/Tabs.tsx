@@ -22,7 +22,8 @@ interface Props {
 export function Tabs({ label, value, onChange, tabs, className, extra }: Props) {
   return (
     <Radix.Root
-      value={value}
+      // An address may name a tab that is not there.
+      value={tabs.some((tab) => tab.value === value) ? value : tabs[0]?.value}
       onValueChange={onChange}
       className={cx("flex min-h-0 min-w-0 flex-col", className)}
     >

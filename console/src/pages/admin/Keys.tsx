@@ -17,17 +17,19 @@ import { Failure } from "@/ui/Failure";
 import { ChoiceField, TextField } from "@/ui/Field";
 import { time } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
+import { keysQuery } from "./calls";
+import { OnceShown } from "./OnceShown";
 import { Removal } from "./Removal";
+import { Rights } from "./Rights";
 
-type Key = Schemas["APIKey"];
 type Made = Schemas["CreateAPIKeyResponse"];
 
 const text = admin.keys;
-const QUERY_KEY = ["api_keys"];
+const QUERY_KEY = keysQuery.queryKey;
 
 export function Keys() {
   const may = useMay();
-  const keys = useQuery({ queryKey: QUERY_KEY, queryFn: () => call<Key[]>("auth/api_keys") });
+  const keys = useQuery(keysQuery);
   const [adding, setAdding] = useState(false);
   const add = may("write:key") && (
     <Button look="primary" icon={KeyRound} onClick={() => setAdding(true)}>
@@ -104,7 +106,8 @@ export function Keys() {
 function KeyForm({ onClose }: { onClose: () => void }) {
   const client = useQueryClient();
   const [name, setName] = useState("");
-  const [permissions, setPermissions] = useState("");
+  const [part, setPart] = useState(false);
+  const [rights, setRights] = useState<ReadonlySet<string>>(new Set());
   const [lifetime, setLifetime] = useState("");
   const [made, setMade] = useState<Made | null>(null);
   const [busy, setBusy] = useState(false);
@@ -113,13 +116,9 @@ function KeyForm({ onClose }: { onClose: () => void }) {
     event.preventDefault();
     setBusy(true);
     setError(null);
-    const rights = permissions
-      .split(",")
-      .map((right) => right.trim())
-      .filter(Boolean);
     const body = {
       name,
-      ...(rights.length && { permissions: rights }),
+      ...(part && { permissions: [...rights] }),
       ...(lifetime && { expire_in: lifetime }),
     };
     try {
@@ -133,20 +132,13 @@ function KeyForm({ onClose }: { onClose: () => void }) {
   };
   if (made)
     return (
-      <Dialog
-        open
-        onClose={onClose}
-        title={text.shown}
-        footer={<Button onClick={onClose}>{app.close}</Button>}
-      >
-        <p className="mb-2">{text.once}</p>
-        <CodeBlock text={made.api_key} label={text.shown} />
+      <OnceShown title={text.shown} why={text.once} secret={made.api_key} onClose={onClose}>
         <p className="mt-3 mb-2 text-muted">{text.use}</p>
         <CodeBlock
           text={`curl -H "X-Api-Key: $KEY" ${window.location.origin}${apiPath("streams")}`}
           label={text.use}
         />
-      </Dialog>
+      </OnceShown>
     );
   return (
     <Dialog
@@ -156,7 +148,13 @@ function KeyForm({ onClose }: { onClose: () => void }) {
       footer={
         <>
           <Button onClick={onClose}>{app.cancel}</Button>
-          <Button look="primary" type="submit" form="key" busy={busy}>
+          <Button
+            look="primary"
+            type="submit"
+            form="key"
+            busy={busy}
+            disabled={part && !rights.size}
+          >
             {app.create}
           </Button>
         </>
@@ -168,18 +166,19 @@ function KeyForm({ onClose }: { onClose: () => void }) {
           value={name}
           onChange={(event) => setName(event.target.value)}
         />
-        <TextField
-          label={text.permissions}
-          hint={text.permissionsHint}
-          value={permissions}
-          onChange={(event) => setPermissions(event.target.value)}
-        />
         <ChoiceField
           label={text.expiresIn}
           value={lifetime}
           choices={Object.entries(text.lifetimes).map(([value, label]) => ({ value, label }))}
           onChange={(event) => setLifetime(event.target.value)}
         />
+        <ChoiceField
+          label={text.permissions}
+          value={part ? "part" : "all"}
+          choices={Object.entries(text.scopes).map(([value, label]) => ({ value, label }))}
+          onChange={(event) => setPart(event.target.value === "part")}
+        />
+        {part && <Rights chosen={rights} onChange={setRights} />}
       </form>
       {error && <Failure error={error} />}
     </Dialog>

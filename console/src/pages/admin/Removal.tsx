@@ -1,7 +1,7 @@
 // The button that deletes the chosen rows of a list, after a question.
 import { useQueryClient } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { call } from "@/api/client";
 import { app } from "@/text/app";
 import { Button } from "@/ui/Button";
@@ -13,11 +13,13 @@ interface Props {
   title: string;
   why?: string;
   /** Lists that are read anew. */
-  queryKey: string[];
+  queryKey: readonly unknown[];
   onDone: () => void;
+  /** What goes with them. */
+  children?: ReactNode;
 }
 
-export function Removal({ paths, title, why, queryKey, onDone }: Props) {
+export function Removal({ paths, title, why, queryKey, onDone, children }: Props) {
   const client = useQueryClient();
   const [open, setOpen] = useState(false);
   const run = async () => {
@@ -40,7 +42,8 @@ export function Removal({ paths, title, why, queryKey, onDone }: Props) {
         action={app.remove}
         run={run}
       >
-        <p>{why}</p>
+        {why && <p>{why}</p>}
+        {children}
       </Confirm>
     </>
   );

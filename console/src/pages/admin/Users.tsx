@@ -15,6 +15,7 @@ import { Failure } from "@/ui/Failure";
 import { ChoiceField, TextField } from "@/ui/Field";
 import { Loaded } from "@/ui/Loaded";
 import { notify } from "@/ui/Toast";
+import { keysQuery } from "./calls";
 import { Removal } from "./Removal";
 
 type User = Schemas["User"];
@@ -44,6 +45,7 @@ export function Users() {
                 </Button>
               )
             }
+            choosable={(user) => user.username !== username}
             bulk={
               changes
                 ? (chosen, clear) => (
@@ -53,7 +55,9 @@ export function Users() {
                       why={text.removeWhy}
                       queryKey={QUERY_KEY}
                       onDone={clear}
-                    />
+                    >
+                      <KeysOf users={chosen.map((user) => user.username)} />
+                    </Removal>
                   )
                 : undefined
             }
@@ -95,6 +99,23 @@ export function Users() {
         </>
       )}
     </Loaded>
+  );
+}
+
+/** The keys that end with their makers. */
+function KeysOf({ users }: { users: string[] }) {
+  const { data } = useQuery(keysQuery);
+  const theirs = data?.filter((key) => users.includes(key.created_by.name ?? "")) ?? [];
+  if (!theirs.length) return null;
+  return (
+    <>
+      <p className="mt-2 text-muted">{text.theirKeys}</p>
+      <ul className="list-inside list-disc">
+        {theirs.map((key) => (
+          <li key={key.id}>{key.name || key.id}</li>
+        ))}
+      </ul>
+    </>
   );
 }
 

@@ -1,22 +1,23 @@
 // Workspaces of the server: list, open, make (its first key is shown once), delete.
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { FolderPlus } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { call } from "@/api/client";
-import { useMay, useSession } from "@/api/session";
+import { bootstrapQuery, useMay, useSession } from "@/api/session";
 import type { Schemas } from "@/api/types";
 import { ROOT } from "@/app/place";
 import { admin } from "@/text/admin";
 import { app } from "@/text/app";
 import { Badge } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
-import { CodeBlock } from "@/ui/Copy";
 import { DataTable } from "@/ui/DataTable";
 import { Dialog } from "@/ui/Dialog";
 import { Failure } from "@/ui/Failure";
 import { TextField } from "@/ui/Field";
 import { time } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
+import { contentQuery } from "./calls";
+import { OnceShown } from "./OnceShown";
 import { Removal } from "./Removal";
 
 type Entry = Schemas["WorkspaceEntry"];
@@ -24,11 +25,14 @@ type Made = Schemas["CreateWorkspaceResponse"];
 
 const text = admin.workspaces;
 const QUERY_KEY = ["workspaces"];
+// This one stays: it has the settings of the whole server.
+const FIRST = "default";
 
 export function Workspaces() {
   const may = useMay();
   const { workspace } = useSession();
   const [adding, setAdding] = useState(false);
+  const { data } = useQuery(bootstrapQuery);
   const list = useQuery({ queryKey: QUERY_KEY, queryFn: () => call<Entry[]>("workspaces") });
   const changes = may("write:workspace");
   return (
@@ -46,6 +50,7 @@ export function Workspaces() {
                 </Button>
               )
             }
+            choosable={(one) => one.name !== FIRST}
             bulk={
               changes
                 ? (chosen, clear) => (
@@ -55,7 +60,9 @@ export function Workspaces() {
                       why={text.removeWhy}
                       queryKey={QUERY_KEY}
                       onDone={clear}
-                    />
+                    >
+                      <Contents of={chosen.map((one) => one.name)} />
+                    </Removal>
                   )
                 : undefined
             }
@@ -66,12 +73,16 @@ export function Workspaces() {
                 value: (one) => one.name,
                 cell: (one) => (
                   <span className="inline-flex items-center gap-2">
-                    <a
-                      href={`${ROOT}console/?ws=${encodeURIComponent(one.name)}`}
-                      className="text-accent hover:underline"
-                    >
-                      {one.name}
-                    </a>
+                    {data?.workspaces.includes(one.name) ? (
+                      <a
+                        href={`${ROOT}console/?ws=${encodeURIComponent(one.name)}`}
+                        className="leading-6 text-accent hover:underline"
+                      >
+                        {one.name}
+                      </a>
+                    ) : (
+                      <span title={text.unseen}>{one.name}</span>
+                    )}
                     {one.name === workspace && <Badge>{text.here}</Badge>}
                   </span>
                 ),
@@ -88,6 +99,21 @@ export function Workspaces() {
         </>
       )}
     </Loaded>
+  );
+}
+
+/** What goes with each of them. */
+function Contents({ of }: { of: string[] }) {
+  const found = useQueries({ queries: of.map(contentQuery) });
+  return (
+    <ul className="mt-2 list-inside list-disc">
+      {of.map((name, n) => (
+        <li key={name}>
+          <strong>{name}</strong>:{" "}
+          {found[n]?.isError ? text.unseen : admin.content(found[n]?.data ?? {})}
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -113,15 +139,12 @@ function WorkspaceForm({ onClose }: { onClose: () => void }) {
   };
   if (made)
     return (
-      <Dialog
-        open
+      <OnceShown
+        title={text.made(made.name)}
+        why={text.keyOnce}
+        secret={made.api_key}
         onClose={onClose}
-        title={made.name}
-        footer={<Button onClick={onClose}>{app.close}</Button>}
-      >
-        <p className="mb-2">{text.keyOnce}</p>
-        <CodeBlock text={made.api_key} label={made.name} />
-      </Dialog>
+      />
     );
   return (
     <Dialog

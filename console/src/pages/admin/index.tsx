@@ -1,5 +1,5 @@
-// Admin: users, keys, invitations, audit, workspaces, system; each tab for whom its right allows.
-
+// Admin: users, roles, keys, invitations, audit, workspaces, settings, system; each tab for whom its
+// right allows.
 import { Lock } from "lucide-react";
 import type { ReactNode } from "react";
 import { useMay } from "@/api/session";
@@ -10,6 +10,8 @@ import { Tabs } from "@/ui/Tabs";
 import { Audit } from "./Audit";
 import { Invitations } from "./Invitations";
 import { Keys } from "./Keys";
+import { Roles } from "./Roles";
+import { Settings } from "./Settings";
 import { System } from "./System";
 import { Users } from "./Users";
 import { Workspaces } from "./Workspaces";
@@ -24,10 +26,12 @@ interface Section {
 
 const SECTIONS: Section[] = [
   { value: "users", needs: "read:user", content: () => <Users /> },
+  { value: "roles", needs: "read:user", content: () => <Roles /> },
   { value: "keys", needs: "read:key", content: () => <Keys /> },
-  { value: "invitations", needs: "read:user", content: () => <Invitations /> },
+  { value: "invitations", needs: "write:user", content: () => <Invitations /> },
   { value: "audit", needs: "write:workspace", content: () => <Audit /> },
   { value: "workspaces", needs: "write:workspace", content: () => <Workspaces /> },
+  { value: "settings", needs: "read:workspace", content: () => <Settings /> },
   { value: "system", needs: "read:workspace", content: () => <System /> },
 ];
 

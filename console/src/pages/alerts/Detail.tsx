@@ -177,7 +177,10 @@ function Sql({ title, sql }: { title: string; sql: string }) {
     <section className="min-w-0">
       <div className="mb-1 flex items-center justify-between gap-2">
         <h2 className="text-xs font-semibold text-muted">{title}</h2>
-        <Go className="text-accent hover:underline" to={`/query?sql=${encodeURIComponent(sql)}`}>
+        <Go
+          className="leading-6 text-accent hover:underline"
+          to={`/query?sql=${encodeURIComponent(sql)}`}
+        >
           {alerts.openInQuery}
         </Go>
       </div>

@@ -2,7 +2,7 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { LayoutDashboard, Pencil, Trash2 } from "lucide-react";
 import { lazy, Suspense, useCallback, useMemo, useState } from "react";
-import { useMay } from "@/api/session";
+import { useMayChange } from "@/api/session";
 import type { Dashboard } from "@/api/types";
 import { useKeys } from "@/app/keys";
 import { withViz } from "@/charts/config";
@@ -30,8 +30,7 @@ const PanelEditor = lazy(() => import("./PanelEditor"));
 export function BoardView({ dashboard }: { dashboard: Dashboard }) {
   const search = useSearch({ strict: false }) as BoardSearch;
   const patch = usePatch();
-  const may = useMay();
-  const mayEdit = may("write:dashboard");
+  const mayEdit = useMayChange("write:dashboard")(dashboard);
   const editor = useEditor(dashboard);
   const { board } = editor;
   const saving = useSaving(dashboard, editor);

@@ -98,7 +98,7 @@ function Card({ template, streams, onMade }: CardProps) {
           <span className="text-xs text-muted">
             {template.columns.length ? words.needs(template.columns.join(", ")) : words.none}
           </span>
-          {may("write:stream") && may("write:source") && (
+          {may("define:stream") && may("write:source") && (
             <Button busy={sample.isPending} onClick={() => sample.mutate()}>
               {words.sample}
             </Button>

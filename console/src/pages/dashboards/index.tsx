@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Download, FileUp, LayoutDashboard, LayoutTemplate, Plus } from "lucide-react";
 import { useState } from "react";
-import { useMay } from "@/api/session";
+import { useMay, useMayChange } from "@/api/session";
 import type { Dashboard } from "@/api/types";
 import { useGo } from "@/app/go";
 import { dashboards } from "@/text/dashboards";
@@ -34,7 +34,10 @@ const COLUMNS: TableColumn<Dashboard>[] = [
     title: dashboards.name,
     value: (row) => row.name,
     cell: (row) => (
-      <Go to={`/dashboards/${row.id}`} className="font-medium text-accent hover:underline">
+      <Go
+        to={`/dashboards/${row.id}`}
+        className="leading-6 font-medium text-accent hover:underline"
+      >
         {row.name}
       </Go>
     ),
@@ -125,7 +128,7 @@ export default function Dashboards() {
       <Loaded of={list}>
         {(rows) =>
           rows.length ? (
-            <List rows={rows} mayWrite={mayWrite} />
+            <List rows={rows} />
           ) : (
             <>
               <Empty icon={LayoutDashboard} title={dashboards.empty}>
@@ -150,7 +153,8 @@ export default function Dashboards() {
   );
 }
 
-function List({ rows, mayWrite }: { rows: Dashboard[]; mayWrite: boolean }) {
+function List({ rows }: { rows: Dashboard[] }) {
+  const mayChange = useMayChange("write:dashboard");
   const calls = useBoardCalls();
   const [tag, setTag] = useState("");
   const [doomed, setDoomed] = useState<Dashboard[]>([]);
@@ -179,7 +183,8 @@ function List({ rows, mayWrite }: { rows: Dashboard[]; mayWrite: boolean }) {
             </div>
           )
         }
-        {...(mayWrite && {
+        {...(rows.some(mayChange) && {
+          choosable: mayChange,
           bulk: (chosen: Dashboard[]) => (
             <Button look="danger" onClick={() => setDoomed(chosen)}>
               {dashboards.panel.remove}

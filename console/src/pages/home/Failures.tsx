@@ -4,6 +4,7 @@ import { CircleCheck } from "lucide-react";
 import { call, type Query } from "@/api/client";
 import { useMay } from "@/api/session";
 import { type Health, hasFailed } from "@/app/failedViews";
+import { statusText } from "@/pages/views/status";
 import { home } from "@/text/home";
 import { Status } from "@/ui/Badge";
 import { Failure } from "@/ui/Failure";
@@ -71,11 +72,11 @@ export function Failures() {
         {failed.slice(0, SHOWN_MAX).map((one) => (
           <li key={`${one.kind.path} ${one.id ?? one.name}`} className="min-w-0">
             <div className="flex items-center gap-2">
-              <Status value={one.status} />
+              <Status value={statusText(one.status)} />
               <span className="text-xs text-muted">{one.kind.kind}</span>
               <Go
                 to={one.kind.to + encodeURIComponent(one.id ?? one.name)}
-                className="truncate text-accent hover:underline"
+                className="truncate leading-6 text-accent hover:underline"
               >
                 {one.name}
               </Go>

@@ -8,7 +8,7 @@ import { BY_HAND } from "@/pages/query/search";
 import { home } from "@/text/home";
 import { Status } from "@/ui/Badge";
 import { Figure } from "@/ui/Figure";
-import { bytes, compact, time } from "@/ui/format";
+import { bytes, count, time } from "@/ui/format";
 import { Go } from "@/ui/Go";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
@@ -90,7 +90,7 @@ function Figures() {
           <Figure name={home.into}>{home.perSecond(bytes(now.source_throughput))}</Figure>
           <Figure name={home.out}>{home.perSecond(bytes(now.sink_throughput))}</Figure>
           <Figure name={home.storage}>{bytes(now.storage)}</Figure>
-          {running !== undefined && <Figure name={home.running}>{compact(running)}</Figure>}
+          {running !== undefined && <Figure name={home.running}>{count(running)}</Figure>}
         </dl>
       )}
     </Loaded>

@@ -1,14 +1,14 @@
-// Search, filters, focus and export of the lineage page.
+// Search, filters, focus, slowest node and export of the lineage page.
 import { Download, Focus, Gauge, Table, Workflow } from "lucide-react";
 import { lineage as text } from "@/text/lineage";
 import { Button } from "@/ui/Button";
-import { CheckField, ChoiceField, TextField } from "@/ui/Field";
+import { type Choice, ChoiceField, TextField } from "@/ui/Field";
 import { Menu } from "@/ui/Menu";
 import { notify } from "@/ui/Toast";
-import type { LineageSearch } from ".";
 import { savePng, saveSvg } from "./drawing";
-import type { Graph } from "./graph";
+import { type Graph, STATES } from "./graph";
 import { allNodeRates } from "./rates";
+import { type LineageSearch, NO_FILTER } from "./search";
 
 interface Props {
   graph: Graph;
@@ -17,13 +17,44 @@ interface Props {
   onChange: (change: Partial<LineageSearch>) => void;
 }
 
+const choices = (all: string, values: string[], label: (value: string) => string): Choice[] => [
+  { value: "", label: all },
+  ...[...new Set(values)].sort().map((value) => ({ value, label: label(value) })),
+];
+
+/** Choices of what the graph has; those that would choose nothing are left out. */
+function filters(graph: Graph): { key: "kinds" | "state" | "tag" | "db"; choices: Choice[] }[] {
+  const dbs = choices(
+    text.allOf.db,
+    graph.nodes.map((node) => node.db),
+    (db) => db,
+  );
+  const tags = choices(
+    text.allOf.tag,
+    graph.nodes.flatMap((node) => node.tags),
+    (tag) => tag,
+  );
+  return [
+    {
+      key: "kinds",
+      choices: choices(
+        text.allOf.kinds,
+        graph.nodes.map((node) => node.type),
+        (kind) => text.kind_[kind] ?? kind,
+      ),
+    },
+    { key: "state", choices: choices(text.allOf.state, [...STATES], (state) => state) },
+    ...(tags.length > 1 ? [{ key: "tag" as const, choices: tags }] : []),
+    ...(dbs.length > 2 ? [{ key: "db" as const, choices: dbs }] : []),
+  ];
+}
+
 export function Bar({ graph, shown, search, onChange }: Props) {
-  const kinds = [...new Set(graph.nodes.map((node) => node.type))].sort();
   const focused = graph.nodes.find((node) => node.id === search.focus);
   const slowest = () => {
     const worst = allNodeRates().sort((a, b) => b.pressure - a.pressure)[0];
     if (!worst || worst.pressure <= 0) notify(text.slowestNone);
-    else onChange({ focus: worst.id, depth: 1 });
+    else onChange({ ...NO_FILTER, table: undefined, focus: worst.id, depth: 1 });
   };
   return (
     <div className="flex flex-wrap items-center gap-2 border-b border-line px-3 py-1.5">
@@ -38,23 +69,17 @@ export function Bar({ graph, shown, search, onChange }: Props) {
           onChange={(event) => onChange({ q: event.target.value || undefined })}
         />
       </div>
-      <div className="w-40">
-        <ChoiceField
-          label={text.kinds}
-          bare
-          value={search.kinds ?? ""}
-          choices={[
-            { value: "", label: text.all },
-            ...kinds.map((kind) => ({ value: kind, label: text.kind_[kind] ?? kind })),
-          ]}
-          onChange={(event) => onChange({ kinds: event.target.value || undefined })}
-        />
-      </div>
-      <CheckField
-        label={text.failedOnly}
-        checked={search.failed ?? false}
-        onChange={(event) => onChange({ failed: event.target.checked || undefined })}
-      />
+      {filters(graph).map(({ key, choices: of }) => (
+        <div key={key} className="w-36">
+          <ChoiceField
+            label={text.filter[key]}
+            bare
+            value={search[key] ?? ""}
+            choices={of}
+            onChange={(event) => onChange({ [key]: event.target.value || undefined })}
+          />
+        </div>
+      ))}
       {focused && (
         <>
           <ChoiceField

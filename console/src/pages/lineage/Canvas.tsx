@@ -11,23 +11,29 @@ import {
   useReactFlow,
 } from "@xyflow/react";
 import "@xyflow/react/dist/style.css";
+import { useSearch } from "@tanstack/react-router";
 import { type KeyboardEvent, useEffect, useMemo, useState } from "react";
 import { useShownTheme } from "@/app/theme";
 import { lineage as text } from "@/text/lineage";
 import { Details } from "./Details";
 import { positions } from "./drawing";
 import { FlowEdge } from "./FlowEdge";
-import { around, GROUP, type Graph } from "./graph";
+import { around, GROUP, type Graph, type GraphNode } from "./graph";
+import { Legend } from "./Legend";
 import { type CardData, NodeCard } from "./NodeCard";
-import { HEIGHT, usePlaces, WIDTH } from "./places";
+import { beside, HEIGHT, type Places, usePlaces, WIDTH } from "./places";
 
+const PANEL = "node:";
 const NODE_TYPES = { card: NodeCard };
 const EDGE_TYPES = { flow: FlowEdge };
 
 interface Props {
   graph: Graph;
+  /** Names the part of the graph that the reader chose. */
+  choice: string;
   onFocus: (id: string) => void;
-  onKind: (kind: string) => void;
+  onDetails: (id: string) => void;
+  onGroup: (group: GraphNode) => void;
 }
 
 export function Canvas(props: Props) {
@@ -38,15 +44,12 @@ export function Canvas(props: Props) {
   );
 }
 
-function Drawn({ graph, onFocus, onKind }: Props) {
-  const theme = useShownTheme();
-  const flow = useReactFlow();
-  const places = usePlaces(graph);
-  const [chosen, setChosen] = useState("");
+/** The graph as the library draws it; `lit` and `chosen` are what a click brings out. */
+function useElements(graph: Graph, places: Places | undefined, chosen: string) {
   const lit = useMemo(() => (chosen ? around(graph.edges, chosen) : null), [chosen, graph.edges]);
-  const { nodes, edges } = useMemo(
-    () => ({
-      nodes: graph.nodes
+  const nodes = useMemo(
+    () =>
+      graph.nodes
         .filter((node) => places?.[node.id])
         .map(
           (node): Node<CardData> => ({
@@ -61,7 +64,11 @@ function Drawn({ graph, onFocus, onKind }: Props) {
             data: { node, faded: !!lit && !lit.has(node.id), chosen: chosen === node.id },
           }),
         ),
-      edges: graph.edges
+    [graph, places, lit, chosen],
+  );
+  const edges = useMemo(
+    () =>
+      graph.edges
         .filter((edge) => places?.[edge.source] && places[edge.target])
         .map(
           (edge): Edge => ({
@@ -74,41 +81,55 @@ function Drawn({ graph, onFocus, onKind }: Props) {
             data: { faded: !!lit && !(lit.has(edge.source) && lit.has(edge.target)) },
           }),
         ),
-    }),
-    [graph, places, lit, chosen],
+    [graph, places, lit],
   );
+  return { nodes, edges };
+}
+
+function Drawn({ graph, choice, onFocus, onDetails, onGroup }: Props) {
+  const theme = useShownTheme();
+  const flow = useReactFlow();
+  const plan = usePlaces(graph, choice);
+  const { panel = "" } = useSearch({ strict: false }) as { panel?: string };
+  const open = panel.startsWith(PANEL) ? panel.slice(PANEL.length) : "";
+  const [clicked, setChosen] = useState("");
+  // What the side panel tells of is brought out, and needs no card beside it.
+  const chosen = clicked || open;
+  const { nodes, edges } = useElements(graph, plan?.places, chosen);
   useEffect(() => {
-    if (places) {
-      positions.current = places;
-      void flow.fitView({ maxZoom: 1, padding: 0.1 });
-    }
-  }, [places, flow]);
+    if (plan) positions.current = plan.places;
+  }, [plan]);
+  // Only a new layout is fitted: what comes and goes must not move what is looked at.
+  const times = plan?.times ?? 0;
+  useEffect(() => {
+    if (times) void flow.fitView({ maxZoom: 1, padding: 0.08 });
+  }, [times, flow]);
+  const node = graph.nodes.find((one) => one.id === chosen && one.id !== open);
   const click = (id: string) => {
-    if (id.startsWith(GROUP)) onKind(id.slice(GROUP.length));
+    const group = graph.nodes.find((one) => one.id === id && id.startsWith(GROUP));
+    if (group) onGroup(group);
     else setChosen(id === chosen ? "" : id);
+  };
+  const details = (id: string) => {
+    if (id.startsWith(GROUP)) return;
+    setChosen("");
+    onDetails(id);
   };
   const follow = (event: KeyboardEvent) => {
     const id = (event.target as HTMLElement).closest<HTMLElement>(".react-flow__node")?.dataset.id;
-    if (!id) return;
-    if (event.key === "Enter" || event.key === " ") {
-      event.preventDefault();
-      click(id);
-      return;
-    }
-    const next =
-      event.key === "ArrowRight"
-        ? graph.edges.find((edge) => edge.source === id)?.target
-        : event.key === "ArrowLeft"
-          ? graph.edges.find((edge) => edge.target === id)?.source
-          : undefined;
-    if (!next) return;
+    if (!id || !plan) return;
+    const next = beside(event.key, id, graph.edges, plan.places);
+    if (event.key === "Escape") setChosen("");
+    else if (event.key === "Enter" && id === chosen) details(id);
+    else if (event.key === "Enter" || event.key === " ") click(id);
+    else if (!next) return;
     event.preventDefault();
     event.stopPropagation();
-    document
-      .querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(next)}"]`)
-      ?.focus();
+    if (next)
+      document
+        .querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(next)}"]`)
+        ?.focus();
   };
-  const node = graph.nodes.find((one) => one.id === chosen);
   return (
     <div className="relative h-full" onKeyDownCapture={follow}>
       <ReactFlow
@@ -117,23 +138,36 @@ function Drawn({ graph, onFocus, onKind }: Props) {
         nodeTypes={NODE_TYPES}
         edgeTypes={EDGE_TYPES}
         colorMode={theme}
-        minZoom={0.1}
+        style={{ background: "var(--page)" }}
+        minZoom={0.05}
         fitView
         nodesConnectable={false}
-        // A double click focuses a node; beside one it must not zoom.
+        // A double click opens the details of a node; beside one it must not zoom.
         zoomOnDoubleClick={false}
         onNodeClick={(_, one) => click(one.id)}
-        onNodeDoubleClick={(_, one) => !one.id.startsWith(GROUP) && onFocus(one.id)}
+        onNodeDoubleClick={(_, one) => details(one.id)}
         onPaneClick={() => setChosen("")}
         proOptions={{ hideAttribution: true }}
       >
         <Background />
-        <MiniMap pannable zoomable nodeColor="var(--edge)" bgColor="var(--surface)" />
+        <MiniMap
+          pannable
+          zoomable
+          className="max-sm:!hidden"
+          ariaLabel={text.map}
+          nodeColor="var(--edge)"
+          bgColor="var(--surface)"
+        />
         <Controls showInteractive={false} />
       </ReactFlow>
-      <p className="pointer-events-none absolute top-1 left-2 text-xs text-muted">{text.legend}</p>
+      <Legend />
       {node && (
-        <Details node={node} graph={graph} onFocus={onFocus} onClose={() => setChosen("")} />
+        <Details
+          node={node}
+          onFocus={onFocus}
+          onDetails={onDetails}
+          onClose={() => setChosen("")}
+        />
       )}
     </div>
   );

@@ -1,60 +1,22 @@
-// What is known of the chosen node: rates, lag, last error, neighbours, the way to its page.
-import { Focus, X } from "lucide-react";
+// The card of the chosen node: what is measured, and the ways on from it.
+import { Focus, PanelRight, X } from "lucide-react";
+import { pageOf } from "@/app/nodePages";
 import { app } from "@/text/app";
 import { lineage as text } from "@/text/lineage";
-import { Status } from "@/ui/Badge";
 import { Button, IconButton } from "@/ui/Button";
-import { age, compact, time } from "@/ui/format";
 import { Go } from "@/ui/Go";
-import type { Graph, GraphNode } from "./graph";
-import { useNodeRate } from "./rates";
-
-const PAGES: Record<string, (key: string, name: string) => string> = {
-  stream: (_, name) => `/streams/${encodeURIComponent(name)}`,
-  random_stream: (_, name) => `/streams/${encodeURIComponent(name)}`,
-  view: (_, name) => `/views/${encodeURIComponent(name)}`,
-  materialized_view: (_, name) => `/views/${encodeURIComponent(name)}`,
-  external_stream: (_, name) => `/external/streams/${encodeURIComponent(name)}`,
-  external_table: (_, name) => `/external/tables/${encodeURIComponent(name)}`,
-  source: (key) => `/sources/${encodeURIComponent(key)}`,
-  sink: (key) => `/sinks/${encodeURIComponent(key)}`,
-  alert: (key) => `/alerts/${encodeURIComponent(key)}`,
-  dashboard: (key) => `/dashboards/${encodeURIComponent(key)}`,
-  savedquery: (key) => `/query?saved=${encodeURIComponent(key)}`,
-};
-
-/** The page of a node, "" for kinds without one. */
-export function pageOf({ id, type, name }: GraphNode): string {
-  return PAGES[type]?.(id.slice(id.indexOf(":") + 1), name) ?? "";
-}
+import { Facts } from "./Facts";
+import type { GraphNode } from "./graph";
 
 interface Props {
   node: GraphNode;
-  graph: Graph;
   onFocus: (id: string) => void;
+  onDetails: (id: string) => void;
   onClose: () => void;
 }
 
-export function Details({ node, graph, onFocus, onClose }: Props) {
-  const rate = useNodeRate(node.id);
+export function Details({ node, onFocus, onDetails, onClose }: Props) {
   const page = pageOf(node);
-  const names = (ids: string[]) =>
-    graph.nodes
-      .filter((one) => ids.includes(one.id))
-      .map((one) => one.name)
-      .join(", ");
-  const before = names(graph.edges.filter((e) => e.target === node.id).map((e) => e.source));
-  const after = names(graph.edges.filter((e) => e.source === node.id).map((e) => e.target));
-  const lines: [string, string][] = rate
-    ? [
-        [`${text.rows} ${text.in}`, compact(rate.rows_in)],
-        [`${text.rows} ${text.out}`, compact(rate.rows_out)],
-        [text.lag, rate.lag_ms ? age(rate.lag_ms) : ""],
-        [text.pressure, rate.pressure ? `${Math.round(rate.pressure * 100)} %` : ""],
-        [text.upstream, before],
-        [text.downstream, after],
-      ]
-    : [];
   return (
     <aside
       aria-label={node.name}
@@ -67,23 +29,14 @@ export function Details({ node, graph, onFocus, onClose }: Props) {
         </div>
         <IconButton icon={X} label={app.close} onClick={onClose} />
       </div>
-      {(rate?.status ?? node.status) && <Status value={rate?.status ?? node.status} />}
-      <dl className="mt-2 grid grid-cols-[auto_minmax(0,1fr)] gap-x-3 gap-y-1">
-        {lines
-          .filter(([, value]) => value)
-          .map(([name, value]) => (
-            <div key={name} className="contents">
-              <dt className="text-muted">{name}</dt>
-              <dd className="break-words tabular-nums">{value}</dd>
-            </div>
-          ))}
-      </dl>
-      {rate?.last_error && (
-        <p className="mt-2 text-xs break-words text-bad">
-          {rate.last_error} {rate.last_error_ms ? `(${time(rate.last_error_ms)})` : ""}
-        </p>
-      )}
-      <div className="mt-3 flex gap-2">
+      <Facts node={node} />
+      <div className="mt-3 flex flex-wrap gap-2">
+        <Button icon={PanelRight} onClick={() => onDetails(node.id)}>
+          {text.details}
+        </Button>
+        <Button icon={Focus} onClick={() => onFocus(node.id)}>
+          {text.focus}
+        </Button>
         {page && (
           <Go
             to={page}
@@ -92,9 +45,6 @@ export function Details({ node, graph, onFocus, onClose }: Props) {
             {text.open}
           </Go>
         )}
-        <Button icon={Focus} onClick={() => onFocus(node.id)}>
-          {text.focus}
-        </Button>
       </div>
     </aside>
   );

@@ -5,7 +5,7 @@ import { Status } from "@/ui/Badge";
 import { DataTable } from "@/ui/DataTable";
 import { age, compact } from "@/ui/format";
 import type { Graph, GraphNode } from "./graph";
-import { useNodeRate } from "./rates";
+import { type NodeRate, nodeRate, rowsOf, useNodeRate } from "./rates";
 
 interface Line {
   node: GraphNode;
@@ -13,18 +13,25 @@ interface Line {
   readBy: string;
 }
 
-export function NodeTable({ graph, onFocus }: { graph: Graph; onFocus: (id: string) => void }) {
+interface Props {
+  graph: Graph;
+  /** With what the filter left out: neighbours are named though they are not listed. */
+  all: Graph;
+  onFocus: (id: string) => void;
+}
+
+export function NodeTable({ graph, all, onFocus }: Props) {
   const lines = useMemo(() => {
-    const names = new Map(graph.nodes.map((node) => [node.id, node.name]));
+    const names = new Map(all.nodes.map((node) => [node.id, node.name]));
     const join = (ids: string[]) => ids.map((id) => names.get(id)).join(", ");
     return graph.nodes.map(
       (node): Line => ({
         node,
-        reads: join(graph.edges.filter((e) => e.target === node.id).map((e) => e.source)),
-        readBy: join(graph.edges.filter((e) => e.source === node.id).map((e) => e.target)),
+        reads: join(all.edges.filter((e) => e.target === node.id).map((e) => e.source)),
+        readBy: join(all.edges.filter((e) => e.source === node.id).map((e) => e.target)),
       }),
     );
-  }, [graph]);
+  }, [graph, all]);
   return (
     <DataTable
       label={text.title}
@@ -50,8 +57,20 @@ export function NodeTable({ graph, onFocus }: { graph: Graph; onFocus: (id: stri
           value: ({ node }) => node.status,
           cell: ({ node }) => node.status && <Status value={node.status} />,
         },
-        { id: "rows", title: text.rows, numeric: true, cell: ({ node }) => <Rows id={node.id} /> },
-        { id: "lag", title: text.lag, numeric: true, cell: ({ node }) => <Lag id={node.id} /> },
+        {
+          id: "rows",
+          title: text.rows,
+          numeric: true,
+          value: ({ node }) => now(node.id, rowsOf),
+          cell: ({ node }) => <Rows id={node.id} />,
+        },
+        {
+          id: "lag",
+          title: text.lag,
+          numeric: true,
+          value: ({ node }) => now(node.id, (rate) => rate.lag_ms),
+          cell: ({ node }) => <Lag id={node.id} />,
+        },
         {
           id: "reads",
           title: text.upstream,
@@ -69,9 +88,15 @@ export function NodeTable({ graph, onFocus }: { graph: Graph; onFocus: (id: stri
   );
 }
 
+/** A number to sort by, as it is now. */
+function now(id: string, of: (rate: NodeRate) => number): number {
+  const rate = nodeRate(id);
+  return rate ? of(rate) : 0;
+}
+
 function Rows({ id }: { id: string }) {
   const rate = useNodeRate(id);
-  return <>{rate ? compact(Math.max(rate.rows_in, rate.rows_out)) : ""}</>;
+  return <>{rate ? compact(rowsOf(rate)) : ""}</>;
 }
 
 function Lag({ id }: { id: string }) {

@@ -1,10 +1,12 @@
 // The lineage graph as a picture to keep: SVG, or PNG made from it.
 import { colour } from "@/app/theme";
 import { lineage as text } from "@/text/lineage";
+import { compact } from "@/ui/format";
 import { colourOf, widthOf } from "./FlowEdge";
-import { type Graph, isStopped } from "./graph";
+import { type Graph, type GraphNode, isStopped } from "./graph";
+import { kindOf } from "./kinds";
 import { HEIGHT, type Places, WIDTH } from "./places";
-import { allNodeRates, edgeRate } from "./rates";
+import { allNodeRates, edgeRate, nodeRate, rowsOf } from "./rates";
 
 const MARGIN = 24;
 const NAME_MAX = 28;
@@ -18,6 +20,14 @@ const escaped = (one: string): string =>
 
 const variable = (value: string): string =>
   value.replace(/var\((--[\w-]+)\)/, (_, name) => colour(name));
+
+function secondLine(node: GraphNode): string {
+  const rate = nodeRate(node.id);
+  const rows = rate ? rowsOf(rate) : 0;
+  const words = [text.kind_[node.type] ?? node.type, rate?.status];
+  if (rows > 0) words.push(`${compact(rows)} ${text.rows}`);
+  return words.filter(Boolean).join(" · ");
+}
 
 function svgOf(graph: Graph): { svg: string; width: number; height: number } {
   const places = positions.current;
@@ -41,7 +51,7 @@ function svgOf(graph: Graph): { svg: string; width: number; height: number } {
   const boxes = nodes.map((node) => {
     const { x, y } = at(node.id);
     const name = node.name.length > NAME_MAX ? `${node.name.slice(0, NAME_MAX - 1)}…` : node.name;
-    return `<g transform="translate(${x},${y})"><rect width="${WIDTH}" height="${HEIGHT}" rx="6" fill="${colour("--raised")}" stroke="${colour("--edge")}"/><text x="10" y="26" font-size="13" fill="${colour("--text")}">${escaped(name)}</text><text x="10" y="46" font-size="11" fill="${colour("--muted")}">${escaped(text.kind_[node.type] ?? node.type)}</text></g>`;
+    return `<g transform="translate(${x},${y})"><rect width="${WIDTH}" height="${HEIGHT}" rx="6" fill="${colour("--raised")}" stroke="${colour("--edge")}"/><rect width="4" height="${HEIGHT}" fill="${colour(kindOf(node.type).colour)}"/><text x="10" y="26" font-size="13" fill="${colour("--text")}">${escaped(name)}</text><text x="10" y="46" font-size="11" fill="${colour("--muted")}">${escaped(secondLine(node))}</text></g>`;
   });
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${left} ${top} ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif"><rect x="${left}" y="${top}" width="${width}" height="${height}" fill="${colour("--page")}"/>${lines.join("")}${boxes.join("")}</svg>`;
   return { svg, width, height };
@@ -71,6 +81,6 @@ export async function savePng(graph: Graph): Promise<void> {
   canvas.height = height * SCALE;
   canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
   const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done));
-  if (!blob) throw new Error("The picture is too large for this browser.");
+  if (!blob) throw new Error(text.pictureTooLarge);
   save(blob, "lineage.png");
 }

@@ -4,6 +4,10 @@ export interface GraphNode {
   name: string;
   type: string;
   status: string;
+  db: string;
+  tags: string[];
+  /** The text of a view. */
+  sql: string;
 }
 
 export interface GraphEdge {
@@ -16,9 +20,42 @@ export interface Graph {
   edges: GraphEdge[];
 }
 
-// More than this nobody reads: they are drawn as one node for each kind.
+// More than this nobody reads: they are drawn as one node for each database and kind.
 export const NODES_MAX = 300;
 export const GROUP = "group:";
+const FUNCTION = "udf:";
+
+interface Structure {
+  nodes: {
+    id: string;
+    name: string;
+    type: string;
+    db: string;
+    properties: Record<string, unknown>;
+  }[];
+  edges: GraphEdge[];
+  dependencies: GraphEdge[];
+}
+
+/** The API's graph; a function is joined with what calls it, though no rows flow there. */
+export function graphOf(of: Structure, statusOf: (id: string) => string): Graph {
+  const called = of.dependencies.filter(({ target }) => target.startsWith(FUNCTION));
+  return {
+    nodes: of.nodes.map(({ id, name, type, db, properties }) => ({
+      id,
+      name,
+      type,
+      db,
+      status: statusOf(id),
+      tags: Array.isArray(properties.tags) ? properties.tags.map(String) : [],
+      sql: typeof properties.query === "string" ? properties.query : "",
+    })),
+    edges: [
+      ...of.edges.map(({ source, target }) => ({ source, target })),
+      ...called.map(({ source, target }) => ({ source: target, target: source })),
+    ],
+  };
+}
 
 const STOPPED = new Set([
   "stopped",
@@ -59,10 +96,22 @@ export function around(edges: GraphEdge[], id: string, depth?: number): Set<stri
   return new Set([...reached(edges, id, "up", depth), ...reached(edges, id, "down", depth)]);
 }
 
+export const STATES = ["running", "stopped", "failed"] as const;
+export type State = (typeof STATES)[number];
+
+/** One of the states that can be chosen; "" of what neither runs nor stops. */
+export function stateOf(status: string): State | "" {
+  if (!status) return "";
+  if (isFailed(status)) return "failed";
+  return isStopped(status) ? "stopped" : "running";
+}
+
 export interface Choice {
   text: string;
   kinds: ReadonlySet<string>;
-  failed: boolean;
+  state: string;
+  tag: string;
+  db: string;
   focus: string;
   depth: number;
 }
@@ -75,29 +124,40 @@ export function chosen(graph: Graph, choice: Choice): Graph {
     (node) =>
       (!near || near.has(node.id)) &&
       (!choice.kinds.size || choice.kinds.has(node.type)) &&
-      (!choice.failed || isFailed(node.status)) &&
+      (!choice.state || stateOf(node.status) === choice.state) &&
+      (!choice.tag || node.tags.includes(choice.tag)) &&
+      (!choice.db || node.db === choice.db) &&
       (!text || node.name.toLowerCase().includes(text)),
   );
   const left = new Set(nodes.map((node) => node.id));
   return { nodes, edges: graph.edges.filter((e) => left.has(e.source) && left.has(e.target)) };
 }
 
-/** One node for each kind, joined as their members are. */
-export function grouped(graph: Graph, label: (count: number, type: string) => string): Graph {
-  const counts = new Map<string, number>();
-  for (const { type } of graph.nodes) counts.set(type, (counts.get(type) ?? 0) + 1);
-  const group = new Map(graph.nodes.map((node) => [node.id, GROUP + node.type]));
+/** One node for each database and kind, joined as their members are. */
+export function grouped(
+  graph: Graph,
+  label: (count: number, type: string, db: string) => string,
+): Graph {
+  const several = new Set(graph.nodes.map((node) => node.db)).size > 1;
+  const idOf = (node: GraphNode) => `${GROUP}${node.type}${several ? ` ${node.db}` : ""}`;
+  const members = new Map<string, GraphNode[]>();
+  for (const node of graph.nodes)
+    members.set(idOf(node), [...(members.get(idOf(node)) ?? []), node]);
+  const group = new Map(graph.nodes.map((node) => [node.id, idOf(node)]));
   const edges = new Map<string, GraphEdge>();
   for (const edge of graph.edges) {
     const [source = "", target = ""] = [group.get(edge.source), group.get(edge.target)];
     if (source && target && source !== target) edges.set(`${source} ${target}`, { source, target });
   }
   return {
-    nodes: [...counts].map(([type, count]) => ({
-      id: GROUP + type,
-      name: label(count, type),
-      type,
-      status: "",
+    nodes: [...members].map(([id, [first, ...rest]]) => ({
+      ...first!,
+      id,
+      name: label(rest.length + 1, first!.type, several ? first!.db : ""),
+      db: several ? first!.db : "",
+      status: [first!, ...rest].some((node) => isFailed(node.status)) ? "failed" : "",
+      tags: [],
+      sql: "",
     })),
     edges: [...edges.values()],
   };

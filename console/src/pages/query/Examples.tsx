@@ -18,7 +18,7 @@ export function Examples({ catalog }: { catalog: Catalog }) {
   const may = useMay();
   const [creating, setCreating] = useState(false);
   const stream = useMemo(() => streamForExamples(catalog), [catalog]);
-  const mayCreate = may("write:stream") && may("write:source");
+  const mayCreate = may("define:stream") && may("write:source");
   const create = mayCreate && (
     <Button look={stream ? "plain" : "primary"} icon={Database} onClick={() => setCreating(true)}>
       {t.sample}

@@ -19,9 +19,8 @@ export function TabStrip() {
   };
   return (
     <div className="flex min-w-0 items-stretch border-b border-line bg-page">
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of the tabs, which the list below owns */}
       <div
-        role="tablist"
-        aria-label={t.label}
         className="flex min-w-0 overflow-x-auto"
         onKeyDown={(event) => {
           if ((event.target as HTMLElement).tagName === "INPUT") return;
@@ -30,6 +29,12 @@ export function TabStrip() {
           else if (event.key === "Delete") closeTab(active);
         }}
       >
+        {/* Not around the tabs: the buttons that close them must not be in it. */}
+        <div
+          role="tablist"
+          aria-label={t.label}
+          aria-owns={tabs.map((tab) => `query-tab-${tab.id}`).join(" ")}
+        />
         {tabs.map((tab) => (
           <Tab key={tab.id} tab={tab} active={tab.id === active} />
         ))}

@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { ArrowLeft, History as HistoryIcon, RefreshCw, SquareTerminal } from "lucide-react";
 import { call } from "@/api/client";
-import { useMay } from "@/api/session";
+import { useMay, useMayChange } from "@/api/session";
 import type { Query } from "@/api/types";
 import { app } from "@/text/app";
 import { query } from "@/text/query";
@@ -111,6 +111,7 @@ function List({ all }: { all: Query[] }) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const may = useMay();
+  const mayEnd = useMayChange("write:query");
   const { user = "", status: state = "" } = useSearch({ strict: false }) as HistorySearch;
   const patch = (change: HistorySearch) =>
     void navigate({
@@ -143,7 +144,7 @@ function List({ all }: { all: Query[] }) {
       title: "",
       cell: (one) => (
         <span className="flex justify-end gap-1">
-          {one.status === "running" && may("write:query") && (
+          {one.status === "running" && mayEnd(one) && (
             <Button onClick={() => void cancel([one], () => {})}>{t.cancel}</Button>
           )}
           <IconButton icon={SquareTerminal} label={t.open} onClick={() => open(one)} />
@@ -161,7 +162,7 @@ function List({ all }: { all: Query[] }) {
       bulk={
         may("write:query")
           ? (some, clear) => {
-              const running = some.filter((one) => one.status === "running");
+              const running = some.filter((one) => one.status === "running" && mayEnd(one));
               return running.length ? (
                 <Button look="danger" onClick={() => void cancel(running, clear)}>
                   {t.cancelAll(running.length)}

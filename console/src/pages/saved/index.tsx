@@ -4,7 +4,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { Bookmark, Link2, Pencil, SquareTerminal } from "lucide-react";
 import { useState } from "react";
 import { call } from "@/api/client";
-import { useMay } from "@/api/session";
+import { useMayChange } from "@/api/session";
 import type { SavedQuery } from "@/api/types";
 import { workspace } from "@/app/place";
 import { query } from "@/text/query";
@@ -95,8 +95,7 @@ function linkOf(one: SavedQuery): string {
 function List({ all }: { all: SavedQuery[] }) {
   const client = useQueryClient();
   const navigate = useNavigate();
-  const may = useMay();
-  const mayWrite = may("write:savedquery");
+  const mayChange = useMayChange("write:savedquery");
   const [tag, setTag] = useState("");
   const [editing, setEditing] = useState<SavedQuery | null>(null);
   const [removing, setRemoving] = useState<{ some: SavedQuery[]; clear: () => void } | null>(null);
@@ -123,7 +122,9 @@ function List({ all }: { all: SavedQuery[] }) {
         <span className="flex justify-end">
           <IconButton icon={SquareTerminal} label={t.open} onClick={() => open(one)} />
           <IconButton icon={Link2} label={t.copyLink} onClick={() => void copy(one)} />
-          {mayWrite && <IconButton icon={Pencil} label={t.edit} onClick={() => setEditing(one)} />}
+          {mayChange(one) && (
+            <IconButton icon={Pencil} label={t.edit} onClick={() => setEditing(one)} />
+          )}
         </span>
       ),
     },
@@ -136,8 +137,9 @@ function List({ all }: { all: SavedQuery[] }) {
         columns={columns}
         id={(one) => one.id}
         onOpen={open}
+        choosable={mayChange}
         bulk={
-          mayWrite
+          all.some(mayChange)
             ? (some, clear) => (
                 <Button look="danger" onClick={() => setRemoving({ some, clear })}>
                   {t.remove}

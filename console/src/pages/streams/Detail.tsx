@@ -91,7 +91,7 @@ function Actions({ stream }: { stream: Stream }) {
       <Button icon={SquareTerminal} onClick={() => go(`/query?sql=${sql}&run=true`)}>
         {text.query}
       </Button>
-      {may("write:stream") && (
+      {may("define:stream") && (
         <Button look="danger" icon={Trash2} onClick={() => setDoomed([stream.name])}>
           {app.remove}
         </Button>
@@ -111,7 +111,7 @@ function Definition({ stream }: { stream: Stream }) {
   return (
     <div className="flex max-w-4xl flex-col gap-4 pt-3">
       <CodeBlock text={stream.create_query} label={text.tabs.definition} />
-      {may("write:stream") && <Settings stream={stream} />}
+      {may("define:stream") && <Settings stream={stream} />}
     </div>
   );
 }

@@ -1,21 +1,11 @@
 // What feeds an object and what reads it, from the workspace's graph.
 import { useQuery } from "@tanstack/react-query";
+import { pageOf } from "@/app/nodePages";
 import { streams as text } from "@/text/streams";
 import { Badge } from "@/ui/Badge";
 import { Go } from "@/ui/Go";
 import { Loaded } from "@/ui/Loaded";
 import { type Graph, topologyQuery } from "./calls";
-
-const PAGES: Record<string, (id: string, name: string) => string> = {
-  stream: (_, name) => `/streams/${encodeURIComponent(name)}`,
-  view: (_, name) => `/views/${encodeURIComponent(name)}`,
-  materialized_view: (_, name) => `/views/${encodeURIComponent(name)}`,
-  source: (id) => `/sources/${encodeURIComponent(id)}`,
-  sink: (id) => `/sinks/${encodeURIComponent(id)}`,
-  external_stream: (_, name) => `/external/streams/${encodeURIComponent(name)}`,
-  external_table: (_, name) => `/external/tables/${encodeURIComponent(name)}`,
-  alert: (id) => `/alerts/${encodeURIComponent(id)}`,
-};
 
 export function Uses({ name }: { name: string }) {
   const graph = useQuery(topologyQuery);
@@ -48,12 +38,12 @@ function Side(props: { title: string; none: string; ids: string[]; graph: Graph 
       {!nodes.length && <p className="text-muted">{props.none}</p>}
       <ul className="flex flex-col gap-1">
         {nodes.map((node) => {
-          const page = PAGES[node.type]?.(node.id.slice(node.id.indexOf(":") + 1), node.name);
+          const page = pageOf(node);
           return (
             <li key={node.id} className="flex items-center gap-2">
               <Badge>{node.type.replace("_", " ")}</Badge>
               {page ? (
-                <Go to={page} className="truncate text-accent hover:underline">
+                <Go to={page} className="truncate leading-6 text-accent hover:underline">
                   {node.name}
                 </Go>
               ) : (

@@ -29,13 +29,13 @@ export default function Streams() {
   const [doomed, setDoomed] = useState<string[]>([]);
   const rates = useRates();
   const rateOf = (name: string) => nodeOf(rates, "stream", name)?.rows_in;
-  const changes = may("write:stream");
+  const changes = may("define:stream");
   const create = changes && (
     <Button look="primary" icon={Plus} onClick={() => setAdding(true)}>
       {text.create}
     </Button>
   );
-  const fromFile = changes && (
+  const fromFile = may("write:stream") && (
     <Button icon={FileUp} onClick={() => go("/ingest")}>
       {ingest.open}
     </Button>

@@ -1,16 +1,15 @@
 // One channel: its chart, rows, schema, tags and metadata; clone and deletion.
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { ArrowLeft, CopyPlus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { app } from "@/text/app";
 import { timeseries } from "@/text/timeseries";
 import { Button } from "@/ui/Button";
-import { Confirm } from "@/ui/Dialog";
-import { CheckField, ChoiceField } from "@/ui/Field";
-import { count, time } from "@/ui/format";
+import { ChoiceField } from "@/ui/Field";
+import { time } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
-import { notify } from "@/ui/Toast";
 import { ChannelForm } from "./ChannelForm";
+import { ChannelRemoval } from "./ChannelRemoval";
 import { channelName, useMayManage } from "./Channels";
 import {
   type Channel as ChannelOf,
@@ -19,7 +18,6 @@ import {
   channelRowsQuery,
   POINTS_MAX,
   ROWS,
-  removeChannel,
 } from "./calls";
 import { LineChart } from "./LineChart";
 import { type Cell, Pages, Pairs, plain, RangeFields, Rows } from "./parts";
@@ -46,24 +44,13 @@ export function Channel({ id }: { id: string }) {
 
 function Head({ channel }: { channel: ChannelOf }) {
   const [, change] = useTimeSearch();
-  const client = useQueryClient();
   const manages = useMayManage();
   const [asking, setAsking] = useState<"" | "clone" | "remove">("");
-  const [force, setForce] = useState(false);
   const name = channelName(channel);
-  const remove = async () => {
-    await removeChannel(channel.channel_id, force);
-    notify(text.removed(name));
-    change({}, true);
-    client.removeQueries({ queryKey: ["channels", channel.channel_id] });
-    await client.invalidateQueries({ queryKey: ["channels"], exact: true });
-  };
   return (
     <>
       <h2 className="min-w-0 truncate text-sm font-semibold">{name}</h2>
-      <span className="text-muted">
-        {count(channel.available_rows)} {text.rows.toLowerCase()}
-      </span>
+      <span className="text-muted">{text.rowsOf(channel.available_rows)}</span>
       {manages && (
         <div className="ml-auto flex gap-2">
           <Button icon={CopyPlus} onClick={() => setAsking("clone")}>
@@ -75,20 +62,11 @@ function Head({ channel }: { channel: ChannelOf }) {
         </div>
       )}
       {asking === "clone" && <ChannelForm of={channel} onClose={() => setAsking("")} />}
-      <Confirm
-        open={asking === "remove"}
+      <ChannelRemoval
+        channels={asking === "remove" ? [channel] : []}
         onClose={() => setAsking("")}
-        title={text.removeOf(name)}
-        action={app.remove}
-        run={remove}
-      >
-        <p className="mb-2">{text.removeWhy}</p>
-        <CheckField
-          label={text.force}
-          checked={force}
-          onChange={(event) => setForce(event.target.checked)}
-        />
-      </Confirm>
+        onDone={() => change({}, true)}
+      />
     </>
   );
 }

@@ -1,14 +1,16 @@
 // All channels; new ones.
 import { useQuery } from "@tanstack/react-query";
-import { Plus, Radio } from "lucide-react";
+import { Plus, Radio, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useSession } from "@/api/session";
+import { app } from "@/text/app";
 import { timeseries } from "@/text/timeseries";
 import { Button } from "@/ui/Button";
 import { DataTable } from "@/ui/DataTable";
 import { count } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
 import { ChannelForm } from "./ChannelForm";
+import { ChannelRemoval } from "./ChannelRemoval";
 import { type Channel, channelsQuery } from "./calls";
 import { FirstValue, plain } from "./parts";
 import { useTimeSearch } from "./search";
@@ -33,7 +35,9 @@ export function Channels() {
   const [, change] = useTimeSearch();
   const list = useQuery(channelsQuery);
   const [adding, setAdding] = useState(false);
-  const create = useMayManage() && (
+  const [doomed, setDoomed] = useState<Channel[]>([]);
+  const manages = useMayManage();
+  const create = manages && (
     <Button icon={Plus} look="primary" onClick={() => setAdding(true)}>
       {text.create}
     </Button>
@@ -48,6 +52,15 @@ export function Channels() {
             id={(one) => one.channel_id}
             onOpen={(one) => change({ id: one.channel_id }, true)}
             filters={create}
+            bulk={
+              manages
+                ? (chosen) => (
+                    <Button look="danger" icon={Trash2} onClick={() => setDoomed(chosen)}>
+                      {app.remove}
+                    </Button>
+                  )
+                : undefined
+            }
             empty={
               <FirstValue
                 icon={Radio}
@@ -98,6 +111,7 @@ export function Channels() {
           />
         )}
       </Loaded>
+      <ChannelRemoval channels={doomed} onClose={() => setDoomed([])} onDone={() => {}} />
       {adding && <ChannelForm onClose={() => setAdding(false)} />}
     </div>
   );

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "react";
 import { timeseries as text } from "@/text/timeseries";
 import { time } from "@/ui/format";
-import { number, ticks, timeLabel, timeTicks } from "./scale";
+import { dayLabel, number, ticks, timeLabel, timeTicks } from "./scale";
 
 export interface Line {
   name: string;
@@ -161,13 +161,22 @@ function Axes({ from, to, bottom, top, x, y, size: [inner, tall] }: AxesProps) {
           </text>
         </g>
       ))}
-      {timeTicks(from, to, Math.max(2, Math.floor(inner / 90))).map((value) => (
-        <text key={value} x={x(value)} y={TOP + tall + 16} textAnchor="middle">
-          {timeLabel(value, to - from)}
+      {timeTicks(from, to, Math.max(2, Math.floor(inner / 90))).map((value, n) => (
+        <text key={value} x={x(value)} y={TOP + tall + 16} textAnchor={anchor(x(value), inner)}>
+          {n === 0 ? dayLabel(value, to - from) : timeLabel(value, to - from)}
         </text>
       ))}
     </g>
   );
+}
+
+// Half of what is written below an axis, at most.
+const HALF_LABEL = 24;
+
+/** At the ends a label begins or ends at its place, so that it is not cut. */
+function anchor(at: number, inner: number): "start" | "middle" | "end" {
+  if (at < LEFT + HALF_LABEL) return "start";
+  return at > LEFT + inner - HALF_LABEL ? "end" : "middle";
 }
 
 const SHOWN_MAX = 8;

@@ -112,7 +112,7 @@ function Runs() {
   const [{ offset = 0 }, change] = useTimeSearch();
   const runs = useQuery(runsQuery(offset));
   return (
-    <section aria-label={text.runs}>
+    <section>
       <h2 className="mb-1 text-sm font-semibold">{text.runs}</h2>
       <Loaded of={runs}>
         {(found) => (

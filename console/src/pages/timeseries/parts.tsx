@@ -80,7 +80,8 @@ interface PagesProps {
 }
 
 export function Pages({ offset, shown, size, more, total, go }: PagesProps) {
-  if (!offset && !more) return null;
+  if (!offset && !more)
+    return <p className="p-2 text-right text-xs text-muted">{text.all(total ?? shown)}</p>;
   return (
     <div className="flex items-center justify-end gap-2 p-2 text-xs text-muted">
       <span>{text.page(offset + 1, offset + shown, total)}</span>

@@ -48,6 +48,13 @@ export function timeLabel(at: number, range: number): string {
   });
 }
 
+/** The first time of an axis, which tells the day as well. */
+export function dayLabel(at: number, range: number): string {
+  const label = timeLabel(at, range);
+  if (range > 2 * DAY) return label;
+  return `${new Date(at).toLocaleDateString(undefined, { month: "short", day: "numeric" })}, ${label}`;
+}
+
 /** A number in at most seven digits. */
 export function number(value: number): string {
   return Number(value.toPrecision(7)).toLocaleString("en", { maximumFractionDigits: 6 });
