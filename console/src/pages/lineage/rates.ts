@@ -24,13 +24,6 @@ export async function readRates(history = false): Promise<Rates> {
   return { ...rates, nodes: named };
 }
 
-/** The rates by node, for pages that show some of them in a list: one call for all rows. */
-export const ratesQuery = queryOptions({
-  queryKey: ["lineage", "rates"],
-  queryFn: async () => new Map((await readRates()).nodes.map((node) => [node.id, node])),
-  refetchInterval: REFRESH_MS,
-});
-
 /** What there is and how it is joined; its numbers come by `useRefresh`. */
 export const graphQuery = queryOptions({
   queryKey: ["lineage"],
