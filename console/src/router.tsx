@@ -223,8 +223,10 @@ const streamRoute = createRoute({
 const ingestRoute = createRoute({
   getParentRoute: () => shellRoute,
   path: "/ingest",
-  validateSearch: (search): { stream?: string } =>
-    search.stream === undefined ? {} : { stream: String(search.stream) },
+  validateSearch: (search): { stream?: string; sending?: string } => ({
+    ...(search.stream !== undefined && { stream: String(search.stream) }),
+    ...(search.sending !== undefined && { sending: String(search.sending) }),
+  }),
   component: lazyRouteComponent(() => import("./pages/ingest")),
 });
 

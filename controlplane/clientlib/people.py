@@ -202,6 +202,16 @@ class Server(Group[M]):
         return ask(dict[str, Any], "catalog", dialect=None if dialect else "false")
 
     @operation
+    def system(self) -> Call[dict[str, Any]]:
+        """Processes and their memory, connections, disk, log; for admins of `default`."""
+        return ask(dict[str, Any], "system")
+
+    @operation
+    def permissions(self) -> Call[dict[str, Any]]:
+        """Rights, and which of them each role has."""
+        return ask(dict[str, Any], "permissions")
+
+    @operation
     def connector_types(self) -> Call[dict[str, Any]]:
         """Types of sources, sinks and external objects, with JSON Schema of their properties."""
         return ask(dict[str, Any], "connectors")

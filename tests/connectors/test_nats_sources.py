@@ -153,7 +153,9 @@ async def test_a_stream_made_anew_under_back_pressure_loses_nothing(nats_server:
     saved: dict[str, bytes] = {}
     ended: list[tuple[nats_jetstream.JetStreamSource, object]] = []
     await make(b"old")
-    for life in range(3):
+    for life in range(12):
+        if stored.count(b"new") >= 3_000:
+            break
         seen = SourceContext("id1", SystemClock(), asyncio.sleep, ("a",), True, dict(saved))
         source = nats_jetstream.JetStreamSource(config, seen)
         await source.connect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -34,7 +35,7 @@ def test_alert(server: Server, open_console: Opener, receiver: Receiver) -> None
     tab.sign_in(server)
     tab.go("alerts")
     page.get_by_role("button", name="Create your first alert").click()
-    page.get_by_label("Name").fill("Too warm")
+    page.get_by_role("textbox", name=re.compile("^Name")).first.fill("Too warm")
     # No SQL is typed: the stream is chosen.
     page.get_by_label("Begin with").select_option(label="stream kettles")
     page.get_by_label("Column").select_option("temperature")

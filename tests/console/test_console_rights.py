@@ -14,7 +14,7 @@ from tests.journeys.server import Server
 # Buttons that change something, on any page.
 CHANGES = re.compile(
     "^(New|Create|Start|Stop|Delete|Resolve|Edit|Duplicate|Clone|Correct|Pause|Resume|Save\\b)"
-    "|^(Replay|Send)"
+    r"|^(Replay|Send)\b"
 )
 # View -> the text that shows that it is drawn; a group in braces is an id.
 VIEWS = {

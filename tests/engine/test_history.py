@@ -250,15 +250,17 @@ def test_small_files_become_larger_ones(tmp_path: Path) -> None:
 
 def test_leased_files_stay_until_their_reader_ends(tmp_path: Path) -> None:
     storage = open_storage(tmp_path, bounds(compact_files=2))
-    for i in range(2):
-        fill(storage, "s", i * 10, 10)
-        storage.seal_now()
-    fill(storage, "s", 20, 1)
+    fill(storage, "s", 0, 10)
+    storage.seal_now()
+    # One file is not joined with others by the work that goes on by itself.
     view = storage.view("s")
+    fill(storage, "s", 10, 10)
+    storage.seal_now()
+    fill(storage, "s", 20, 1)
     storage.compact_now()
     assert values(storage, "s") == list(range(63))
-    assert all(p.exists() for p in view.files)
-    assert values_of(view) == list(range(63))
+    assert view.files and all(p.exists() for p in view.files)
+    assert values_of(view) == list(range(30))
     storage.compact_now()
     assert not any(p.exists() for p in view.files)
     storage.close()

@@ -72,6 +72,7 @@ def client(request: pytest.FixtureRequest, server: Server) -> Iterator[Face]:
         assert (made.name, len(made.api_key)) == (name, 60)
         assert name in [entry.name for entry in first.workspaces.list()]
         assert "# TYPE" in first.server.scrape()
+        assert first.server.system()["processes"]
         with face(request.param, server.url, made.api_key, name) as own:
             own.streams.create(ORDERS)
             own.used |= first.used
@@ -421,6 +422,7 @@ def the_server_itself(client: Face) -> None:
     nodes = {node.name for node in client.server.topology().nodes}
     assert "orders" in nodes
     assert "orders" in {node["name"] for node in client.server.topology_rates()["nodes"]}
+    assert client.server.permissions()["roles"]
     assert "orders" in {one["name"] for one in client.server.catalog(dialect=False)["objects"]}
     assert "nats" in {one["name"] for one in client.server.connector_types()["sources"]}
     assert client.server.metrics().storage >= 0

@@ -1,5 +1,6 @@
 // Strings of dashboards.
 export const dashboards = {
+  anyValue: "All",
   title: "Dashboards",
   one: "Dashboard",
   empty: "Dashboards show live results beside each other.",

@@ -66,11 +66,13 @@ export const ingest = {
   stored: "Rows stored",
   rejected: "Rejected rows",
   read: (done: string, all: string) => `${done} of ${all}`,
+  told: (stored: number, rejected: number) =>
+    `${stored.toLocaleString("en")} ${stored === 1 ? "row" : "rows"} stored${rejected ? `, ${rejected.toLocaleString("en")} rejected` : ""}`,
   goOn: "Go on",
   stoppedWhy: "What was stored stays. It goes on with the batch that failed; nothing is doubled.",
   cancelledWhy:
     "Rows stored so far stay in the stream; a batch that was on its way may be among them.",
-  keepOpen: "Keep this page open until it is done.",
+  keepOpen: "It goes on while you look at other pages; keep this browser tab open.",
   count: (stream: string, n: string) => `${stream} has ${n} rows now.`,
   query: "Open in Query",
   another: "Another file",

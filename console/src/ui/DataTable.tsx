@@ -142,7 +142,7 @@ export function DataTable<T>(props: Props<T>) {
           />
         </div>
       </div>
-      <section aria-label={label} tabIndex={0} className="overflow-x-auto">
+      <section aria-label={label} tabIndex={0} className="relative overflow-x-auto">
         <table aria-label={label} className="w-full border-collapse text-left">
           <thead>
             <tr className="border-b border-line text-xs text-muted">

@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { call } from "@/api/client";
+import { useMayChange } from "@/api/session";
 import type { Dashboard } from "@/api/types";
 import type { Viz } from "@/charts/config";
 import { app } from "@/text/app";
@@ -39,7 +40,8 @@ export function AddToDashboard({ sql, viz, title = "", onClose }: Props) {
   const [size, setSize] = useState<Size>("medium");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error | null>(null);
-  const known = list.data ?? [];
+  const mayChange = useMayChange("write:dashboard");
+  const known = (list.data ?? []).filter(mayChange);
   const to = chosen ?? known[0]?.id ?? FRESH;
   const submit = async (event: FormEvent) => {
     event.preventDefault();

@@ -20,6 +20,7 @@ import type { BoardPanel } from "./format";
 import { LeaveQuestion } from "./LeaveQuestion";
 import { type PanelActions, PanelFrame } from "./PanelFrame";
 import { type BoardSearch, rangeOf, rangePart, zoneOf } from "./search";
+import { useAlone } from "./useAlone";
 import { newPanel, useEditor, withCopy, withMove, withoutPanel, withPanel } from "./useEditor";
 import { useSaving } from "./useSaving";
 import { fromSearch } from "./variables";
@@ -39,6 +40,8 @@ export function BoardView({ dashboard }: { dashboard: Dashboard }) {
   const [ref, size] = useSize();
   const editing = !!search.edit && mayEdit;
   const kiosk = !!search.kiosk && !editing;
+  const fullPanel = search.full ? `section[data-panel="${CSS.escape(search.full)}"]` : "";
+  useAlone(fullPanel || (kiosk ? "#board" : ""), board.panels);
   const range = useMemo(() => rangeOf({ range: search.range }), [search.range]);
   const zone = zoneOf(search);
   const controls = useMemo(
@@ -128,6 +131,7 @@ export function BoardView({ dashboard }: { dashboard: Dashboard }) {
         }
       >
         <div
+          id="board"
           className={
             kiosk ? "fixed inset-0 z-20 overflow-auto bg-page" : "min-h-0 flex-1 overflow-auto"
           }

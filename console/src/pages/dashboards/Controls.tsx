@@ -144,7 +144,8 @@ function One({ panel, given, onValue, onChoices }: OneProps) {
         label={name}
         bare={bare}
         value={now}
-        choices={all.map((one) => ({ value: one, label: one }))}
+        // LIKE's mark of any text is not what a reader chooses by.
+        choices={all.map((one) => ({ value: one, label: one === "%" ? dashboards.anyValue : one }))}
         error={live.error?.message}
         onChange={(event) => set(event.target.value)}
       />

@@ -11,20 +11,18 @@ import { Figure } from "@/ui/Figure";
 import { bytes, count } from "@/ui/format";
 import { countRows } from "./calls";
 import { download, type Rejects, rejectsFile, shownRow } from "./rejects";
-import { type Job, useSending } from "./useSending";
+import type { Sending } from "./sendings";
 
 const LISTED = 100;
 
 interface Props {
-  job: Job;
-  /** Of a CSV: as its file names them. */
-  names: string[];
+  sending: Sending;
   onAnother: () => void;
 }
 
-export function SendStep({ job, names, onAnother }: Props) {
+export function SendStep({ sending, onAnother }: Props) {
   const go = useGo();
-  const { state, rejects, goOn, cancel } = useSending(job);
+  const { job, state, rejects, goOn, cancel } = sending;
   const { phase, read, stored, rejected, error } = state;
   const share = phase === "done" ? 100 : Math.round((read / Math.max(1, job.file.size)) * 100);
   const sql = encodeURIComponent(`SELECT * FROM table(${job.stream}) LIMIT 1000`);
@@ -84,7 +82,7 @@ export function SendStep({ job, names, onAnother }: Props) {
         )}
       </div>
       {rejected > 0 ? (
-        <Rejected rejects={rejects} total={rejected} names={names} />
+        <Rejected rejects={rejects} total={rejected} names={job.names} />
       ) : (
         phase === "done" && <p className="text-muted">{text.rejectedNone}</p>
       )}

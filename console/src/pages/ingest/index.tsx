@@ -1,6 +1,6 @@
 // A file into a stream in three steps: the data, the stream and its columns, the sending.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useSearch } from "@tanstack/react-router";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import { call } from "@/api/client";
 import { useMay } from "@/api/session";
@@ -34,11 +34,17 @@ import {
 import type { Head } from "./protocol";
 import { SendStep } from "./SendStep";
 import { StreamStep } from "./StreamStep";
+import { startSending, useSending } from "./sendings";
 import { columnName } from "./types";
-import type { Job } from "./useSending";
 
 // Text that is typed is looked at when the typing pauses.
 const PASTE_MS = 400;
+
+interface IngestSearch {
+  stream?: string;
+  /** A file that is being sent, or was, in this browser tab. */
+  sending?: string;
+}
 
 const NOWHERE: Into = {
   kind: "new",
@@ -52,10 +58,26 @@ const NOWHERE: Into = {
 export default function Ingest() {
   const may = useMay();
   const [round, setRound] = useState(0);
+  const { sending: id = "", stream } = useSearch({ strict: false }) as IngestSearch;
+  const sending = useSending(id);
+  const navigate = useNavigate();
+  const show = (search: IngestSearch) => void navigate({ to: "/ingest", search });
   return (
     <Page title={text.title}>
-      {may("write:stream") ? (
-        <Steps key={round} again={() => setRound(round + 1)} />
+      {sending ? (
+        <SendStep
+          sending={sending}
+          onAnother={() => {
+            setRound(round + 1);
+            show(stream ? { stream } : {});
+          }}
+        />
+      ) : may("write:stream") ? (
+        <Steps
+          key={`${round} ${id}`}
+          wanted={stream ?? ""}
+          onSend={(next) => show({ sending: next, ...(stream && { stream }) })}
+        />
       ) : (
         <p>{text.mayNot}</p>
       )}
@@ -110,10 +132,9 @@ function useInferred(head: Head | undefined) {
   return { inferred: json ? data : NONE_INFERRED, inferError: error as Error | null };
 }
 
-function Steps({ again }: { again: () => void }) {
+function Steps({ wanted, onSend }: { wanted: string; onSend: (id: string) => void }) {
   const go = useGo();
   const client = useQueryClient();
-  const { stream: wanted = "" } = useSearch({ strict: false }) as { stream?: string };
   const [step, setStep] = useState("data");
   const [way, setWay] = useState<Way>("file");
   const [file, setFile] = useState<Picked | null>(null);
@@ -122,7 +143,6 @@ function Steps({ again }: { again: () => void }) {
   const [format, setFormat] = useState<Format | null>(null);
   const [into, setInto] = useState<Into>(NOWHERE);
   const [tried, setTried] = useState(false);
-  const [job, setJob] = useState<Job | null>(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error | null>(null);
   useEffect(() => {
@@ -176,14 +196,14 @@ function Steps({ again }: { again: () => void }) {
       if (into.kind === "new") await createStream(streamBody({ ...into, mapped }));
       await client.invalidateQueries({ queryKey: ["streams"] });
       const plan = planOf(head.format.kind === "csv", mapped);
-      setJob({ ...picked, format: head.format, plan, stream: into.name });
+      const { format, names } = head;
+      onSend(startSending({ ...picked, format, plan, stream: into.name, names }));
     } catch (reason) {
       setError(reason as Error);
     } finally {
       setBusy(false);
     }
   };
-  if (job) return <SendStep job={job} names={head?.names ?? []} onAnother={again} />;
   const steps = [
     {
       id: "data",
