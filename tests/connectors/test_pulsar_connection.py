@@ -19,6 +19,12 @@ from tests.services.pulsar import Pulsar, pulsar
 __all__ = ["pulsar"]  # the fixture, for the tests here
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker on a busy machine may be slow; what is asked here is what it answers."""
+    monkeypatch.setattr(pulsar_connection, "REPLY_SECONDS", 40)
+
+
 @asynccontextmanager
 async def connected(broker: Pulsar, topic: str) -> AsyncIterator[Connection]:
     """A connection."""

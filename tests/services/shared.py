@@ -59,9 +59,8 @@ class OnePerSession(Generic[S]):
             yield self._get()
         finally:
             self._users -= 1
-            if self._users == 0 and not (
-                self._fixture and hasattr(self.next_module, self._fixture)
-            ):
+            kept = self._fixture and hasattr(self.next_module, self._fixture)
+            if self._users == 0 and (not kept or getattr(self._service, "worn", False)):
                 self._close()
 
     def _close(self) -> None:
