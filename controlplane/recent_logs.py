@@ -30,8 +30,12 @@ class RecentLogs(logging.Handler):
         self._lines: deque[LogLine] = deque(maxlen=LINES_MAX)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep it."""
-        text = record.getMessage()
+        """Keep it; a record that cannot be told disturbs nobody, as with any handler."""
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # its arguments do not fit its text
+            self.handleError(record)
+            return
         if record.exc_info and record.exc_info[1] is not None:
             text = f"{text}: {record.exc_info[1]!r}"
         self._lines.append(

@@ -26,6 +26,7 @@ from engine.protocol import Rows
 from engine.worker_process import WorkerProcess
 from engine.worker_wire import JobDone
 from engine.workers import WorkerPool
+from tests.journeys.waiting import Stopwatch
 
 SETTINGS = EngineSettings(worker_memory_bytes=512 << 20, workers_max=2, workers_queue_max=3)
 ENDLESS = BoundedJob(
@@ -278,21 +279,21 @@ async def test_nothing_stays_from_one_job_to_the_next(pool: WorkerPool, tmp_path
 async def test_a_query_over_its_time_ends_with_159_and_its_worker_lives(pool: WorkerPool) -> None:
     await table_of(pool, one("SELECT 1 AS n"))
     before = pool.process_ids
-    started = time.monotonic()
+    watch = Stopwatch()
     error = await failure_of_job(pool, one(ENDLESS.sql, time_ms_max=300))
     assert error.code == Code.TIMEOUT
     assert "0.3 s" in error.message
-    assert time.monotonic() - started < 20
+    watch.within(3, "the end of the query")
     assert set(before) <= set(pool.process_ids)
 
 
 async def test_one_endless_call_is_killed_after_the_grace(pool: WorkerPool) -> None:
     text = "repeat(chr(97 + (i % 20)::INT), 10000000)"
     sql = f"SELECT sum(length({text})) AS n FROM range(100000) t(i)"
-    started = time.monotonic()
+    watch = Stopwatch()
     error = await failure_of_job(pool, one(sql, time_ms_max=300))
     assert error.code in (Code.TIMEOUT, Code.MEMORY_LIMIT)
-    assert time.monotonic() - started < 20
+    watch.within(5, "the end of the call")
     assert (await table_of(pool, one("SELECT 1 AS n")))["n"].to_pylist() == [1]
 
 

@@ -47,3 +47,6 @@ const long = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle:
 export function moment(ms: number | null | undefined): string {
   return ms ? long.format(ms) : "";
 }
+
+/** A statement on one line, for lists and titles. */
+export const oneLine = (sql: string): string => sql.replaceAll(/\s+/g, " ");

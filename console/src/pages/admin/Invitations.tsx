@@ -5,6 +5,7 @@ import { type FormEvent, useState } from "react";
 import { call } from "@/api/client";
 import { useMay } from "@/api/session";
 import type { Schemas } from "@/api/types";
+import { Removal } from "@/forms/Removal";
 import { admin } from "@/text/admin";
 import { Status } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
@@ -13,7 +14,7 @@ import { Failure } from "@/ui/Failure";
 import { TextField } from "@/ui/Field";
 import { time } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
-import { Removal } from "./Removal";
+import { removeAll } from "./calls";
 
 type Invitation = Schemas["Invitation"];
 
@@ -41,7 +42,9 @@ export function Invitations() {
               changes
                 ? (chosen, clear) => (
                     <Removal
-                      paths={chosen.map((one) => `invitations/${encodeURIComponent(one.id)}`)}
+                      remove={() =>
+                        removeAll(chosen.map((one) => `invitations/${encodeURIComponent(one.id)}`))
+                      }
                       title={text.remove(chosen.map((one) => one.email).join(", "))}
                       queryKey={QUERY_KEY}
                       onDone={clear}

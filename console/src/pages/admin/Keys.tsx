@@ -6,6 +6,7 @@ import { call } from "@/api/client";
 import { useMay } from "@/api/session";
 import type { Schemas } from "@/api/types";
 import { apiPath } from "@/app/place";
+import { Removal } from "@/forms/Removal";
 import { admin } from "@/text/admin";
 import { app } from "@/text/app";
 import { Button } from "@/ui/Button";
@@ -17,9 +18,8 @@ import { Failure } from "@/ui/Failure";
 import { ChoiceField, TextField } from "@/ui/Field";
 import { time } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
-import { keysQuery } from "./calls";
+import { keysQuery, removeAll } from "./calls";
 import { OnceShown } from "./OnceShown";
-import { Removal } from "./Removal";
 import { Rights } from "./Rights";
 
 type Made = Schemas["CreateAPIKeyResponse"];
@@ -54,7 +54,11 @@ export function Keys() {
               may("write:key")
                 ? (chosen, clear) => (
                     <Removal
-                      paths={chosen.map((key) => `auth/api_keys/${encodeURIComponent(key.id)}`)}
+                      remove={() =>
+                        removeAll(
+                          chosen.map((key) => `auth/api_keys/${encodeURIComponent(key.id)}`),
+                        )
+                      }
                       title={text.remove(chosen.map((key) => key.name || key.id).join(", "))}
                       why={text.removeWhy}
                       queryKey={QUERY_KEY}

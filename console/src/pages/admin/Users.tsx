@@ -5,6 +5,7 @@ import { type FormEvent, useState } from "react";
 import { call } from "@/api/client";
 import { useMay, useSession } from "@/api/session";
 import type { Schemas } from "@/api/types";
+import { Removal } from "@/forms/Removal";
 import { admin } from "@/text/admin";
 import { app } from "@/text/app";
 import { Badge } from "@/ui/Badge";
@@ -15,8 +16,7 @@ import { Failure } from "@/ui/Failure";
 import { ChoiceField, TextField } from "@/ui/Field";
 import { Loaded } from "@/ui/Loaded";
 import { notify } from "@/ui/Toast";
-import { keysQuery } from "./calls";
-import { Removal } from "./Removal";
+import { keysQuery, removeAll } from "./calls";
 
 type User = Schemas["User"];
 
@@ -50,7 +50,11 @@ export function Users() {
               changes
                 ? (chosen, clear) => (
                     <Removal
-                      paths={chosen.map((user) => `users/${encodeURIComponent(user.username)}`)}
+                      remove={() =>
+                        removeAll(
+                          chosen.map((user) => `users/${encodeURIComponent(user.username)}`),
+                        )
+                      }
                       title={text.remove(chosen.map((user) => user.username).join(", "))}
                       why={text.removeWhy}
                       queryKey={QUERY_KEY}

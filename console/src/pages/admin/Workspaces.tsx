@@ -6,6 +6,7 @@ import { call } from "@/api/client";
 import { bootstrapQuery, useMay, useSession } from "@/api/session";
 import type { Schemas } from "@/api/types";
 import { ROOT } from "@/app/place";
+import { Removal } from "@/forms/Removal";
 import { admin } from "@/text/admin";
 import { app } from "@/text/app";
 import { Badge } from "@/ui/Badge";
@@ -16,9 +17,8 @@ import { Failure } from "@/ui/Failure";
 import { TextField } from "@/ui/Field";
 import { time } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
-import { contentQuery } from "./calls";
+import { contentQuery, removeAll } from "./calls";
 import { OnceShown } from "./OnceShown";
-import { Removal } from "./Removal";
 
 type Entry = Schemas["WorkspaceEntry"];
 type Made = Schemas["CreateWorkspaceResponse"];
@@ -55,7 +55,9 @@ export function Workspaces() {
               changes
                 ? (chosen, clear) => (
                     <Removal
-                      paths={chosen.map((one) => `workspaces/${one.name}?force=true`)}
+                      remove={() =>
+                        removeAll(chosen.map((one) => `workspaces/${one.name}?force=true`))
+                      }
                       title={text.remove(chosen.map((one) => one.name).join(", "))}
                       why={text.removeWhy}
                       queryKey={QUERY_KEY}

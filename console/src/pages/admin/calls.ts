@@ -29,3 +29,8 @@ export const contentQuery = (workspace: string) =>
     },
     retry: false,
   });
+
+/** Deletes what stands at these paths, one after the other. */
+export async function removeAll(paths: string[]): Promise<void> {
+  for (const path of paths) await call(path, { method: "DELETE" });
+}

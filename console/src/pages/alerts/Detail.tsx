@@ -1,18 +1,17 @@
 // One alert: its state and timeline, its queries, whom it tells; start, stop, resolve, edit.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { CircleCheck, Copy, Pencil, Play, Square, Trash2 } from "lucide-react";
+import { CircleCheck, Copy, Pencil, Play, Square } from "lucide-react";
 import { useState } from "react";
 import { useMay } from "@/api/session";
 import type { Alert } from "@/api/types";
 import { useGo } from "@/app/go";
 import { CheckSteps } from "@/forms/CheckSteps";
+import { Removal } from "@/forms/Removal";
 import { alerts } from "@/text/alerts";
-import { app } from "@/text/app";
 import { Badge } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
 import { CodeBlock } from "@/ui/Copy";
-import { Confirm } from "@/ui/Dialog";
 import { Failure } from "@/ui/Failure";
 import { age, time } from "@/ui/format";
 import { Go } from "@/ui/Go";
@@ -48,7 +47,6 @@ function Actions({ alert }: { alert: Alert }) {
   const may = useMay();
   const client = useQueryClient();
   const [busy, setBusy] = useState("");
-  const [asking, setAsking] = useState(false);
   if (!may("write:alert")) return null;
   const run = (verb: "start" | "stop" | "resolve") => async () => {
     setBusy(verb);
@@ -89,22 +87,13 @@ function Actions({ alert }: { alert: Alert }) {
       <Button icon={Copy} onClick={() => go(`${edit}&copy=true`)}>
         {alerts.duplicate}
       </Button>
-      <Button look="danger" icon={Trash2} onClick={() => setAsking(true)}>
-        {app.remove}
-      </Button>
-      <Confirm
-        open={asking}
-        onClose={() => setAsking(false)}
+      <Removal
+        remove={() => remove(alert.id)}
         title={alerts.remove(alert.name)}
-        action={app.remove}
-        run={async () => {
-          await remove(alert.id);
-          await client.invalidateQueries({ queryKey: ["alerts"], exact: true });
-          go("/alerts");
-        }}
-      >
-        <p>{alerts.removeWhy}</p>
-      </Confirm>
+        why={alerts.removeWhy}
+        queryKey={["alerts"]}
+        onDone={() => go("/alerts")}
+      />
     </>
   );
 }

@@ -1,17 +1,16 @@
 // One source or sink: overview, settings, logs, dead letters; start, stop, delete.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { Play, Square, Trash2 } from "lucide-react";
+import { Play, Square } from "lucide-react";
 import { useState } from "react";
 import { useMay } from "@/api/session";
 import { useGo } from "@/app/go";
 import { connectorTypesQuery, type Sort } from "@/forms/connectors";
+import { Removal } from "@/forms/Removal";
 import { LiveRows } from "@/pages/streams/LiveRows";
-import { app } from "@/text/app";
 import { connectors as text } from "@/text/connectors";
 import { Badge, Status } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
-import { Confirm } from "@/ui/Dialog";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
 import { Tabs } from "@/ui/Tabs";
@@ -91,7 +90,6 @@ function Actions({ sort, one }: { sort: Sort; one: Connector }) {
   const may = useMay();
   const client = useQueryClient();
   const [busy, setBusy] = useState(false);
-  const [asking, setAsking] = useState(false);
   if (!may(writeRight(sort))) return null;
   const verb = one.status === "stopped" ? "start" : "stop";
   const run = async () => {
@@ -110,22 +108,13 @@ function Actions({ sort, one }: { sort: Sort; one: Connector }) {
       <Button icon={verb === "start" ? Play : Square} busy={busy} onClick={run}>
         {verb === "start" ? text.start : text.stop}
       </Button>
-      <Button look="danger" icon={Trash2} onClick={() => setAsking(true)}>
-        {app.remove}
-      </Button>
-      <Confirm
-        open={asking}
-        onClose={() => setAsking(false)}
+      <Removal
+        remove={() => remove(sort, one.id)}
         title={text[sort].remove(one.name)}
-        action={app.remove}
-        run={async () => {
-          await remove(sort, one.id);
-          await client.invalidateQueries({ queryKey: [sort], exact: true });
-          go(`/${sort}`);
-        }}
-      >
-        <p>{text[sort].removeWhy}</p>
-      </Confirm>
+        why={text[sort].removeWhy}
+        queryKey={[sort]}
+        onDone={() => go(`/${sort}`)}
+      />
     </>
   );
 }

@@ -1,15 +1,14 @@
 // One function of the workspace: its text, which can be changed, and a box that calls it.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { useMay } from "@/api/session";
 import { useGo } from "@/app/go";
+import { Removal } from "@/forms/Removal";
 import { app } from "@/text/app";
 import { functions as text } from "@/text/functions";
 import { Badge } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
-import { Confirm } from "@/ui/Dialog";
 import { Failure } from "@/ui/Failure";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
@@ -23,6 +22,7 @@ export default function FunctionDetail() {
   const { name = "" } = useParams({ strict: false }) as { name?: string };
   const udf = useQuery(udfQuery(name));
   const may = useMay();
+  const go = useGo();
   return (
     <Page
       title={name}
@@ -34,7 +34,18 @@ export default function FunctionDetail() {
           </>
         )
       }
-      actions={udf.data && may("write:udf") && <Remove name={name} />}
+      actions={
+        udf.data &&
+        may("write:udf") && (
+          <Removal
+            remove={() => removeUdf(name)}
+            title={text.remove(name)}
+            why={text.removeWhy}
+            queryKey={["udfs"]}
+            onDone={() => go("/functions")}
+          />
+        )
+      }
     >
       <Loaded of={udf}>
         {(shown) => (
@@ -84,31 +95,5 @@ function Edit({ udf }: { udf: Udf }) {
       )}
       {error && <Failure error={error} />}
     </form>
-  );
-}
-
-function Remove({ name }: { name: string }) {
-  const go = useGo();
-  const client = useQueryClient();
-  const [asking, setAsking] = useState(false);
-  return (
-    <>
-      <Button look="danger" icon={Trash2} onClick={() => setAsking(true)}>
-        {app.remove}
-      </Button>
-      <Confirm
-        open={asking}
-        onClose={() => setAsking(false)}
-        title={text.remove(name)}
-        action={app.remove}
-        run={async () => {
-          await removeUdf(name);
-          await client.invalidateQueries({ queryKey: ["udfs"], exact: true });
-          go("/functions");
-        }}
-      >
-        <p>{text.removeWhy}</p>
-      </Confirm>
-    </>
   );
 }

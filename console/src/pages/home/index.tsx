@@ -8,7 +8,7 @@ import { BY_HAND } from "@/pages/query/search";
 import { home } from "@/text/home";
 import { Status } from "@/ui/Badge";
 import { Figure } from "@/ui/Figure";
-import { bytes, count, time } from "@/ui/format";
+import { bytes, count, oneLine, time } from "@/ui/format";
 import { Go } from "@/ui/Go";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
@@ -119,7 +119,7 @@ function Ran() {
                   to={`/query?${new URLSearchParams({ sql: one.sql })}`}
                   className="min-w-0 flex-1 truncate py-1 font-mono text-xs text-accent hover:underline"
                 >
-                  {one.sql.replaceAll(/\s+/g, " ")}
+                  {oneLine(one.sql)}
                 </Go>
                 {one.status === "running" && <Status value={one.status} />}
                 <span className="shrink-0 text-xs text-muted">{time(one.start_time * 1000)}</span>

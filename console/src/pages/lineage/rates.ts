@@ -3,14 +3,13 @@ import { queryOptions } from "@tanstack/react-query";
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { call } from "@/api/client";
 import type { Schemas } from "@/api/types";
+import { fetchRates, type NodeRate, type Rates, REFRESH_MS } from "@/pages/streams/rates";
 import { statusText } from "@/pages/views/status";
 import { type Graph, graphOf } from "./graph";
 
-export type NodeRate = Schemas["NodeRate"];
+export type { NodeRate };
 export type EdgeRate = Schemas["EdgeRate"];
-export type Rates = Schemas["GraphRates"];
 
-const REFRESH_MS = 5_000;
 const STRUCTURE_MS = 15_000;
 // Nodes and edges drawn in one task: all at once would hold the page for several frames.
 const DRAWN_AT_ONCE = 20;
@@ -18,8 +17,7 @@ const EXTRA = "udf,dashboard,savedquery";
 
 /** All nodes and edges; states in the words of the pages. */
 export async function readRates(history = false): Promise<Rates> {
-  const query = { extraResources: EXTRA, history: history || undefined };
-  const rates = await call<Rates>("topology/rates", { query });
+  const rates = await fetchRates(history, EXTRA);
   const named = rates.nodes.map((node) => ({ ...node, status: statusText(node.status) }));
   return { ...rates, nodes: named };
 }

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "react";
 import { written } from "@/editor/scan";
 import { query } from "@/text/query";
 import { Button } from "@/ui/Button";
+import { oneLine } from "@/ui/format";
 import { openSql } from "./open";
 import type { Message, QueryTab } from "./tabs";
 import { useOpenObject } from "./useOpenObject";
@@ -43,9 +44,7 @@ function Line({ message }: { message: Message }) {
       <div className="min-w-0 flex-1">
         <p className="break-words whitespace-pre-wrap">{message.text}</p>
         {message.sql && (
-          <p className="truncate font-mono text-xs text-muted">
-            {message.sql.replaceAll(/\s+/g, " ")}
-          </p>
+          <p className="truncate font-mono text-xs text-muted">{oneLine(message.sql)}</p>
         )}
       </div>
       <Made message={message} />

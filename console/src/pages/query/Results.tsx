@@ -6,6 +6,7 @@ import { query } from "@/text/query";
 import { Badge, Status } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
 import { cx } from "@/ui/cx";
+import { oneLine } from "@/ui/format";
 import { Skeleton } from "@/ui/Skeleton";
 import { Tabs } from "@/ui/Tabs";
 import { Examples } from "./Examples";
@@ -143,7 +144,7 @@ function Chooser({ tab, shown }: { tab: QueryTab; shown: string }) {
             result.id === shown ? "bg-accent-soft" : "text-muted hover:bg-accent-soft",
           )}
         >
-          {n + 1} · {result.sql.replaceAll(/\s+/g, " ")}
+          {n + 1} · {oneLine(result.sql)}
         </button>
       ))}
     </div>

@@ -15,6 +15,7 @@ import { ChoiceField } from "@/ui/Field";
 import { age, time } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
+import { SqlCell } from "@/ui/SqlCell";
 import { notify } from "@/ui/Toast";
 import { openSql } from "./open";
 import type { HistorySearch } from "./search";
@@ -28,14 +29,7 @@ const COLUMNS: TableColumn<Query>[] = [
     id: "sql",
     title: t.sql,
     value: (one) => one.sql,
-    cell: (one) => (
-      <span
-        className="block max-w-44 min-w-32 sm:max-w-[26rem] sm:min-w-48 truncate font-mono text-xs"
-        title={one.sql}
-      >
-        {one.sql.replaceAll(/\s+/g, " ")}
-      </span>
-    ),
+    cell: (one) => <SqlCell sql={one.sql} />,
   },
   {
     id: "status",

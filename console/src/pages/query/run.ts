@@ -11,6 +11,7 @@ import { sourcesOf } from "@/editor/scope";
 import { type Effect, effectOf, hasRows, type Statement, statements } from "@/editor/statements";
 import { type Live, openLive, type Status } from "@/live/useLive";
 import { query } from "@/text/query";
+import { oneLine } from "@/ui/format";
 import { BY_HAND } from "./search";
 import { change, endResults, type Result, say, tabOf, taskOf } from "./tabs";
 import { ended } from "./title";
@@ -140,7 +141,7 @@ function inTray(id: string, sql: string, live: Live, streaming: boolean): void {
   const { named = false, title = "" } = tabOf(id) ?? {};
   startTask({
     id: taskOf(id),
-    title: named ? title : sql.replaceAll(/\s+/g, " "),
+    title: named ? title : oneLine(sql),
     detail: () => {
       const rows = query.rows(live.counts().received);
       return streaming ? `${query.message.live} · ${rows}` : rows;

@@ -18,6 +18,7 @@ import { ChoiceField } from "@/ui/Field";
 import { time } from "@/ui/format";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
+import { SqlCell } from "@/ui/SqlCell";
 import { notify } from "@/ui/Toast";
 import { EditSaved } from "./EditSaved";
 
@@ -53,14 +54,7 @@ const COLUMNS: TableColumn<SavedQuery>[] = [
     id: "sql",
     title: t.sql,
     value: (one) => one.sql,
-    cell: (one) => (
-      <span
-        className="block max-w-44 min-w-32 sm:max-w-[32rem] sm:min-w-48 truncate font-mono text-xs"
-        title={one.sql}
-      >
-        {one.sql.replaceAll(/\s+/g, " ")}
-      </span>
-    ),
+    cell: (one) => <SqlCell sql={one.sql} />,
   },
   {
     id: "description",

@@ -1,16 +1,15 @@
 // One format schema: its text, which can be changed, and how it is used.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { useMay } from "@/api/session";
 import { useGo } from "@/app/go";
+import { Removal } from "@/forms/Removal";
 import { app } from "@/text/app";
 import { schemas as text } from "@/text/functions";
 import { Badge } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
 import { CodeBlock } from "@/ui/Copy";
-import { Confirm } from "@/ui/Dialog";
 import { Failure } from "@/ui/Failure";
 import { AreaField } from "@/ui/Field";
 import { Loaded } from "@/ui/Loaded";
@@ -21,12 +20,24 @@ import { type FormatSchema, removeSchema, replaceSchema, schemaQuery } from "./c
 export default function SchemaDetail() {
   const { name = "" } = useParams({ strict: false }) as { name?: string };
   const may = useMay();
+  const go = useGo();
   const schema = useQuery(schemaQuery(name));
   return (
     <Page
       title={name}
       note={schema.data && <Badge>{schema.data.type}</Badge>}
-      actions={schema.data && may("write:schema") && <Remove name={name} />}
+      actions={
+        schema.data &&
+        may("write:schema") && (
+          <Removal
+            remove={() => removeSchema(name)}
+            title={text.remove(name)}
+            why={text.removeWhy}
+            queryKey={["schemas"]}
+            onDone={() => go("/schemas")}
+          />
+        )
+      }
     >
       <Loaded of={schema}>
         {(shown) => (
@@ -99,31 +110,5 @@ SETTINGS type = 'kafka', brokers = 'HOST:9092', topic = 'TOPIC',
       <p className="text-muted">{text.useWhy}</p>
       <CodeBlock text={sql} label={text.use} />
     </section>
-  );
-}
-
-function Remove({ name }: { name: string }) {
-  const go = useGo();
-  const client = useQueryClient();
-  const [asking, setAsking] = useState(false);
-  return (
-    <>
-      <Button look="danger" icon={Trash2} onClick={() => setAsking(true)}>
-        {app.remove}
-      </Button>
-      <Confirm
-        open={asking}
-        onClose={() => setAsking(false)}
-        title={text.remove(name)}
-        action={app.remove}
-        run={async () => {
-          await removeSchema(name);
-          await client.invalidateQueries({ queryKey: ["schemas"], exact: true });
-          go("/schemas");
-        }}
-      >
-        <p>{text.removeWhy}</p>
-      </Confirm>
-    </>
   );
 }

@@ -4,15 +4,19 @@ import { call } from "@/api/client";
 import { useMay } from "@/api/session";
 import type { Schemas } from "@/api/types";
 
-type Rates = Schemas["GraphRates"];
-type NodeRate = Schemas["NodeRate"];
+export type Rates = Schemas["GraphRates"];
+export type NodeRate = Schemas["NodeRate"];
 
-const REFRESH_MS = 5_000;
+export const REFRESH_MS = 5_000;
+
+/** Rates of the graph; `extraResources`: kinds that stand in it only when asked for. */
+export const fetchRates = (history = false, extraResources?: string): Promise<Rates> =>
+  call<Rates>("topology/rates", { query: { extraResources, history: history || undefined } });
 
 const ratesQuery = (history: boolean) =>
   queryOptions({
     queryKey: ["topology", "rates", history],
-    queryFn: () => call<Rates>("topology/rates", { query: { history: history || undefined } }),
+    queryFn: () => fetchRates(history),
     refetchInterval: REFRESH_MS,
   });
 

@@ -1,33 +1,31 @@
-// The button that deletes the chosen rows of a list, after a question.
+// The button that deletes an object, or the chosen rows of a list, after a question.
 import { useQueryClient } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
 import { type ReactNode, useState } from "react";
-import { call } from "@/api/client";
 import { app } from "@/text/app";
 import { Button } from "@/ui/Button";
 import { Confirm } from "@/ui/Dialog";
 
 interface Props {
-  /** Paths below /api/v1beta2 to delete, one after the other. */
-  paths: string[];
+  remove: () => Promise<unknown>;
   title: string;
   why?: string;
-  /** Lists that are read anew. */
+  /** The list that is read anew; what was deleted is not asked for again. */
   queryKey: readonly unknown[];
   onDone: () => void;
   /** What goes with them. */
   children?: ReactNode;
 }
 
-export function Removal({ paths, title, why, queryKey, onDone, children }: Props) {
+export function Removal({ remove, title, why, queryKey, onDone, children }: Props) {
   const client = useQueryClient();
   const [open, setOpen] = useState(false);
   const run = async () => {
     try {
-      for (const path of paths) await call(path, { method: "DELETE" });
+      await remove();
       onDone();
     } finally {
-      await client.invalidateQueries({ queryKey });
+      await client.invalidateQueries({ queryKey, exact: true });
     }
   };
   return (
