@@ -30,17 +30,26 @@ HEARTBEAT, CONFLICT = "100", "409"
 ENDED: Final = ("404", "408")
 FULL: Final = ("message size exceeds maxbytes", "batch completed")
 CHANGED: Final = ("leadership change", "server shutdown")
+MADE_ANEW: Final = "The stream or its consumer was made anew."
+# $JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.<consumer's>.<time>.<pending>; a longer
+# form, with domain and account, is left to the library.
+_TOKENS: Final = 9
+_CONSUMER_SEQUENCE: Final = 6
 
 
 class Pull:
     """One consumer's messages for one task; `begin`, then `take` again and again."""
 
-    def __init__(self, connection: Any, stream: str, consumer: str) -> None:
+    def __init__(self, connection: Any, consumer: Any) -> None:
+        """`consumer`: what the server says of it, `nats.js.api.ConsumerInfo`."""
         self._connection = connection
-        self._subject = f"{API}.{stream}.{consumer}"
+        self._consumer = consumer
+        self._subject = f"{API}.{consumer.stream_name}.{consumer.name}"
         self._inbox: str = connection.new_inbox()
         self._came: list[Any] = []
         self._left = 0  # of the request under way
+        self._is_first = True  # of a request
+        self._delivered = 0  # the consumer's number of the last message
         self._single = False  # the next message is larger than a request may be
         self._why = ""
         self._something = asyncio.Event()
@@ -51,9 +60,9 @@ class Pull:
         await self._ask()
 
     @property
-    def has_ended(self) -> bool:
-        """Whether no more can come."""
-        return bool(self._why)
+    def ended(self) -> str:
+        """Why no more can come, as a sentence; empty while more can."""
+        return self._why
 
     def end(self, why: str) -> None:
         """Nothing more comes: `take` raises, with that sentence."""
@@ -61,7 +70,9 @@ class Pull:
         self._something.set()
 
     async def take(self) -> list[Any]:
-        """All that has come, at least one; more is asked for. UserError when no more can come."""
+        """All that has come, at least one; more is asked for. UserError when no more can come.
+        What a consumer gave that was made anew meanwhile is left out: it comes again. Raises what
+        the client does when the server does not answer."""
         while not self._came:
             if self._why:
                 raise UserError(self._why, 400, "orbit")
@@ -71,10 +82,29 @@ class Pull:
                     await self._something.wait()
             except TimeoutError:
                 self._why = self._why or "JetStream does not answer."
+        if not self._left and not self._why:
+            await self._look_again()
         taken, self._came = self._came, []
+        self._delivered = _delivered(taken[-1])
         if not self._left and not self._why:
             await self._ask()
         return taken
+
+    async def _look_again(self) -> None:
+        """Nothing was asked for in a while, so a server that made the consumer anew had nobody to
+        tell. An acknowledgement does not say whose it is: of an earlier message it would be taken
+        for one of the new message with that number. So nothing is asked for or acknowledged then.
+        """
+        from nats.js.errors import NotFoundError
+
+        was = self._consumer
+        try:
+            now = await self._connection.jetstream().consumer_info(was.stream_name, was.name)
+        except NotFoundError:
+            self.end("JetStream: the consumer was deleted.")
+            return
+        if now.created != was.created:
+            self.end(MADE_ANEW)
 
     async def _ask(self) -> None:
         wanted = {
@@ -85,6 +115,7 @@ class Pull:
         if not self._single:
             wanted["max_bytes"] = REQUEST_BYTES
         self._left = wanted["batch"]
+        self._is_first = True
         self._single = False
         body = msgspec.json.encode(wanted)
         await self._connection.publish(self._subject, body, reply=self._inbox)
@@ -94,6 +125,10 @@ class Pull:
         headers = message.headers
         status = headers.get("Status") if headers else None
         if status is None or message.reply:
+            if self._is_first:
+                self._look_whose(message)
+            if self._why == MADE_ANEW:
+                return  # it comes again
             self._came.append(message)
             self._left -= 1
             if self._left:
@@ -110,6 +145,14 @@ class Pull:
         await self._ask()
         self._something.set()
 
+    def _look_whose(self, message: Any) -> None:
+        """A consumer counts what it gives; one that was made anew under the same name begins again:
+        since a look just before, say."""
+        self._is_first = False
+        last = _delivered(self._came[-1]) if self._came else self._delivered
+        if _delivered(message) <= last:
+            self.end(MADE_ANEW)
+
     def _ended(self, status: str, description: str) -> None:
         """The request under way gives no more."""
         text = description.lower()
@@ -118,3 +161,11 @@ class Pull:
         elif status not in ENDED and not text.startswith(CHANGED):
             self._why = f"JetStream: {description or status}."
         self._left = 0
+
+
+def _delivered(message: Any) -> int:
+    """The consumer's number of a message."""
+    tokens = message.reply.split(".")
+    if len(tokens) == _TOKENS:
+        return int(tokens[_CONSUMER_SEQUENCE])
+    return int(message.metadata.sequence.consumer)

@@ -14,7 +14,7 @@ from connectors.checking import Reach
 from connectors.contract import CheckStep, SourceBatch, SourceContext, SourceSpec
 from connectors.guarantees import SOURCES
 from connectors.jetstream_positions import JetStreamPositions
-from connectors.nats_pull import Pull
+from connectors.nats_pull import MADE_ANEW, Pull
 from engine.errors import UserError
 
 # A consumer of our own name that nobody asks for this long is removed by the server.
@@ -132,7 +132,7 @@ class JetStreamSource:
             found = await self._found()
             self._consumer = (found.stream_name, found.name)
             self._positions = await self._stored(found)
-            self._pull = Pull(self._connection, *self._consumer)
+            self._pull = Pull(self._connection, found)
             await self._pull.begin()
         except (Error, TimeoutError, ValueError) as error:
             reason = getattr(error, "description", None) or str(error) or type(error).__name__
@@ -272,13 +272,16 @@ class JetStreamSource:
                 batch = await self._positions.batch(piece, format_, now)
                 if self._positions.made_anew:
                     # What was taken for known is not: it is not acknowledged, and comes again.
-                    raise UserError("The stream or its consumer was made anew.", 503, "orbit")
+                    raise UserError(MADE_ANEW, 503, "orbit")
                 yield batch
 
     async def acknowledge(self, tokens: Sequence[object]) -> None:
-        """Acknowledge each message; UserError when the connection is lost."""
+        """Acknowledge each message; UserError when the connection is lost, or the consumer gone:
+        one that was made anew would take it for an acknowledgement of its own messages."""
         from nats.errors import Error
 
+        if self._pull is not None and self._pull.ended:
+            raise UserError(self._pull.ended, 400, "orbit")
         try:
             for together in tokens:
                 for index, message in enumerate(together, 1):  # type: ignore[arg-type, var-annotated]
@@ -300,7 +303,7 @@ class JetStreamSource:
         if self._connection is None:
             return
         with contextlib.suppress(Error, OSError, TimeoutError):
-            if self._pull is not None and not self._pull.has_ended:
+            if self._pull is not None and not self._pull.ended:
                 # Acknowledgements that are under way arrive: so nothing comes again for nothing.
                 await self._connection.flush(FLUSH_SECONDS)
         with contextlib.suppress(Error, OSError):

@@ -182,6 +182,58 @@ async def test_a_stream_made_anew_under_back_pressure_loses_nothing(nats_server:
         await source.acknowledge([token])
 
 
+async def test_messages_of_a_deleted_stream_are_not_acknowledged_to_its_successor(
+    nats_server: Nats,
+) -> None:
+    """An acknowledgement names a number; the stream made anew has messages of the same numbers."""
+    client = await nats.connect(nats_server.url)
+    context = client.jetstream()
+    wanted = ConsumerConfig(durable_name="d", ack_wait=1, max_ack_pending=100_000)
+
+    async def make() -> None:
+        await context.add_stream(name="NEXT", subjects=["next"])
+        await context.add_consumer("NEXT", wanted)
+
+    async def publish(word: bytes, count: int) -> None:
+        await asyncio.gather(*(context.publish("next", word) for _ in range(count)))
+
+    given = {"url": nats_server.url, "stream": "NEXT", "durable": "d", "data_type": "text"}
+    config = properties.parse(nats_jetstream.Config, given)
+    seen = SourceContext("id1", SystemClock(), asyncio.sleep, ("a",), True, {})
+    await make()
+    await publish(b"old", 100)
+    first, second = (nats_jetstream.JetStreamSource(config, seen) for _ in range(2))
+    await first.connect()
+    batches = first.batches()
+    old = 0
+    while old < 100:
+        batch = await anext(batches)
+        old += len(batch.messages)
+        await first.acknowledge([batch.token])
+    await publish(b"old", 900)  # what is left of a request
+    await publish(b"old", 1_000)  # with it the client has its most, and asks for no more
+    await asyncio.sleep(0.5)
+    await context.delete_stream("NEXT")
+    await make()
+    await publish(b"new", 900)
+    with pytest.raises(UserError, match="made anew"):
+        while True:
+            batch = await anext(batches)
+            assert set(batch.messages) == {b"old"}
+            await first.acknowledge([batch.token])
+    await first.close()
+    await second.connect()
+    new: list[bytes] = []
+    async with asyncio.timeout(5 * pace()):
+        async for batch in second.batches():
+            new += batch.messages
+            if len(new) >= 900:
+                break
+    await second.close()
+    await client.close()
+    assert new == [b"new"] * 900
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
