@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.console.conftest import Opener
 from tests.console.live_rows import flow, wait_count
@@ -43,6 +43,27 @@ def press(page: Page, wanted: Locator) -> None:
 
 def ids(server: Server) -> set[str]:
     return {query["id"] for query in server.running()}
+
+
+def test_an_editor_that_comes_late_leaves_the_focus_where_somebody_types(
+    server: Server, open_console: Opener
+) -> None:
+    tab = open_console(server)
+    tab.sign_in(server)
+    page = tab.page
+    waiting: list[Route] = []
+    page.route(re.compile(r"/assets/Editor-.*\.js$"), lambda route: waiting.append(route))
+    tab.go("query?sample=true")
+    rate = page.get_by_label("Events a second")
+    rate.press("Control+a")
+    page.keyboard.type("1")
+    expect(editor(page)).to_have_count(0)
+    for late in waiting:
+        late.continue_()
+    expect(editor(page)).to_be_visible()
+    page.keyboard.type("00")
+    expect(rate).to_be_focused()
+    expect(rate).to_have_value("100")
 
 
 def test_sample_stream_is_queried_at_once_and_cancel_ends_the_query(

@@ -5,7 +5,7 @@ import { NONCE } from "@/app/place";
 import type { Catalog } from "./catalog";
 import type { Finding } from "./diagnostics";
 import { type Host, mark, newState, setCatalog } from "./setup";
-import { setCurrent, states } from "./view";
+import { isTypedIn, setCurrent, states } from "./view";
 
 interface Props {
   /** Each tab has its own text, selection and undo. */
@@ -53,12 +53,14 @@ export default function Editor({ tab, text, host: now, catalog, finding }: Props
         });
       return;
     }
+    // It may come late, when somebody types elsewhere already.
+    const mayTake = !isTypedIn(shown.current ? "dialog" : "page");
     if (shown.current) states.set(shown.current, target.state);
     shown.current = tab;
     const kept = states.get(tab);
     target.setState(kept?.doc.toString() === text ? kept : newState(text, () => host));
     setCatalog(target, catalog);
-    target.focus();
+    if (mayTake) target.focus();
   }, [tab, text]);
   useEffect(() => {
     if (view.current && catalog) setCatalog(view.current, catalog);

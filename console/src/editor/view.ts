@@ -19,6 +19,13 @@ export function focusEditor(): void {
   current?.focus();
 }
 
+/** Whether a dialog has the focus, or in the whole page a field. */
+export function isTypedIn(where: "dialog" | "page"): boolean {
+  const inDialog = "[role=dialog], [role=alertdialog]";
+  const wanted = where === "dialog" ? inDialog : `${inDialog}, input, textarea, select`;
+  return !!document.activeElement?.closest(wanted);
+}
+
 /** Where the cursor is, and the marked text if there is any. */
 export function selection(): { at: number; from: number; to: number } {
   const main = current?.state.selection.main;
