@@ -71,8 +71,7 @@ class Pull:
 
     async def take(self) -> list[Any]:
         """All that has come, at least one; more is asked for. UserError when no more can come.
-        What a consumer gave that was made anew meanwhile is left out: it comes again. Raises what
-        the client does when the server does not answer."""
+        What a consumer gave that was made anew meanwhile is left out: it comes again."""
         while not self._came:
             if self._why:
                 raise UserError(self._why, 400, "orbit")
@@ -95,14 +94,18 @@ class Pull:
         tell. An acknowledgement does not say whose it is: of an earlier message it would be taken
         for one of the new message with that number. So nothing is asked for or acknowledged then.
         """
+        from nats.errors import Error
         from nats.js.errors import NotFoundError
 
         was = self._consumer
         try:
             now = await self._connection.jetstream().consumer_info(was.stream_name, was.name)
         except NotFoundError:
-            self.end("JetStream: the consumer was deleted.")
+            self.end("JetStream: Consumer Deleted.")
             return
+        except (Error, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+            raise UserError(f"JetStream: {reason}.", 400, "orbit") from None
         if now.created != was.created:
             self.end(MADE_ANEW)
 

@@ -143,7 +143,7 @@ class NatsReader:
             _changed(wanted, opt_start_seq=self._places.next(PARTITION)),
         )
         self._consumer, self._pending = found.name, found.num_pending
-        self._pull = Pull(self._connection, self._stream, found.name)
+        self._pull = Pull(self._connection, found)
         await self._pull.begin()
 
     async def _at_time(self, context: Any, wanted: Any, time_ms: int, after: int) -> int:
@@ -161,7 +161,7 @@ class NatsReader:
         )
         if not found.num_pending:
             return after
-        pull = Pull(self._connection, self._stream, found.name)
+        pull = Pull(self._connection, found)
         await pull.begin()
         first = (await pull.take())[0]
         await context.delete_consumer(self._stream, found.name)
