@@ -14,6 +14,7 @@ import pytest
 from connectors.external import arrow_answers
 from connectors.external.arrow_answers import batches_of
 from connectors.external.tables_contract import TableError
+from tests.journeys.waiting import within
 
 pytestmark = pytest.mark.asyncio
 SCHEMA = pa.schema([("w", pa.string())])
@@ -58,6 +59,6 @@ async def test_a_read_that_is_given_up_holds_no_thread() -> None:
     reading = asyncio.create_task(found(parts()))
     await begun.wait()
     reading.cancel()
-    async with asyncio.timeout(5):  # leaving the pool waits for its threads
+    async with within(5):  # leaving the pool waits for its threads
         with pytest.raises(asyncio.CancelledError):
             await reading

@@ -25,6 +25,7 @@ from connectors.sink_contract import NotDelivered, Refusal
 from connectors.sink_runner import SinkRunner
 from engine.errors import StorageFull
 from engine.source_appends import SourceAck, SourceAppend
+from tests.journeys.waiting import within
 
 ID = "0b2f9d7e-0000-4000-8000-000000000003"
 FULL = "The dead-letter stream _dlq_x is full."
@@ -109,7 +110,7 @@ async def test_a_source_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> 
     again.start()
     await world.time.advance(1_000)
     assert again.status().status == "failed"
-    async with asyncio.timeout(5):
+    async with within(5):
         await again.stop()
     assert again.status().status == "stopped"
     assert world.engine.messages == []

@@ -17,7 +17,7 @@ from connectors.sources import nats as nats_source
 from connectors.sources import nats_jetstream
 from engine.clock import SystemClock
 from engine.errors import EngineUnavailable, UserError
-from tests.journeys.waiting import pace
+from tests.journeys.waiting import within
 from tests.services.nats import Nats, find_binary, nats_server
 
 __all__ = ["nats_server"]  # the fixture, for the tests here
@@ -125,7 +125,7 @@ async def test_what_the_client_holds_is_bounded_and_told_when_it_is_lost() -> No
         await asyncio.sleep(0.5)  # a slow reader: meanwhile the connection ends
         taken = len(first.messages)
         with pytest.raises(UserError, match="connection to NATS was lost"):
-            async with asyncio.timeout(5):
+            async with within(5):
                 async for batch in batches:
                     taken += len(batch.messages)
         await source.close()
@@ -160,7 +160,7 @@ async def test_a_stream_made_anew_under_back_pressure_loses_nothing(nats_server:
         await source.connect()
         batches = source.batches()
         try:
-            async with asyncio.timeout(4 * pace()):
+            async with within(4):
                 while stored.count(b"new") < 3_000:
                     batch = await anext(batches)
                     stored += batch.messages
@@ -224,7 +224,7 @@ async def test_messages_of_a_deleted_stream_are_not_acknowledged_to_its_successo
     await first.close()
     await second.connect()
     new: list[bytes] = []
-    async with asyncio.timeout(5 * pace()):
+    async with within(5):
         async for batch in second.batches():
             new += batch.messages
             if len(new) >= 900:

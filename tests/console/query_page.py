@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.console.tab import Tab
+from tests.journeys.waiting import Stopwatch
 
 LOOK_MS = 100
 
@@ -15,9 +15,9 @@ LOOK_MS = 100
 def until(page: Page, condition: Callable[[], bool], seconds: float, what: str) -> None:
     """Wait for something outside of the page. Its requests go through this very thread: a wait that
     does not give it to the browser would hold them up."""
-    end = time.monotonic() + seconds
+    watch = Stopwatch()
     while not condition():
-        assert time.monotonic() < end, f"{what} took more than {seconds} s"
+        watch.within(seconds, what)
         page.wait_for_timeout(LOOK_MS)
 
 

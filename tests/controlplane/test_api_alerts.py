@@ -10,6 +10,7 @@ import pytest
 from engine.errors import EngineUnavailable
 from engine.protocol import BacktestRow, ResultColumn
 from tests.controlplane.conftest import API, Plane
+from tests.journeys.waiting import within
 
 ALERT = {
     "name": "Too fast!", "action": "http", "severity": 1,
@@ -227,7 +228,7 @@ async def test_a_new_connector_process_is_told_what_to_watch(lite: Plane) -> Non
     lite.app.resume.again()
     await asyncio.sleep(0.1)
     lite.connectors.away = False
-    async with asyncio.timeout(3):
+    async with within(3):
         while alert["id"] not in lite.connectors.started:
             await asyncio.sleep(0.01)
     assert (await lite.client.get(path)).json()["status"] == "running"

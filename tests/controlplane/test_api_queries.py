@@ -15,6 +15,7 @@ import pytest
 from controlplane.db.session import store_url
 from controlplane.services.ended_queries import TEXT_BYTES_MAX
 from tests.controlplane.conftest import API, KEY, Plane, listening, make_plane, settings_for
+from tests.journeys.waiting import within
 from tests.sse_parser import Event, Parser, read_events
 
 TAIL = "select cid, speed from iot"
@@ -170,10 +171,10 @@ async def test_disconnect_frees_the_query(server: tuple[Plane, httpx.AsyncClient
     await reader.next()
     query = plane.engine.queries[reader.id]
     await reader.response.aclose()
-    async with asyncio.timeout(2):
+    async with within(2):
         while not query.canceled:
             await asyncio.sleep(0.01)
-    async with asyncio.timeout(2):
+    async with within(2):
         while (await client.get(f"{API}/queries/{reader.id}")).json()["status"] == "running":
             await asyncio.sleep(0.01)
     assert plane.app.counters.sse_open == 0

@@ -13,6 +13,7 @@ from engine.errors import Code, SqlError
 from engine.protocol import ResultColumn
 from tests.controlplane.conftest import API, Plane
 from tests.controlplane.fake_engine import HEADER as FAKE_HEADER
+from tests.journeys.waiting import within
 
 HTTP = {
     "name": "out", "type": "http", "query": "SELECT cid, speed from iot",
@@ -247,7 +248,7 @@ async def test_statistics_are_kept_over_restarts(plane: Plane) -> None:
     assert (stats["success_count"], stats["failure_count"], stats["uptime"]) == (7, 2, 90_000)
     assert [error["message"] for error in stats["errors"]] == ["it broke"]
     plane.app.resume.again()
-    async with asyncio.timeout(5):
+    async with within(5):
         while id_ not in plane.connectors.sources:
             await asyncio.sleep(0.01)
     assert plane.connectors.started[id_][1] == counters
@@ -311,7 +312,7 @@ async def test_connector_process_away(lite: Plane) -> None:
     lite.connectors.away = False
     lite.connectors.sources.clear()
     lite.app.resume.again()
-    async with asyncio.timeout(3):
+    async with within(3):
         while sink["id"] not in lite.connectors.sources:
             await asyncio.sleep(0.01)
     assert (await lite.client.get(path)).json()["status"] == "running"
@@ -349,7 +350,7 @@ async def test_a_query_that_the_engine_refuses_later_is_an_error(
     monkeypatch.setattr(type(lite.engine), "start_background", refuse)
     lite.engine.background.clear()
     lite.engine.crash()
-    async with asyncio.timeout(5):
+    async with within(5):
         while (await lite.client.get(path)).json()["status"] != "error":
             await asyncio.sleep(0.01)
     assert "'iot'" in (await lite.client.get(path)).json()["message"]
@@ -376,7 +377,7 @@ async def test_queries_that_were_not_taken_are_not_delivered(
     assert lite.connectors.sources[sink["id"]].status == "stopped"
     assert lite.connectors.started[sink["id"]][0].queries == (HTTP["query"],)
     lite.engine.crash()
-    async with asyncio.timeout(5):
+    async with within(5):
         while (await lite.client.get(path)).json()["status"] != "error":
             await asyncio.sleep(0.01)
     monkeypatch.undo()

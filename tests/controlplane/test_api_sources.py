@@ -12,6 +12,7 @@ from connectors.metrics import ErrorRecord, SourceCounters, SourceSample
 from controlplane.services.names import rfc3339
 from engine.protocol import Caller, Definition
 from tests.controlplane.conftest import API, Plane
+from tests.journeys.waiting import within
 
 GENERATOR = {
     "name": "g", "type": "stream_generator", "stream": "iot", "properties": {"template": "iot"}
@@ -130,7 +131,7 @@ async def test_statistics_are_kept_over_restarts(plane: Plane) -> None:
     assert (await plane.client.get(f"{path}/stats", params=RANGES)).json()["success_count"] == 7
     plane.connectors.away = False
     plane.app.resume.again()
-    async with asyncio.timeout(5):
+    async with within(5):
         while id_ not in plane.connectors.sources:
             await asyncio.sleep(0.01)
     assert plane.connectors.started[id_][1] == counters  # the next life goes on with them
@@ -179,7 +180,7 @@ async def test_connector_process_away(lite: Plane) -> None:
     lite.connectors.away = False
     lite.connectors.sources.clear()
     lite.app.resume.again()
-    async with asyncio.timeout(3):
+    async with within(3):
         while source["id"] not in lite.connectors.sources:
             await asyncio.sleep(0.01)
     assert (await lite.client.get(path)).json()["status"] == "running"

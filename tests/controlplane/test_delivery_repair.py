@@ -17,6 +17,7 @@ from controlplane.db.repository import Repository
 from tests.controlplane.conftest import API, Plane
 from tests.controlplane.fake_engine import FakeConnectors, FakeEngine
 from tests.controlplane.test_source_repair import Death, second_start
+from tests.journeys.waiting import within
 
 SINK = {
     "name": "out", "type": "timeplus", "query": "SELECT cid from iot",
@@ -101,7 +102,7 @@ async def test_a_death_at_any_step_is_repaired(
     death = Death(monkeypatch, step)
     dying = asyncio.create_task(act(lite, kind, what, identity))
     try:
-        async with asyncio.timeout(5):
+        async with within(5):
             await death.reached.wait()
         death.over()
         async with second_start(lite, tmp_path) as plane:
@@ -133,7 +134,7 @@ async def check(plane: Plane, kind: str, what: str, step: Step) -> None:
             new = one["severity"] == 2
             assert there.saved == ({} if new else {"instance": b'{"status":"triggered"}'})
         if one["status"] == "running":
-            async with asyncio.timeout(5):
+            async with within(5):
                 while one["id"] not in plane.connectors.started:
                     await asyncio.sleep(0.01)
             given = plane.connectors.started[one["id"]][0]

@@ -28,6 +28,7 @@ from tests.controlplane.conftest import (
     settings_for,
 )
 from tests.controlplane.socket_client import SocketClient, socket
+from tests.journeys.waiting import within
 
 ADMIN = {"X-Api-Key": KEY}
 SQL = "SELECT cid, speed from iot"
@@ -278,7 +279,7 @@ async def test_the_rate_may_change(world: World) -> None:
         query.push(["c3", 1.0])
         await asyncio.sleep(0.1)
         await client.say("rate", id="a", max_hz=50)
-        async with asyncio.timeout(3):
+        async with within(3):
             assert [row[0] for row in await client.rows("a", 2)] == ["c2", "c3"]
 
 

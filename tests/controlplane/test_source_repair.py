@@ -18,6 +18,7 @@ from controlplane.db.repository import Repository
 from controlplane.db.session import store_url
 from tests.controlplane.conftest import API, Plane, make_plane, settings_for
 from tests.controlplane.fake_engine import FakeConnectors, FakeEngine
+from tests.journeys.waiting import within
 
 SOURCE = {
     "name": "g", "type": "stream_generator", "stream": "iot", "properties": {"template": "iot"}
@@ -117,7 +118,7 @@ async def test_a_death_at_any_step_is_repaired(
     death = Death(monkeypatch, step)
     dying = asyncio.create_task(act(lite, source_id))  # type: ignore[arg-type]
     try:
-        async with asyncio.timeout(5):
+        async with within(5):
             await death.reached.wait()
         death.over()
         async with second_start(lite, tmp_path) as plane:
@@ -142,7 +143,7 @@ async def check(plane: Plane, what: str) -> None:
         assert "source g" in refused.json()["message"]
         assert source["status"] == ("running" if what == "create" else "stopped")
         if what == "create":
-            async with asyncio.timeout(5):
+            async with within(5):
                 while source["id"] not in plane.connectors.started:
                     await asyncio.sleep(0.01)
         assert (await plane.client.delete(f"{API}/sources/{source['id']}")).status_code == 204

@@ -12,6 +12,7 @@ import pytest
 from controlplane import supervisor
 from controlplane.supervisor import Child
 from engine.clock import SystemClock
+from tests.journeys.waiting import within
 
 SLEEPER = """
 import signal, sys, time
@@ -54,7 +55,8 @@ async def test_a_killed_child_comes_back_and_stops_cleanly(module: Path) -> None
     assert child.restarts == 1
     assert child.pid not in (0, first)
     await child.stop(5)
-    await asyncio.wait_for(task, 5)
+    async with within(5):
+        await task
     assert not child.running
     assert exits == [-signal.SIGKILL]
 
@@ -66,7 +68,8 @@ async def test_a_child_that_ignores_the_signal_is_killed(module: Path) -> None:
     task = asyncio.create_task(child.run())
     await starts(file, 1)
     await asyncio.wait_for(child.stop(0.2), 5)
-    await asyncio.wait_for(task, 5)
+    async with within(5):
+        await task
     assert not child.running
 
 

@@ -14,6 +14,7 @@ from engine.dead_letter import DeadLetter
 from engine.errors import NotFound, SqlError, TailraceError, UserError
 from engine.protocol import BackgroundQuery, BackgroundRows, Position
 from tests.engine.place import Place
+from tests.journeys.waiting import within
 from tests.sql.virtual_engine import ME
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -85,7 +86,8 @@ async def test_rows_come_live_to_a_reader_that_waits(place: Place) -> None:
     await asyncio.sleep(0.05)
     await place.run("insert into s (i) values (7)")
     await place.engine.settle()
-    got = await asyncio.wait_for(waiting, 5)
+    async with within(5):
+        got = await waiting
     assert json.loads(got.payload)[0][::2] == [7, [7, 2]]
     await place.engine.drop_background(SINK)
     with pytest.raises(StopAsyncIteration):
@@ -168,7 +170,8 @@ async def test_another_query_begins_anew(place: Place) -> None:
     waiting = asyncio.ensure_future(anext(reader, None))
     await asyncio.sleep(0.05)
     opened = await start(place, "select i * 2 as j, 'x' as x from s")
-    assert await asyncio.wait_for(waiting, 5) is None
+    async with within(5):
+        assert await waiting is None
     assert [c.name for c in opened.headers[0]] == ["j", "x"]
     await place.run("insert into s (i) values (3)")
     assert await rows(place, 1) == [[6, "x"]]

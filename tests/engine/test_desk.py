@@ -16,6 +16,7 @@ from engine.table_calls import INSERT
 from engine.type_parser import parse_type
 from engine.udf.definition import Function
 from engine.udf.outside import Outside
+from tests.journeys.waiting import within
 
 
 class Broken:
@@ -34,7 +35,7 @@ class Broken:
 async def test_a_failure_that_nobody_foresaw_is_an_answer(caplog: pytest.LogCaptureFixture) -> None:
     functions = Broken()
     desk = CallDesk(functions)
-    async with asyncio.timeout(5):
+    async with within(5):
         found = await desk.call(Request("python", "f", "scalar", b"{}"))
     assert found.code == Code.FUNCTION_FAILED
     assert "Function f failed" in found.failure
@@ -88,7 +89,8 @@ async def test_a_call_that_nobody_waits_for_leaves_its_place(
     last = asyncio.create_task(desk.call(_request("last")))
     await _turns()
     functions.go_on.set()
-    assert (await asyncio.wait_for(last, 5)).body == b"{}"
+    async with within(5):
+        assert (await last).body == b"{}"
     assert (functions.begun[-1], answers) == ("last", [])
     give_up()  # it was over already
     await _turns()

@@ -36,6 +36,7 @@ from engine.protocol import (
     Rows,
 )
 from engine.remote import RemoteEngine
+from tests.journeys.waiting import within
 
 ME = Caller("u1", "alice")
 
@@ -247,7 +248,7 @@ async def test_a_reader_that_leaves_is_forgotten(engine: LocalEngine, tmp_path: 
     await ingest(engine, "s")
     await anext(items)
     await items.aclose()  # type: ignore[attr-defined]
-    async with asyncio.timeout(5):
+    async with within(5):
         while remote._queries or (await remote.info()).running_queries:
             await asyncio.sleep(0.01)
     await remote.close()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
+
+from tests.journeys.waiting import wait_until
 
 
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -65,10 +66,7 @@ def test_a_process_dies_with_its_parent() -> None:
         "os.kill(os.getpid(), 9)\n"
     )
     child = int(run(code).stdout)
-    deadline = time.monotonic() + 5
-    while running(child) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not running(child)
+    wait_until(lambda: not running(child), 5, "the end of the child")
 
 
 def running(pid: int) -> bool:

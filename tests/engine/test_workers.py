@@ -26,7 +26,7 @@ from engine.protocol import Rows
 from engine.worker_process import WorkerProcess
 from engine.worker_wire import JobDone
 from engine.workers import WorkerPool
-from tests.journeys.waiting import Stopwatch
+from tests.journeys.waiting import Stopwatch, within
 
 SETTINGS = EngineSettings(worker_memory_bytes=512 << 20, workers_max=2, workers_queue_max=3)
 ENDLESS = BoundedJob(
@@ -226,10 +226,9 @@ async def test_a_job_that_is_cancelled_while_its_rows_are_packed_leaves_no_descr
         beginning.cancel()
         with pytest.raises(asyncio.CancelledError):
             await beginning
-    deadline = time.monotonic() + 10
-    while own.num_fds() > before and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)
-    assert own.num_fds() <= before
+    async with within(10):
+        while own.num_fds() > before:
+            await asyncio.sleep(0.01)
     worker.stop(None)
     await worker.ended()
 
@@ -321,10 +320,9 @@ async def test_closing_the_reader_stops_the_query_and_frees_the_worker(pool: Wor
     assert pool.running == 1
     await items.aclose()
     assert (await table_of(pool, one("SELECT 3 AS n")))["n"].to_pylist() == [3]
-    deadline = time.monotonic() + 5
-    while pool.running and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)
-    assert pool.running == 0
+    async with within(5):
+        while pool.running:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_result_waits_for_its_reader(pool: WorkerPool) -> None:
@@ -349,9 +347,9 @@ async def test_more_jobs_than_may_wait_are_refused(tmp_path: Path) -> None:
         running = [asyncio.create_task(items_of(workers, ENDLESS)) for _ in range(3)]
         while workers.running + workers.waiting < 3:
             await asyncio.sleep(0.01)
-        deadline = time.monotonic() + 10
-        while not workers.running and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+        async with within(10):
+            while not workers.running:
+                await asyncio.sleep(0.01)
         assert (workers.running, workers.waiting) == (1, 2)
         with pytest.raises(Overloaded) as caught:
             await items_of(workers, ENDLESS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 # How much work one look at the machine does, in seconds of processor time.
 PROBE_SECONDS = 0.03
@@ -54,3 +56,26 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> floa
         assert passed <= allowed, f"{what} took {passed:.1f} s, more than {seconds} s"
         time.sleep(POLL_SECONDS)
     return time.monotonic() - began
+
+
+@contextlib.asynccontextmanager
+async def within(seconds: float) -> AsyncGenerator[None]:
+    """`asyncio.timeout`, but `seconds` are those of an idle machine."""
+    loop = asyncio.get_running_loop()
+    began, busiest = loop.time(), 1.0
+
+    def look() -> None:
+        nonlocal busiest, timer
+        busiest = max(busiest, pace())
+        left = began + seconds * busiest - loop.time()
+        if left <= 0:
+            limit.reschedule(loop.time())
+        else:
+            timer = loop.call_later(min(left, LOOK_SECONDS), look)
+
+    async with asyncio.timeout(None) as limit:
+        timer = loop.call_later(min(seconds, LOOK_SECONDS), look)
+        try:
+            yield
+        finally:
+            timer.cancel()
