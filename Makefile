@@ -49,8 +49,9 @@ format: $(READY) ## Format the code and sort its imports
 services: ## Find the servers that tests need, or install them, or say how
 	@sh tools/services.sh
 
-test: $(READY) bundle services ## Run the whole test suite
-	$(PYTEST) $(SPREAD) tests
+# The rules of the code are tests too: those of `make check`, which need not run twice.
+test: $(READY) bundle services ## Run the test suite
+	$(PYTEST) $(SPREAD) --ignore=tests/tidy tests
 
 test-full: $(READY) bundle services ## Run the suite with the long forms (50 kills, every byte, more examples)
 	$(PYTEST) $(SPREAD) --full tests

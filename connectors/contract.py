@@ -10,6 +10,7 @@ import msgspec
 
 from connectors.guarantees import Guarantee
 from engine.clock import Clock
+from engine.errors import UserError
 from engine.protocol import Definition, ResultColumn
 from engine.source_appends import SourceFormat
 
@@ -167,6 +168,14 @@ class SourceBatch:
         return len(self.messages) if self.events < 0 else self.events
 
 
+class AskedToWait(UserError):
+    """The remote system wants to be left alone for so many seconds, `after`."""
+
+    def __init__(self, message: str, after: float) -> None:
+        super().__init__(message, 503, "orbit")
+        self.after = after
+
+
 @dataclass(frozen=True, slots=True)
 class CheckStep:
     """One step of a connection test, in the order done; the first that is not ok is the last.
@@ -180,12 +189,18 @@ class CheckStep:
     millis: int = 0
 
 
+def _none(_config: Any) -> frozenset[str]:
+    """Only what the type marks is secret."""
+    return frozenset()
+
+
 class Source(Protocol):
     """One running connection to a remote system. The runner calls it from one task at a time.
 
     Life: constructed (no I/O) -> `connect` -> `batches` and, beside it, `acknowledge` -> `close`.
-    After any exception the runner calls `close`, waits (full jitter, 0.5 to 60 s) and constructs
-    a new one. Nothing here may block the event loop for more than 10 ms.
+    After any exception the runner calls `close`, waits (full jitter, 0.5 to 60 s; longer if
+    AskedToWait says so) and constructs a new one. Nothing here may block the event loop for more
+    than 10 ms.
     """
 
     async def connect(self) -> None:
@@ -242,7 +257,8 @@ class SourceSpec:
     reference page are drawn from its JSON Schema. `create` makes the source and does no I/O.
     `client` names the modules of its client library: they are loaded when the first one starts.
     `suggests`: the properties that it proposes values for, each with the properties that this
-    takes; the others need not be given yet.
+    takes; the others need not be given yet. `secrets` gives dotted names of values that are secret
+    by their names, such as headers.
     """
 
     name: str
@@ -254,3 +270,4 @@ class SourceSpec:
     create: Callable[[Any, SourceContext], Source]
     client: tuple[str, ...] = ()
     suggests: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    secrets: Callable[[Any], frozenset[str]] = _none

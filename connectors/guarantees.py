@@ -9,6 +9,10 @@ Guarantee = Literal["at most once", "at least once", "exactly once"]
 # Exactly once: the position is stored in the commit of the rows, and what comes again is dropped.
 SOURCES: Final[dict[str, Guarantee]] = {
     "confluent_cloud": "exactly once",
+    # Exactly once with a cursor that is unique and rises; without one each answer that differs from
+    # the one before, so that what two answers have in common comes twice, and what was there
+    # between two requests only is never seen.
+    "http_pull": "at least once",
     "kafka": "exactly once",
     "nats": "at most once",
     "nats_jetstream": "exactly once",

@@ -130,8 +130,8 @@ class ConnectorHost:
 
     async def _validate(self, command: control.Validate) -> list[str]:
         spec = registry.source(command.type)
-        properties.parse(spec.config, command.properties)
-        return sorted(properties.secret_names(spec.config))
+        config = properties.parse(spec.config, command.properties)
+        return sorted(properties.secret_names(spec.config) | spec.secrets(config))
 
     async def _list_sink_types(self, _: control.ListSinkTypes) -> object:
         return [registry.describe(spec) for spec in registry.sinks().values()]

@@ -25,7 +25,7 @@ ANSWER_BYTES_MAX: Final = 64 << 10
 PIECE_BYTES_MAX: Final = 256 << 10
 # Servers that connections are kept to: the target, the token server, where they redirect to.
 SERVERS_MAX: Final = 8
-# Redirects that send the same method and body again; the others would lose the row.
+# Redirects that send the same method and body again; the others would lose a body.
 _SAME_METHOD: Final = frozenset((307, 308))
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 
@@ -52,12 +52,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, who gave it, and the first 64 KiB of the body. `after`: its Retry-After."""
+    """A status, who gave it, and the first bytes of the body. `after`: its Retry-After. `etag` and
+    `modified`: what a later request can ask by whether it still holds."""
 
     host: str
     status: int
     body: bytes
     after: float = 0.0
+    etag: str = ""
+    modified: str = ""
 
 
 @cache
@@ -116,7 +119,7 @@ class HttpClient:
             answer, location = await self._once(call, url, headers)
             if location is None:
                 return answer
-            url = _next(url, location, answer)
+            url = _next(url, location, answer, keeps=call.method == "GET" and not call.body)
         raise Refused(f"{url.host} redirects more than {REDIRECTS_MAX} times.")
 
     async def _once(
@@ -147,13 +150,16 @@ class HttpClient:
             ) as response:
                 location = response.headers.get("location")
                 redirects = response.status_code in _REDIRECTS and location
-                after = self._after(response.headers.get("retry-after", ""))
+                known = response.headers
+                after = self._after(known.get("retry-after", ""))
                 body = await _body(response, self._answer_bytes_max)
         except httpx.TransportError as error:
             raise NotDelivered(f"{url.host} cannot be reached: {_reason(error)}.") from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise Refused(f"{url.host} cannot be called: {type(error).__name__}.") from None
-        return Answer(url.host, response.status_code, body, after), location if redirects else None
+        tags = known.get("etag", ""), known.get("last-modified", "")
+        answer = Answer(url.host, response.status_code, body, after, *tags)
+        return answer, location if redirects else None
 
     async def _client(self, origin: str) -> httpx.AsyncClient:
         import httpx
@@ -192,13 +198,14 @@ def _origin(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
-def _next(url: httpx.URL, location: str, answer: Answer) -> httpx.URL:
+def _next(url: httpx.URL, location: str, answer: Answer, *, keeps: bool = False) -> httpx.URL:
+    """Where a redirect leads to. `keeps`: the request is the same after any of them."""
     import httpx
 
-    if answer.status not in _SAME_METHOD:
+    if not keeps and answer.status not in _SAME_METHOD:
         raise Refused(
-            f"{url.host} redirects with status {answer.status}, which would lose the row; give "
-            "its final URL."
+            f"{url.host} redirects with status {answer.status}, which would lose what is "
+            "sent; give its final URL."
         )
     try:
         target = url.join(location)

@@ -1,4 +1,4 @@
-"""What sinks over HTTP have in common: properties of attempts, and what an answer means."""
+"""What connectors over HTTP have in common: properties of requests, what an answer means."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AGAIN: Final = frozenset((408, 429))
 _TOKEN_CHARS: Final = frozenset(
     "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
-# Headers that the sink sets itself.
+# Headers that are set by the client.
 _OWN: Final = frozenset(("host", "content-length", "transfer-encoding", "connection"))
 _SECRET_WORDS: Final = ("authorization", "cookie", "token", "secret", "key", "password")
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from connectors import http_delivery
+from connectors.contract import Secret
 from connectors.http_client import Answer, Call, HttpClient
 from connectors.sink_contract import NotDelivered
 from engine.clock import Clock
@@ -20,6 +22,35 @@ SPARE_SECONDS: Final = 60.0
 # How long a token is kept whose server does not say.
 SECONDS_DEFAULT: Final = 3600.0
 _FORM: Final = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
+
+
+class OAuth2(msgspec.Struct, frozen=True):
+    """Signing in with the client credentials grant."""
+
+    enabled: Annotated[
+        bool, msgspec.Meta(title="Enabled", description="Send an access token with each request.")
+    ] = False  # fmt: skip
+    client_key: Annotated[
+        str, msgspec.Meta(title="Client key", description="Id of the client.")
+    ] = ""  # fmt: skip
+    client_secret: Annotated[
+        Secret, msgspec.Meta(title="Client secret", description="Secret of the client.")
+    ] = ""  # fmt: skip
+    token_url: Annotated[
+        str, msgspec.Meta(title="Token URL", description="Where tokens are given.")
+    ] = ""  # fmt: skip
+    scopes: Annotated[
+        list[str], msgspec.Meta(title="Scopes", description="What is asked for.", max_length=100)
+    ] = []
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot sign in."""
+        if not self.enabled:
+            return
+        for name in ("client_key", "client_secret", "token_url"):
+            if not getattr(self, name):
+                raise ValueError(f"Property 'oauth2.{name}' is required with 'oauth2.enabled'")
+        http_delivery.check_url(self.token_url, "oauth2.token_url")
 
 
 class _Token(msgspec.Struct, frozen=True):
@@ -58,8 +89,21 @@ class Tokens:
                 await self._ask()
             return self._header
 
-    def refused(self, header: str) -> None:
-        """The target took that one not (401): the next is a new one."""
+    async def send(self, made: Callable[[str], Awaitable[Call]]) -> Answer:
+        """The answer to the call that is `made` with the header; to a second one, with a new
+        token, when the target does not take one that was kept (401)."""
+        header = await self.header()
+        answer = await self._http.send(await made(header))
+        if answer.status == 401:
+            self._refused(header)
+            header = await self.header()
+            answer = await self._http.send(await made(header))
+            if answer.status == 401:
+                self._refused(header)
+        return answer
+
+    def _refused(self, header: str) -> None:
+        """The target took that one not: the next is a new one."""
         if header == self._header:
             self._header = ""
 
@@ -99,3 +143,11 @@ class Tokens:
             form |= {"client_id": client.key, "client_secret": client.secret}
         body = urlencode(form).encode()
         return await self._http.send(Call("POST", client.url, body, _FORM, own, self._seconds))
+
+
+def tokens_of(given: OAuth2, http: HttpClient, clock: Clock, seconds: float) -> Tokens | None:
+    """What signs requests as those properties say; None when they are not enabled."""
+    if not given.enabled:
+        return None
+    client = Client(given.client_key, given.client_secret, given.token_url, given.scopes)
+    return Tokens(client, http, clock, seconds)

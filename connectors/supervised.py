@@ -10,6 +10,7 @@ from typing import Final
 
 from connectors.backoff import Backoff
 from connectors.connector_log import ConnectorLog
+from connectors.contract import AskedToWait
 from connectors.metrics import SourceCounters, SourceMetrics, SourceSample, SourceStats
 from connectors.status import SourceState, SourceStatus
 from connectors.surroundings import Surroundings, pause
@@ -109,6 +110,7 @@ class Supervised(ABC):
         while not self._stopping.is_set():
             begun = self._clock.monotonic()
             waiting = self._reconnect
+            at_least = 0.0
             try:
                 await self._session()
             except EngineUnavailable as error:
@@ -122,11 +124,12 @@ class Supervised(ABC):
                 self._trouble("The client of the connection was cut off.")
             except Exception as error:  # noqa: BLE001 - a failure of one connector only
                 self._failed(error)
+                at_least = error.after if isinstance(error, AskedToWait) else 0.0
             if self._stopping.is_set():
                 return
             if self._clock.monotonic() - begun >= HEALTHY_SECONDS:
                 self._reconnect.reset()
-            await self._pause(waiting.next())
+            await self._pause(max(waiting.next(), at_least))
 
     async def _pause(self, seconds: float) -> None:
         await pause(self._stopping, self._around.sleep, seconds)

@@ -11,10 +11,10 @@ import msgspec
 from connectors import batching, checking, http_delivery, http_looks
 from connectors.batching import BatchCount, BatchInterval
 from connectors.checking import Step
-from connectors.contract import CheckStep, Secret
+from connectors.contract import CheckStep
 from connectors.http_client import Answer, Call, HttpClient, Refused
 from connectors.http_delivery import Retries, RetryInterval, Timeout, span
-from connectors.oauth2 import Client, Tokens
+from connectors.oauth2 import OAuth2, tokens_of
 from connectors.row_json import ObjectWriter
 from connectors.sink_contract import Delivery, Refusal, SinkContext, SinkRow, SinkSpec, Unfit
 from connectors.template import Template
@@ -23,35 +23,6 @@ PARALLEL_MAX: Final = 64
 JSON: Final = "application/json"
 LINES: Final = "application/x-ndjson"
 METHODS: Final = ("POST", "PUT", "PATCH", "DELETE", "GET")
-
-
-class OAuth2(msgspec.Struct, frozen=True):
-    """Signing in with the client credentials grant."""
-
-    enabled: Annotated[
-        bool, msgspec.Meta(title="Enabled", description="Send an access token with each request.")
-    ] = False  # fmt: skip
-    client_key: Annotated[
-        str, msgspec.Meta(title="Client key", description="Id of the client.")
-    ] = ""  # fmt: skip
-    client_secret: Annotated[
-        Secret, msgspec.Meta(title="Client secret", description="Secret of the client.")
-    ] = ""  # fmt: skip
-    token_url: Annotated[
-        str, msgspec.Meta(title="Token URL", description="Where tokens are given.")
-    ] = ""  # fmt: skip
-    scopes: Annotated[
-        list[str], msgspec.Meta(title="Scopes", description="What is asked for.", max_length=100)
-    ] = []
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot sign in."""
-        if not self.enabled:
-            return
-        for name in ("client_key", "client_secret", "token_url"):
-            if not getattr(self, name):
-                raise ValueError(f"Property 'oauth2.{name}' is required with 'oauth2.enabled'")
-        http_delivery.check_url(self.token_url, "oauth2.token_url")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,11 +109,7 @@ class HttpSink:
         self._client = HttpClient(
             context.clock, private=context.private, connections=config.paralism
         )
-        self._tokens: Tokens | None = None
-        if config.oauth2.enabled:
-            given = config.oauth2
-            client = Client(given.client_key, given.client_secret, given.token_url, given.scopes)
-            self._tokens = Tokens(client, self._client, context.clock, self._seconds)
+        self._tokens = tokens_of(config.oauth2, self._client, context.clock, self._seconds)
 
     async def connect(self) -> None:
         """Connections are made by requests."""
@@ -177,18 +144,9 @@ class HttpSink:
         return refused
 
     async def _sent(self, rows: Sequence[SinkRow]) -> Answer:
-        """The answer; a second one when the first does not take a token that was kept."""
         if self._tokens is None:
             return await self._client.send(await self._made(rows, {}))
-        for last in (False, True):
-            header = await self._tokens.header()
-            answer = await self._client.send(await self._made(rows, {"authorization": header}))
-            if answer.status != 401:
-                break
-            self._tokens.refused(header)
-            if last:
-                break
-        return answer
+        return await self._tokens.send(lambda header: self._made(rows, {"authorization": header}))
 
     def _body(self, row: SinkRow) -> bytes:
         if self._template is not None:

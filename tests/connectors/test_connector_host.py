@@ -89,6 +89,12 @@ async def test_stopping_and_deleting_the_unknown_is_harmless(process: Process) -
     await process.client.delete("none")
 
 
+async def test_validate_tells_what_is_secret(process: Process) -> None:
+    given = {"url": "http://h", "data_type": "json", "headers": {"X-Api-Key": "k", "Accept": "x"}}
+    names = await process.client.validate("http_pull", given)
+    assert names == {"headers.X-Api-Key", "oauth2.client_secret"}
+
+
 async def test_validate_and_start_refuse_bad_properties(process: Process) -> None:
     await process.client.validate("stream_generator", IOT)
     with pytest.raises(UserError, match="'template' is required") as caught:

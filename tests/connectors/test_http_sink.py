@@ -146,7 +146,7 @@ async def test_redirects_are_followed_with_the_row_but_secrets_stay() -> None:
 @pytest.mark.parametrize(
     ("status", "location", "word"),
     [
-        (302, "/b", "lose the row"),
+        (302, "/b", "lose what is sent"),
         (307, "ftp://127.0.0.1/x", "no address"),
         (307, "/a", "more than 5 times"),
     ],

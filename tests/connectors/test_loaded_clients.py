@@ -36,6 +36,7 @@ TYPES: dict[str, tuple[dict[str, Any], set[str]]] = {
     **dict.fromkeys(("nats", "nats_jetstream"), (_NATS, {"nats"})),
     "websocket": (_WEBSOCKET, {"websockets"}),
     **dict.fromkeys(("http", "slack"), ({"url": f"http://{NOWHERE}/"}, {"httpx"})),
+    "http_pull": ({"url": f"http://{NOWHERE}/", "data_type": "json"}, {"httpx"}),
     "pulsar": (_PULSAR, {"_pulsar", "pulsar"}),
     "email": (_MAIL, {"aiosmtplib"}),
 }

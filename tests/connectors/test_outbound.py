@@ -104,6 +104,7 @@ def test_numbers_are_addresses_too() -> None:
 
 SOURCES: list[tuple[str, dict[str, Any]]] = [
     ("websocket", {"url": f"ws://{HOST}/", "data_type": "json"}),
+    ("http_pull", {"url": f"http://{HOST}/latest", "data_type": "text"}),
     ("nats", {"url": f"nats://{HOST}", "subject": "s", "data_type": "json"}),
     ("kafka", {"brokers": HOST, "topic": "t", "data_type": "json", "offset": "latest"}),
     ("pulsar", {"broker_url": f"pulsar://{HOST}", "topic": "t"}),

@@ -33,7 +33,7 @@ SUITE = Path(os.environ.get("CONFORMANCE_SUITE", ROOT.parent / "shared" / "confo
 JOBS = (32, 4, 1)
 RUN_SECONDS_MAX = 900
 # A run of the tests plays one of so many parts of the baseline, others after each commit.
-PARTS = 3
+PARTS = 5
 PARENT_SECONDS = 1.0
 
 

@@ -31,7 +31,7 @@ from tests.services.nats import HELP, Nats, find_binary
 ROOT = Path(__file__).parents[2]
 # In the order of reading: on one server, since names must not collide for a reader either.
 HISTORY_PAGE = "docs/storage.md"
-CONNECTORS = ("stream_generator", "websocket", "nats", "jetstream")
+CONNECTORS = ("stream_generator", "websocket", "http_pull", "nats", "jetstream")
 TUTORIALS = ("windows", "enrichment", "changelog-top-n", "materialized-view")
 PAGES = (
     "README.md", "docs/quickstart.md", "docs/streams.md", "docs/cli.md", "docs/client.md",

@@ -34,7 +34,7 @@ __all__ = ["nats_server"]  # the fixture, for the tests here
 # Pages that each run follows: what a reader tries first. The others take turns.
 ALWAYS = ("README.md", "docs/quickstart.md", HISTORY_PAGE)
 OTHERS = [page for page in PAGES if page not in ALWAYS]
-TURNS = 3
+TURNS = 4
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.sql.test_sql_files import FILES, FOLDER
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.usefixtures("shared_workers")
-@pytest.mark.turns(2)
+@pytest.mark.turns(4)
 @pytest.mark.parametrize("name", FILES)
 async def test_file(name: str, tmp_path: Path) -> None:
     text = (FOLDER / name).read_text(encoding="utf-8")

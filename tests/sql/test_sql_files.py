@@ -17,7 +17,7 @@ FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.s
 @pytest.mark.usefixtures("shared_workers")
 @pytest.mark.parametrize(
     "coalesced",
-    [False, pytest.param(True, marks=pytest.mark.turns(3))],
+    [False, pytest.param(True, marks=pytest.mark.turns(5))],
     ids=["single", "coalesced"],
 )
 @pytest.mark.parametrize("name", FILES)

@@ -11,7 +11,16 @@ interface Props {
 }
 
 // What a new user looks for stands first; the others follow as the server lists them.
-const FIRST = ["stream_generator", "kafka", "nats", "nats_jetstream", "http", "websocket", "slack"];
+const FIRST = [
+  "stream_generator",
+  "kafka",
+  "nats",
+  "nats_jetstream",
+  "http",
+  "http_pull",
+  "websocket",
+  "slack",
+];
 
 function inOrder(types: ConnectorType[]): ConnectorType[] {
   const place = ({ name }: ConnectorType) => (FIRST.includes(name) ? FIRST.indexOf(name) : 99);
