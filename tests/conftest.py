@@ -30,7 +30,6 @@ settings.register_profile(
 )
 
 JOURNEYS = "tests/journeys/"
-WAITING = (JOURNEYS, "tests/console/")
 # It waits for what ran beside all others, so it comes after them.
 LAST = f"{JOURNEYS}test_conformance.py"
 COMPILED = Path(__file__).parents[1] / ".pytest_cache" / "compiled"
@@ -88,14 +87,12 @@ def _is_of_another_turn(item: pytest.Item, turn: int) -> bool:
 
 
 def _spread(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Files that mostly wait (journeys, the console) evenly, and mixed, among those that mostly
-    compute, long ones first."""
+    """Files that mostly wait (journeys) evenly among those that mostly compute, long ones first."""
     files: dict[str, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.nodeid.partition("::")[0], []).append(item)
-    waiting = [name for name in files if name.startswith(WAITING) and name != LAST]
-    waiting.sort(key=lambda name: zlib.crc32(name.encode()))
-    working = [name for name in files if not name.startswith(WAITING)]
+    waiting = [name for name in files if name.startswith(JOURNEYS) and name != LAST]
+    working = [name for name in files if not name.startswith(JOURNEYS)]
     working.sort(key=lambda name: -len(files[name]))
     place = {name: at / len(some) for some in (waiting, working) for at, name in enumerate(some)}
     first: dict[str, float] = {}  # of each group, whose files follow each other
