@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.engine.reference_aggregates import Call
 from tests.engine.reference_changes import Deduplicated, DistinctChanges, Upserts
 from tests.engine.reference_groups import Emit, Global
+from tests.engine.reference_joins import Changes
 from tests.engine.reference_keys import Ending, Keys
 from tests.engine.reference_rows import (
     Distinct,
@@ -76,6 +78,10 @@ class Source:
         """The CTEs and views, those that others use first."""
         return []
 
+    def always_read(self) -> set[str]:
+        """Columns that are read whatever the query asks for."""
+        return set()
+
 
 @dataclass(frozen=True)
 class Table(Source):
@@ -94,6 +100,9 @@ class Table(Source):
 
     def leaves(self) -> list[Table]:
         return [self]
+
+    def always_read(self) -> set[str]:
+        return set(self.stream.key)
 
 
 @dataclass(frozen=True)
@@ -155,6 +164,10 @@ class Tracked(Source):
     def leaves(self) -> list[Table]:
         return self.table.leaves()
 
+    def always_read(self) -> set[str]:
+        stream = self.table.stream
+        return {*stream.key, stream.version}
+
 
 @dataclass(frozen=True)
 class Changelog(Source):
@@ -174,6 +187,9 @@ class Changelog(Source):
 
     def leaves(self) -> list[Table]:
         return self.table.leaves()
+
+    def always_read(self) -> set[str]:
+        return {*self.keys, self.version}
 
 
 @dataclass(frozen=True)
@@ -274,8 +290,16 @@ class Select:
         ]
         return Project(below, listed)
 
-    def _flat(self, started: int) -> Node:
+    def _below(self, started: int) -> Node:
+        """The source; a join of changes learns what is read of it."""
         made = self.source.node(started)
+        if isinstance(made, Changes):
+            named = set(re.findall(r"\b[a-z]\.\w+", self.sql))
+            made.reading(named | self.source.always_read())
+        return made
+
+    def _flat(self, started: int) -> Node:
+        made = self._below(started)
         if self.frame is not None:
             made = Framed(made, self.frame)
         if self.where is not None:
@@ -284,7 +308,7 @@ class Select:
         return Running(made, self.looks, self._named(self.parts)) if self.looks else made
 
     def _aggregated(self, started: int) -> Node:
-        below = self.source.node(started)
+        below = self._below(started)
         keys = self._named(self.keys)
         parts = self._named(self.parts)
         keys = [*parts, *(key for key in keys if key[0] not in self.parts)]
@@ -347,7 +371,6 @@ class Program:
     past: int = 0
     grouping: int = 1
     restarts: int | None = None
-    unordered: bool = False
     spilling: bool = False
 
     @property

@@ -57,6 +57,9 @@ class Operand(Source):
     def leaves(self) -> list[Table]:
         return self.source.leaves()
 
+    def always_read(self) -> set[str]:
+        return {f"{self.alias}.{name}" for name in self.source.always_read()}
+
     @property
     def zeros(self) -> Row:
         return {f"{self.alias}.{name}": ZEROS[t] for name, t in self.stream.columns}
@@ -119,6 +122,9 @@ class Joined(Source):
 
     def leaves(self) -> list[Table]:
         return [*self.left.leaves(), *self.right.leaves()]
+
+    def always_read(self) -> set[str]:
+        return self.left.always_read() | self.right.always_read()
 
     def entering(self) -> list[Table]:
         return [*self.right.entering(), *self.left.entering()]

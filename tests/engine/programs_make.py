@@ -217,10 +217,9 @@ class Maker:
         select: Select,
         streams: tuple[Stream, ...],
         *,
-        unordered: bool = False,
         full: bool = False,
     ) -> Program:
-        """`full`: all streams have a past; `unordered`: the order of rows is not said."""
+        """`full`: all streams have a past."""
         held: dict[str, list[Values]] = {stream.name: [] for stream in streams}
         past = self.past(list(streams), held, full=full)
         return Program(
@@ -231,6 +230,5 @@ class Maker:
             past=len(past),
             grouping=self.random.choice((1, 2, 3, 100)),
             restarts=self.random.randrange(1 << 30) if self.chance(0.5) else None,
-            unordered=unordered,
             spilling=self.chance(0.25),
         )

@@ -129,7 +129,7 @@ def over_windows(make: Maker) -> Program:
 
 def over_joins(make: Maker) -> Program:
     """An aggregate over a join."""
-    source, streams, weighted = joined(make)
+    source, streams, _ = joined(make)
     keys = (("x", named("l.k")), ("y", named("r.g")))[: make.random.randint(0, 2)]
     calls = (
         ("n", Call("count", (), len)),
@@ -141,7 +141,7 @@ def over_joins(make: Maker) -> Program:
     emit = make.global_emit()
     shown = (*names, *(n for n, _ in calls), VERSION)
     select = Select(source, shown, keys, calls, names, emit=emit)
-    return make.program(select, streams, unordered=weighted)
+    return make.program(select, streams)
 
 
 def chains(make: Maker) -> Program:
@@ -158,7 +158,7 @@ def chains(make: Maker) -> Program:
     computed = tuple((f"c{at}", named(name)) for at, name in enumerate(chosen))
     shown = (*(n for n, _ in computed), "_tp_delta")
     streams = (left.stream, middle.stream, *(() if twice else (right.stream,)))
-    return make.program(Select(above, shown, computed), streams, unordered=True)
+    return make.program(Select(above, shown, computed), streams)
 
 
 FAMILIES: dict[str, Callable[[Maker], Program]] = {

@@ -96,7 +96,9 @@ def _less_query(program: Program) -> Iterator[Program]:
             continue
         keys = tuple(key for key in select.keys if key != name)
         looks = tuple(look for look in select.looks if look[0] != name)
-        yield program.but(select=replace(select, shown=shown, calls=calls, keys=keys, looks=looks))
+        computed = tuple(item for item in select.computed if item[0] != name or item[0] in keys)
+        fewer = replace(select, shown=shown, computed=computed, calls=calls, keys=keys, looks=looks)
+        yield program.but(select=fewer)
 
 
 def described(program: Program, expected: Rows, found: Rows) -> str:

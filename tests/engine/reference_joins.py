@@ -209,37 +209,72 @@ class Near(Join):
         return self.low <= between <= self.high and super().meet(left, right)
 
 
+@dataclass
+class Counted:
+    """A row that is there `times` times."""
+
+    row: Row
+    times: int
+
+
 class Changes(Join):
-    """keyed x keyed: joined rows are taken back and sent anew."""
+    """keyed x keyed: joined rows are taken back and sent anew.
+
+    Rows that are equal in the columns that the query reads are one row that counts: it stands
+    where the first of them arrived, until the last of them is gone.
+    """
 
     def __init__(self, inputs: tuple[Node, Node], sides: tuple[Side, Side], *, left: bool) -> None:
         super().__init__(inputs, sides, left=left)
-        self.held: tuple[list[Row], list[Row]] = ([], [])
+        self.held: tuple[list[Counted], list[Counted]] = ([], [])
+        self.read: set[str] | None = None
+
+    def reading(self, names: set[str]) -> None:
+        """The columns that the query reads; all if this is never called."""
+        self.read = names
+        for each in self.inputs:
+            if isinstance(each, Changes):
+                each.reading(names)
 
     def enter(self, port: int, append: Append) -> Append:
+        read = self.read
+        if read is not None:
+            append = [({n: v for n, v in row.items() if n in read}, w) for row, w in append]
         out = self._left(append) if port == 0 else self._right(append)
         for row, weight in append:
-            take(self.held[port], row, weight)
-        return out
+            self._count(self.held[port], row, weight)
+        return [(row, 1 if times > 0 else -1) for row, times in out for _ in range(abs(times))]
+
+    def _count(self, held: list[Counted], row: Row, weight: int) -> None:
+        known = next((one for one in held if one.row == row), None)
+        if known is None:
+            held.append(Counted(row, weight))
+            return
+        known.times += weight
+        if not known.times:
+            held.remove(known)
 
     def _left(self, append: Append) -> Append:
         out: Append = []
         for row, weight in append:
-            found = [{**row, **right} for right in self.held[1] if self.meet(row, right)]
-            found = found or ([self.alone(row)] if self.left_join else [])
-            out += [(made, weight) for made in found]
+            found = [each for each in self.held[1] if self.meet(row, each.row)]
+            out += [({**row, **each.row}, weight * each.times) for each in found]
+            if self.left_join and sum(each.times for each in found) <= 0:
+                out.append((self.alone(row), weight))
         return out
 
     def _right(self, append: Append) -> Append:
         out: Append = []
-        for left in self.held[0]:
-            before = sum(self.meet(left, right) for right in self.held[1])
-            after = before + sum(w for right, w in append if self.meet(left, right))
+        for each in self.held[0]:
+            left, times = each.row, each.times
+            before = sum(one.times for one in self.held[1] if self.meet(left, one.row))
+            met = [(right, weight) for right, weight in append if self.meet(left, right)]
+            after = before + sum(weight for _, weight in met)
             if self.left_join and before <= 0 < after:
-                out.append((self.alone(left), -1))
-            out += [({**left, **right}, w) for right, w in append if self.meet(left, right)]
+                out.append((self.alone(left), -times))
+            out += [({**left, **right}, weight * times) for right, weight in met]
             if self.left_join and after <= 0 < before:
-                out.append((self.alone(left), 1))
+                out.append((self.alone(left), times))
         return out
 
 
