@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,10 +72,13 @@ class Deliverer:
                 self._watch.delivered()
                 return
 
-    async def deliver(self, rows: Sequence[SinkRow]) -> Sequence[Refusal]:
+    async def deliver(
+        self, rows: Sequence[SinkRow], parted: Callable[[], Awaitable[None]] | None = None
+    ) -> Sequence[Refusal]:
         """The rows that are given up; the remote system has the others. Stopped.
 
-        A failure that is not of the tree of errors is one of the row that it happens with.
+        A failure that is not of the tree of errors is one of the row that it happens with: rows
+        then go one by one, after `parted`, of which a failure is raised.
         """
         backoff: Backoff | None = None
         attempts = 0
@@ -95,6 +98,8 @@ class Deliverer:
                     return (Refusal(0, _why(error)),)
                 if not isinstance(error, Unfit):
                     log.exception("a batch cannot be delivered; each row is tried alone")
+                if parted is not None:
+                    await parted()
                 break
             else:
                 self._watch.delivered()

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from connectors.contract import SourceBatch
+from connectors.jetstream_numbers import in_stream
+from connectors.saved_record import SavedRecord
 from connectors.sequences import Sequences
 from engine.source_appends import SourceFormat
 
-_SCOPE_DIGITS: Final = 12
 # With more ranges a batch is made in a thread: one that fills gaps everywhere changes all of the
 # record, 10 ms of 100,000 ranges.
 HERE_RANGES_MAX: Final = 10_000
 # In the origin of a letter: a stream that is made anew gives the same numbers again.
 ORIGIN_DIGITS: Final = 8
-# $JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.<consumer's>.<time>.<pending>; a longer
-# form, with domain and account, is left to the library.
-_TOKENS: Final = 9
-_SEQUENCE: Final = 5
 
 
 class JetStreamPositions:
@@ -34,11 +28,9 @@ class JetStreamPositions:
 
     def __init__(self, saved: Mapping[str, bytes], *of: str) -> None:
         """`of`: what the sequences belong to: stream, its creation, consumer."""
-        digest = hashlib.sha256(msgspec.json.encode(of)).hexdigest()
-        self._key = digest[:_SCOPE_DIGITS]
+        self._record = SavedRecord(saved, *of)
         self._stream = of[0]
-        self._sequences = Sequences.decoded(saved.get(self._key, b""))
-        self._others = {key: b"" for key in saved if key != self._key}
+        self._sequences = Sequences.decoded(self._record.stored)
         self.since_ms = 0  # when the stream was looked at
         # A message of later, given for the first time, has a number that is known.
         self.made_anew = False
@@ -64,7 +56,7 @@ class JetStreamPositions:
         new: list[bytes] = []
         places: list[int] = []
         for message in fetched:
-            sequence = _sequence(message)
+            sequence = in_stream(message)
             if sequence not in self._sequences:
                 self._sequences.add(sequence)
                 new.append(message.data)
@@ -75,10 +67,8 @@ class JetStreamPositions:
             if metadata.num_delivered == 1:
                 came_ms = int(metadata.timestamp.timestamp() * 1000)
                 self.made_anew = self.made_anew or came_ms > self.since_ms
-        saved = {**self._others, self._key: self._sequences.encoded()} if new else {}
-        if new:
-            self._others = {}
-        stream, scope = self._stream, self._key[:ORIGIN_DIGITS]
+        saved = self._record.written(self._sequences.encoded()) if new else {}
+        stream, scope = self._stream, self._record.scope[:ORIGIN_DIGITS]
         return SourceBatch(
             new,
             created,
@@ -87,11 +77,3 @@ class JetStreamPositions:
             saved=saved,
             origin=lambda at: f"{stream}@{places[at]}:{scope}",
         )
-
-
-def _sequence(message: Any) -> int:
-    """The stream sequence in the subject for the answer: a fifth of the cost of all metadata."""
-    tokens = message.reply.split(".")
-    if len(tokens) == _TOKENS:
-        return int(tokens[_SEQUENCE])
-    return int(message.metadata.sequence.stream)

@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from connectors.contract import SourceBatch
+from connectors.saved_record import SavedRecord
 from engine.source_appends import SourceFormat
 
-_SCOPE_DIGITS: Final = 12
 # In the origin of a letter: a topic that is made anew gives the same offsets again.
 ORIGIN_DIGITS: Final = 8
 _encode = msgspec.msgpack.Encoder().encode
@@ -24,10 +24,9 @@ class KafkaPositions:
 
     def __init__(self, saved: Mapping[str, bytes], *of: object) -> None:
         """`of`: what the offsets belong to: cluster, topic, group."""
-        digest = hashlib.sha256(msgspec.json.encode(of)).hexdigest()
-        self._key = digest[:_SCOPE_DIGITS]
-        self._next: dict[int, int] = _decode(saved[self._key]) if self._key in saved else {}
-        self._others = {key: b"" for key in saved if key != self._key}
+        self._record = SavedRecord(saved, *of)
+        stored = self._record.stored
+        self._next: dict[int, int] = _decode(stored) if stored else {}
 
     def next(self, partition: int) -> int | None:
         """The offset after the last record that was handed over; None before the first one."""
@@ -58,13 +57,13 @@ class KafkaPositions:
             new = [record for record in new if record.value is not None]
         places = [(record.offset, record.timestamp) for record in new]
         # One record of all: a topic may have thousands of partitions, some bytes each.
-        saved = {**self._others, self._key: _encode(self._next)}
-        self._others = {}
+        saved = self._record.written(_encode(self._next))
 
         def origin(at: int) -> str:
             # The time is the record's: nothing else tells the topic from another with its name.
             offset, time = places[at]
-            scope = hashlib.sha256(f"{self._key} {time}".encode()).hexdigest()[:ORIGIN_DIGITS]
+            digest = hashlib.sha256(f"{self._record.scope} {time}".encode()).hexdigest()
+            scope = digest[:ORIGIN_DIGITS]
             return f"{partition.topic}/{partition.partition}@{offset}:{scope}"
 
         return SourceBatch(

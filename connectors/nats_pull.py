@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from connectors.jetstream_numbers import of_consumer
 from engine.errors import UserError
 
 API: Final = "$JS.API.CONSUMER.MSG.NEXT"
@@ -31,10 +32,6 @@ ENDED: Final = ("404", "408")
 FULL: Final = ("message size exceeds maxbytes", "batch completed")
 CHANGED: Final = ("leadership change", "server shutdown")
 MADE_ANEW: Final = "The stream or its consumer was made anew."
-# $JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.<consumer's>.<time>.<pending>; a longer
-# form, with domain and account, is left to the library.
-_TOKENS: Final = 9
-_CONSUMER_SEQUENCE: Final = 6
 
 
 class Pull:
@@ -84,7 +81,7 @@ class Pull:
         if not self._left and not self._why:
             await self._look_again()
         taken, self._came = self._came, []
-        self._delivered = _delivered(taken[-1])
+        self._delivered = of_consumer(taken[-1])
         if not self._left and not self._why:
             await self._ask()
         return taken
@@ -152,8 +149,8 @@ class Pull:
         """A consumer counts what it gives; one that was made anew under the same name begins again:
         since a look just before, say."""
         self._is_first = False
-        last = _delivered(self._came[-1]) if self._came else self._delivered
-        if _delivered(message) <= last:
+        last = of_consumer(self._came[-1]) if self._came else self._delivered
+        if of_consumer(message) <= last:
             self.end(MADE_ANEW)
 
     def _ended(self, status: str, description: str) -> None:
@@ -164,11 +161,3 @@ class Pull:
         elif status not in ENDED and not text.startswith(CHANGED):
             self._why = f"JetStream: {description or status}."
         self._left = 0
-
-
-def _delivered(message: Any) -> int:
-    """The consumer's number of a message."""
-    tokens = message.reply.split(".")
-    if len(tokens) == _TOKENS:
-        return int(tokens[_CONSUMER_SEQUENCE])
-    return int(message.metadata.sequence.consumer)

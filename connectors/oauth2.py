@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from connectors import http_delivery
+from connectors.checking import Step
 from connectors.contract import Secret
 from connectors.http_client import Answer, Call, HttpClient
 from connectors.sink_contract import NotDelivered
@@ -88,6 +89,13 @@ class Tokens:
             if not self._header or self._clock.monotonic() >= self._until:
                 await self._ask()
             return self._header
+
+    def steps(self) -> list[Step]:
+        """What a check of a connection tries of the sign-in."""
+        return [("token", self._tried)]
+
+    async def _tried(self) -> None:
+        await self.header()
 
     async def send(self, made: Callable[[str], Awaitable[Call]]) -> Answer:
         """The answer to the call that is `made` with the header; to a second one, with a new

@@ -26,7 +26,6 @@ CURSOR_CHARS_MAX: Final = 1_024
 VALIDATOR_CHARS_MAX: Final = 1_024
 # Sorting more at a time would hold the other threads up.
 _SORTED_AT_A_TIME: Final = 2_000
-_SCOPE_DIGITS: Final = 12
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 
@@ -89,11 +88,6 @@ class _Read:
     why: dict[int, str] = field(default_factory=dict[int, str])
     count: int = 0
     digest: str = ""
-
-
-def scope(*of: object) -> str:
-    """A key for records that are of these properties, and no others."""
-    return hashlib.sha256(msgspec.json.encode(of)).hexdigest()[:_SCOPE_DIGITS]
 
 
 def cursor_text(reading: Reading, newest: Newest) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,12 +10,12 @@ import msgspec
 
 from connectors.contract import SourceBatch
 from connectors.pulsar_channels import Received
+from connectors.saved_record import SavedRecord
 from connectors.sequences import Sequences
 from engine.source_appends import SourceFormat
 
 log = logging.getLogger("tailrace.connectors")
 
-_SCOPE_DIGITS: Final = 12
 # Of a partition that is shared with other consumers: what lies further back is forgotten, so that
 # the record stays small; it may come twice then, but is never lost.
 RANGES_MAX: Final = 4_000
@@ -177,11 +176,10 @@ class PulsarPositions:
     def __init__(self, saved: Mapping[str, bytes], *of: object, ordered: bool) -> None:
         """`of`: what the messages belong to: brokers, topic, subscription. `ordered`: those of a
         partition come in the order of their ids."""
-        digest = hashlib.sha256(msgspec.json.encode((*of, ordered))).hexdigest()
-        self._key = digest[:_SCOPE_DIGITS]
+        self._record = SavedRecord(saved, *of, ordered)
         self._topic = str(of[1])
         self._ordered = ordered
-        data = saved.get(self._key)
+        data = self._record.stored
         self._known: dict[int, _Mark | _Shared] = {}
         if data and ordered:
             marks = msgspec.msgpack.decode(data, type=dict[int, _MarkRecord])
@@ -189,7 +187,6 @@ class PulsarPositions:
         elif data:
             shared = msgspec.msgpack.decode(data, type=dict[int, _SharedRecord])
             self._known |= {at: _Shared(record) for at, record in shared.items()}
-        self._others = {key: b"" for key in saved if key != self._key}
 
     def batch(
         self, received: Sequence[Received], format_: SourceFormat, created: float
@@ -199,10 +196,7 @@ class PulsarPositions:
         A message without a value is a deletion mark: as JSON it holds no row.
         """
         new = [message for message in received if self._is_new(message)]
-        saved: dict[str, bytes] = {}
-        if new:
-            saved = {**self._others, self._key: _encode(self._records())}
-            self._others = {}
+        saved = self._record.written(_encode(self._records())) if new else {}
         kept = [m for m in new if m.data is not None or format_ != "streaming"]
         places = [(message.partition, message.place) for message in kept]
         return SourceBatch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -32,6 +33,8 @@ EPOCH: Final = "epoch"
 EPOCH_CHARS: Final = 8
 # The record of where the batch ends that is being delivered, for sinks that must repeat it exactly.
 BATCH_END: Final = "batch_end"
+# Beside it, that the rows of that batch go one by one; empty if they go together.
+BATCH_PARTED: Final = "batch_parted"
 
 
 class SinkRunner(Supervised):
@@ -70,7 +73,7 @@ class SinkRunner(Supervised):
         self._unstored: list[Progress] = []
         self._storing = asyncio.Lock()
         # Where a batch ends that a former session began; it must come again as it was.
-        self._begun_to = Position()
+        self._begun_to, self._begun_parted = Position(), False
 
     def _begun(self) -> str:
         return f"started to {self.definition.type}"
@@ -129,9 +132,10 @@ class SinkRunner(Supervised):
         # An advance whose answer was lost may have been stored, with its letters.
         self._unstored = [progress for progress in self._unstored if progress.to > stored]
         await self._store(engine)
-        self._begun_to = Position()
+        self._begun_to, self._begun_parted = Position(), False
         if self._delivery.exact and BATCH_END in records:
             self._begun_to = msgspec.json.decode(records[BATCH_END], type=Position)
+            self._begun_parted = bool(records.get(BATCH_PARTED))
 
     async def _read(self, engine: WorkspaceEngine, window: Window) -> None:
         held: list[SinkRow] = []  # of the batch that a former session began
@@ -147,7 +151,9 @@ class SinkRunner(Supervised):
                     held += rows[:again]
                     rows = rows[again:]
                     if held[-1].position == self._begun_to:
-                        await window.put(held, size, created, alone=True)
+                        pieces = [[row] for row in held] if self._begun_parted else [held]
+                        for piece in pieces:
+                            await window.put(piece, size // len(pieces), created, alone=True)
                         held = []
                 if rows:
                     await window.put(rows, size, created)
@@ -188,12 +194,23 @@ class SinkRunner(Supervised):
     async def _deliver(self, engine: WorkspaceEngine, window: Window, deliverer: Deliverer) -> None:
         with contextlib.suppress(Stopped):
             while (batch := await window.take()) is not None:
+                parted = None
                 if self._delivery.exact:
-                    self._take_finished(window)
-                    await self._store(engine, {BATCH_END: msgspec.json.encode(batch.last)})
-                refused = await deliverer.deliver(batch.rows)
+                    await self._begin(engine, window, batch, parted=False)
+                    parted = partial(self._begin, engine, window, batch, parted=True)
+                refused = await deliverer.deliver(batch.rows, parted)
                 letters = self._count(batch, refused)
                 window.finish(batch, letters)
+
+    async def _begin(
+        self, engine: WorkspaceEngine, window: Window, batch: Batch, *, parted: bool
+    ) -> None:
+        """Store how this batch is delivered, for a session that must do it again."""
+        if self._begun_parted and batch.last <= self._begun_to:
+            return  # what is stored holds until the last of these rows
+        self._take_finished(window)
+        end = msgspec.json.encode(batch.last)
+        await self._store(engine, {BATCH_END: end, BATCH_PARTED: b"1" if parted else b""})
 
     def _count(self, batch: Batch, refused: Sequence[Refusal]) -> tuple[DeadLetter, ...]:
         """Count a batch; the letters of what is given up in it."""

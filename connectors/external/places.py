@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from connectors.saved_record import SavedRecord
+
 
 class _Kept(msgspec.Struct):
     """As it is stored: offsets by partition."""
@@ -22,10 +24,10 @@ class Places:
     """Kept as one record under the scope that the offsets belong to; what is stored under another
     goes with the next batch."""
 
-    def __init__(self, saved: Mapping[str, bytes], scope: str) -> None:
-        self._scope = scope
-        self._kept = _decode(saved[scope]) if scope in saved else _Kept()
-        self._others = {key: b"" for key in saved if key != scope}
+    def __init__(self, saved: Mapping[str, bytes], *of: object) -> None:
+        """`of`: what the offsets belong to."""
+        self._record = SavedRecord(saved, *of)
+        self._kept = _decode(self._record.stored) if self._record.stored else _Kept()
         self.begun = bool(self._kept.next)
         """Whether an earlier life has stored where it began."""
 
@@ -59,6 +61,4 @@ class Places:
 
     def saved(self) -> dict[str, bytes]:
         """The record, to be stored with what was handed over."""
-        made = {**self._others, self._scope: _encode(self._kept)}
-        self._others = {}
-        return made
+        return self._record.written(_encode(self._kept))

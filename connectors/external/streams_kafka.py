@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
-
-import msgspec
 
 from connectors import kafka_cluster, kafka_codecs, kafka_reading
 from connectors.contract import SourceBatch
@@ -67,12 +64,6 @@ def topic_of(external: External) -> str:
     return topic
 
 
-def scope_of(cluster: Cluster, topic: str) -> str:
-    """What offsets belong to: those of another cluster or topic say nothing."""
-    of = (sorted(cluster.addresses()), topic)
-    return hashlib.sha256(msgspec.json.encode(of)).hexdigest()[:12]
-
-
 class KafkaReader:
     """See `connectors.contract.Source`. The offsets that are stored with the rows decide where it
     goes on; no group is joined."""
@@ -82,7 +73,7 @@ class KafkaReader:
         self._context = context
         self._cluster = cluster_of(external)
         self._topic = topic_of(external)
-        self._places = Places(context.saved, scope_of(self._cluster, self._topic))
+        self._places = Places(context.saved, sorted(self._cluster.addresses()), self._topic)
         format_ = FormatContext(context.clock, context.sleep, context.private)
         self._writer = EventWriter(external, format_)
         self._consumer: Any = None

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-import hashlib
 import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
-
-import msgspec
 
 from connectors import nats_connection, nats_publishing
 from connectors.contract import SourceBatch
@@ -66,8 +63,7 @@ class NatsReader:
         self._subject = external.settings.get("subject", "")
         self._stream = external.settings.get("stream_name", "")
         of = (sorted(self._server.urls()), self._stream, self._subject)
-        scope = hashlib.sha256(msgspec.json.encode(of)).hexdigest()[:12]
-        self._places = Places(context.saved, scope)
+        self._places = Places(context.saved, *of)
         format_ = FormatContext(context.clock, context.sleep, context.private)
         self._writer = EventWriter(external, format_)
         self._connection: Any = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
@@ -21,6 +20,7 @@ from connectors.formats.contract import FormatContext
 from connectors.properties import parse
 from connectors.pulsar_channels import Message, Place, Received
 from connectors.pulsar_connection import Begin, Cluster, Connection
+from connectors.saved_record import SavedRecord
 from connectors.sink_contract import Delivery, Refusal, SinkContext, SinkRow
 from connectors.sinks import pulsar as sink
 from engine.errors import UserError
@@ -86,10 +86,9 @@ class PulsarReader:
         self._context = context
         self._cluster = cluster_of(external)
         of = (sorted(self._cluster.addresses()), self._cluster.topic)
-        self._scope = hashlib.sha256(msgspec.json.encode(of)).hexdigest()[:12]
-        saved = context.saved.get(self._scope)
-        self._kept = msgspec.msgpack.decode(saved, type=_Kept) if saved else _Kept()
-        self._others = {key: b"" for key in context.saved if key != self._scope}
+        self._record = SavedRecord(context.saved, *of)
+        stored = self._record.stored
+        self._kept = msgspec.msgpack.decode(stored, type=_Kept) if stored else _Kept()
         format_ = FormatContext(context.clock, context.sleep, context.private)
         self._writer = EventWriter(external, format_)
         self._connection: Connection | None = None
@@ -193,9 +192,7 @@ class PulsarReader:
         )
 
     def _saved(self) -> Mapping[str, bytes]:
-        made = {**self._others, self._scope: msgspec.msgpack.encode(self._kept)}
-        self._others = {}
-        return made
+        return self._record.written(msgspec.msgpack.encode(self._kept))
 
     async def acknowledge(self, tokens: Sequence[object]) -> None:
         """Nobody else is told."""

@@ -10,7 +10,6 @@ import msgspec
 
 from connectors import batching, checking, http_delivery, http_looks
 from connectors.batching import BatchCount, BatchInterval
-from connectors.checking import Step
 from connectors.contract import CheckStep
 from connectors.http_client import Answer, Call, HttpClient, Refused
 from connectors.http_delivery import Retries, RetryInterval, Timeout, span
@@ -117,14 +116,9 @@ class HttpSink:
     def check(self) -> AsyncIterator[CheckStep]:
         """See `connectors.contract.Checkable`. No row is sent."""
         url, context = self._config.url, self._context
-        wanted: list[Step] = [*http_looks.reach(url, private=context.private).steps]
-        if self._tokens is not None:
-            wanted.append(("token", self._signed))
-        return checking.steps(context.clock, *wanted, ("answer", self._answered))
-
-    async def _signed(self) -> None:
-        assert self._tokens is not None
-        await self._tokens.header()
+        reached = http_looks.reach(url, private=context.private).steps
+        signed = self._tokens.steps() if self._tokens is not None else []
+        return checking.steps(context.clock, *reached, *signed, ("answer", self._answered))
 
     async def _answered(self) -> str:
         own = {name.lower(): value for name, value in self._config.http_header.items()}

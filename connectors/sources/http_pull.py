@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import msgspec
 
 from connectors import checking, duration, http_delivery, http_looks, messages, pull_answers
-from connectors.checking import Step
 from connectors.contract import AskedToWait, CheckStep, SourceBatch, SourceContext, SourceSpec
 from connectors.guarantees import SOURCES
 from connectors.http_client import Answer, Call, HttpClient, Refused
 from connectors.http_delivery import Timeout, span
 from connectors.oauth2 import OAuth2, tokens_of
 from connectors.pull_answers import Newest, Piece, Reading, Unreadable
+from connectors.saved_record import SavedRecord
 from connectors.sink_contract import NotDelivered
 from engine.errors import UserError
 
@@ -178,14 +178,12 @@ class HttpPullSource:
             start=config.cursor_start,
             keeps=config.repeat == "keep",
         )
-        self._key = pull_answers.scope(
-            config.url, config.method, config.body, config.data_type, config.items,
+        self._record = SavedRecord(
+            context.saved, config.url, config.method, config.body, config.data_type, config.items,
             config.cursor_field,
         )  # fmt: skip
-        stored = context.saved.get(self._key)
-        self._newest = Newest() if stored is None else msgspec.json.decode(stored, type=Newest)
-        # Records of what the source was before its properties were changed.
-        self._others = {key: b"" for key in context.saved if key != self._key}
+        stored = self._record.stored
+        self._newest = msgspec.json.decode(stored, type=Newest) if stored else Newest()
         self._begun = 0.0
         self._first: list[Piece] = []
 
@@ -211,22 +209,19 @@ class HttpPullSource:
             pieces = await self._asked()
 
     def _batch(self, piece: Piece) -> SourceBatch:
-        saved: dict[str, bytes] = {}
-        if not self._reading.keeps:
-            saved = {self._key: msgspec.json.encode(piece.newest)}
-        saved, self._others = self._others | saved, {}
-        host = urlsplit(self._config.url).hostname
+        record = None if self._reading.keeps else msgspec.json.encode(piece.newest)
+        host, scope = urlsplit(self._config.url).hostname, self._record.scope
 
         def origin(at: int) -> str:
             """The same for the same event: it is one letter, however often it comes."""
             digest = hashlib.sha256(piece.events[at]).hexdigest()
-            return f"{host}:{digest[:_ORIGIN_DIGITS]}:{self._key}"
+            return f"{host}:{digest[:_ORIGIN_DIGITS]}:{scope}"
 
         return SourceBatch(
             piece.events,
             self._context.clock.monotonic(),
             messages.FORMATS[self._config.data_type],
-            saved=saved,
+            saved=self._record.written(record),
             origin=origin,
             refused=piece.refused,
         )
@@ -310,14 +305,9 @@ class HttpPullSource:
     def check(self) -> AsyncIterator[CheckStep]:
         """See `connectors.contract.Checkable`. The request is the one of the source."""
         url, context = self._config.url, self._context
-        wanted: list[Step] = [*http_looks.reach(url, private=context.private).steps]
-        if self._tokens is not None:
-            wanted.append(("token", self._signed))
-        return checking.steps(context.clock, *wanted, ("answer", self._looked_at))
-
-    async def _signed(self) -> None:
-        assert self._tokens is not None
-        await self._tokens.header()
+        reached = http_looks.reach(url, private=context.private).steps
+        signed = self._tokens.steps() if self._tokens is not None else []
+        return checking.steps(context.clock, *reached, *signed, ("answer", self._looked_at))
 
     async def _looked_at(self) -> str:
         answer = await self._answer(self._config.cursor_start)

@@ -64,8 +64,7 @@ def _context(saved: Mapping[str, bytes]) -> ReadContext:
     return ReadContext("query:x", SystemClock(), asyncio.sleep, start, False, True, saved)
 
 
-def _stored(scope: str, offset: int) -> Mapping[str, bytes]:
-    places = Places({}, scope)
+def _stored(places: Places, offset: int) -> Mapping[str, bytes]:
     places.begin(0, offset)
     return places.saved()
 
@@ -101,8 +100,8 @@ class Consumer:
 async def test_offsets_that_are_gone_are_not_skipped(
     known: int, begins: int | None, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scope = streams_kafka.scope_of(streams_kafka.cluster_of(KAFKA), "t")
-    reader = streams_kafka.KafkaReader(KAFKA, _context(_stored(scope, known)))
+    before = streams_kafka.KafkaReader(KAFKA, _context({}))
+    reader = streams_kafka.KafkaReader(KAFKA, _context(_stored(before._places, known)))
     consumer = reader._consumer = Consumer()
     if begins is None:
         with pytest.raises(
@@ -140,8 +139,8 @@ class Context:
 async def test_numbers_that_are_gone_are_not_skipped(
     known: int, subjects: list[str], begins: int | None
 ) -> None:
-    scope = next(iter(streams_nats.NatsReader(NATS, _context({}))._places.saved()))
-    reader = streams_nats.NatsReader(NATS, _context(_stored(scope, known)))
+    before = streams_nats.NatsReader(NATS, _context({}))
+    reader = streams_nats.NatsReader(NATS, _context(_stored(before._places, known)))
     context = Context(subjects)
     with pytest.raises((Unreadable, ConnectionError)) as caught:
         await reader._place(context)

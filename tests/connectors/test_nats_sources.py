@@ -17,7 +17,7 @@ from connectors.sources import nats as nats_source
 from connectors.sources import nats_jetstream
 from engine.clock import SystemClock
 from engine.errors import EngineUnavailable, UserError
-from tests.journeys.waiting import within
+from tests.journeys.waiting import POLL_SECONDS, within
 from tests.services.nats import Nats, find_binary, nats_server
 
 __all__ = ["nats_server"]  # the fixture, for the tests here
@@ -212,7 +212,9 @@ async def test_messages_of_a_deleted_stream_are_not_acknowledged_to_its_successo
         await first.acknowledge([batch.token])
     await publish(b"old", 900)  # what is left of a request
     await publish(b"old", 1_000)  # with it the client has its most, and asks for no more
-    await asyncio.sleep(0.5)
+    async with within(5):
+        while (await context.consumer_info("NEXT", "d")).num_ack_pending < 1_900:
+            await asyncio.sleep(POLL_SECONDS)
     await context.delete_stream("NEXT")
     await make()
     await publish(b"new", 900)

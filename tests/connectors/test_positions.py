@@ -157,13 +157,13 @@ async def test_batches_beside_very_many_ranges_are_not_made_in_the_loop(
 ) -> None:
     monkeypatch.setattr(jetstream_positions, "HERE_RANGES_MAX", 3)
     threads: list[int] = []
-    sequence = jetstream_positions._sequence  # pyright: ignore[reportPrivateUsage]
+    in_stream = jetstream_positions.in_stream
 
     def watched(message: Any) -> int:
         threads.append(threading.get_ident())
-        return sequence(message)
+        return in_stream(message)
 
-    monkeypatch.setattr(jetstream_positions, "_sequence", watched)
+    monkeypatch.setattr(jetstream_positions, "in_stream", watched)
     positions = JetStreamPositions({}, "s")
     await positions.batch(messages(1, 3, 5), "streaming", 0.0)
     await positions.batch(messages(7), "streaming", 0.0)

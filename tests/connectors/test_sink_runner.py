@@ -17,7 +17,7 @@ from background import (
     fails,
     refuses,
 )
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from virtual import VirtualTime
 
@@ -377,7 +377,20 @@ EVENTS = st.one_of(
 )
 
 
+# The batch breaks, its first row arrives alone, the process dies, and the batch would be taken.
+BROKEN_ONCE = [("break", 0), ("unknown", 0), ("rows", 2), ("time", 1_500), ("kill", 0)]
+
+
+# Two of its rows arrive alone, and the next process dies as it begins with the first of them.
+BROKEN_TWICE = [
+    ("break", 0), ("unknown", 0), ("unknown", 0), *[("fail", 0)] * 9,
+    ("rows", 3), ("time", 3_000), ("lose", 0), ("kill", 0), ("time", 20),
+]  # fmt: skip
+
+
 @settings(max_examples=100, deadline=None)
+@example(BROKEN_ONCE, Delivery(rows=7, exact=True))
+@example(BROKEN_TWICE, Delivery(rows=7, exact=True))
 @given(
     st.lists(EVENTS, max_size=25),
     st.sampled_from([

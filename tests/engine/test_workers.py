@@ -26,7 +26,7 @@ from engine.protocol import Rows
 from engine.worker_process import WorkerProcess
 from engine.worker_wire import JobDone
 from engine.workers import WorkerPool
-from tests.journeys.waiting import Stopwatch, within
+from tests.journeys.waiting import Stopwatch, until
 
 SETTINGS = EngineSettings(worker_memory_bytes=512 << 20, workers_max=2, workers_queue_max=3)
 ENDLESS = BoundedJob(
@@ -226,9 +226,7 @@ async def test_a_job_that_is_cancelled_while_its_rows_are_packed_leaves_no_descr
         beginning.cancel()
         with pytest.raises(asyncio.CancelledError):
             await beginning
-    async with within(10):
-        while own.num_fds() > before:
-            await asyncio.sleep(0.01)
+    await until(lambda: own.num_fds() <= before, 10)
     worker.stop(None)
     await worker.ended()
 
@@ -320,9 +318,7 @@ async def test_closing_the_reader_stops_the_query_and_frees_the_worker(pool: Wor
     assert pool.running == 1
     await items.aclose()
     assert (await table_of(pool, one("SELECT 3 AS n")))["n"].to_pylist() == [3]
-    async with within(5):
-        while pool.running:
-            await asyncio.sleep(0.01)
+    await until(lambda: not pool.running, 5)
 
 
 async def test_a_result_waits_for_its_reader(pool: WorkerPool) -> None:
@@ -347,9 +343,7 @@ async def test_more_jobs_than_may_wait_are_refused(tmp_path: Path) -> None:
         running = [asyncio.create_task(items_of(workers, ENDLESS)) for _ in range(3)]
         while workers.running + workers.waiting < 3:
             await asyncio.sleep(0.01)
-        async with within(10):
-            while not workers.running:
-                await asyncio.sleep(0.01)
+        await until(lambda: workers.running > 0, 10)
         assert (workers.running, workers.waiting) == (1, 2)
         with pytest.raises(Overloaded) as caught:
             await items_of(workers, ENDLESS)

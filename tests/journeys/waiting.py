@@ -79,3 +79,11 @@ async def within(seconds: float) -> AsyncGenerator[None]:
             yield
         finally:
             timer.cancel()
+
+
+async def until(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait for something of another thread or process; TimeoutError after `seconds` of an idle
+    machine."""
+    async with within(seconds):
+        while not condition():
+            await asyncio.sleep(POLL_SECONDS)
