@@ -30,7 +30,9 @@ interface Props {
 export function Results({ tab, catalog }: Props) {
   const result = tab.results.find((one) => one.id === tab.shown) ?? tab.results.at(-1);
   useOnScreen(tab, result);
-  if (!result && !tab.messages.length)
+  // A new run keeps the tabs where they are, and a choice among them holds for its result.
+  const awaited = !result && tab.busy && tab.awaitsRows;
+  if (!result && !awaited && !tab.messages.length)
     return !tab.sql.trim() && catalog ? (
       <Examples catalog={catalog} />
     ) : (
@@ -42,18 +44,28 @@ export function Results({ tab, catalog }: Props) {
   return (
     <Tabs
       label={t.tabs}
-      value={result ? tab.view : "messages"}
+      value={result || awaited ? tab.view : "messages"}
       onChange={(view) => change(tab.id, { view: view as View })}
       className="h-full"
-      tabs={contents(tab, result)}
+      tabs={awaited ? beforeRows(tab) : contents(tab, result)}
       extra={result?.live && <State live={result.live} streaming={result.streaming} />}
     />
   );
 }
 
-function contents(tab: QueryTab, result: Result | undefined) {
-  const live = result?.live;
-  const messages = {
+/** The tabs while the first result of a run is on its way. */
+function beforeRows(tab: QueryTab) {
+  const labels = { table: t.table, chart: t.chart, plan: t.plan, statistics: t.statistics };
+  const waiting = Object.entries(labels).map(([value, label]) => ({
+    value,
+    label,
+    content: <Skeleton />,
+  }));
+  return [...waiting, messagesOf(tab)];
+}
+
+function messagesOf(tab: QueryTab) {
+  return {
     value: "messages",
     label: (
       <>
@@ -63,6 +75,11 @@ function contents(tab: QueryTab, result: Result | undefined) {
     ),
     content: <Messages tab={tab} />,
   };
+}
+
+function contents(tab: QueryTab, result: Result | undefined) {
+  const live = result?.live;
+  const messages = messagesOf(tab);
   if (!result || !live) return [messages];
   const waiting = <Skeleton />;
   return [

@@ -49,6 +49,7 @@ export async function runTab(
     shown: "",
     trouble: null,
     busy: true,
+    awaitsRows: parts.some((part) => hasRows(effectOf(part.text).verb)),
     running: true,
     unseen: "",
     // Rows are what somebody runs a query for; without any, messages are all there is.

@@ -57,6 +57,8 @@ export interface QueryTab {
   trouble: Trouble | null;
   /** Statements are on their way. */
   busy: boolean;
+  /** Among them are some that have rows, by their first words. */
+  awaitsRows: boolean;
   /** At least one query of the tab runs. */
   running: boolean;
   /** Something ended while nobody looked. */
@@ -97,6 +99,7 @@ function fresh(change: Partial<QueryTab>): QueryTab {
     messages: [],
     trouble: null,
     busy: false,
+    awaitsRows: false,
     running: false,
     unseen: "",
     coach: false,
