@@ -21,6 +21,10 @@ def until(page: Page, condition: Callable[[], bool], seconds: float, what: str) 
         page.wait_for_timeout(LOOK_MS)
 
 
+# An entry of the list of completions.
+OPTION = ".cm-tooltip-autocomplete li"
+
+
 def editor(page: Page) -> Locator:
     """What holds the SQL."""
     return page.locator(".cm-content")

@@ -42,10 +42,10 @@ def test_alert(server: Server, open_console: Opener, receiver: Receiver) -> None
     page.get_by_label("Value", exact=True).fill("warm")
     expect(page.get_by_text("A number is needed.")).to_be_visible()
     page.get_by_label("Value", exact=True).fill("40")
-    expect(page.get_by_label("Trigger SQL")).to_have_value(
+    expect(page.get_by_label("Trigger SQL")).to_have_text(
         "SELECT * FROM kettles WHERE temperature > 40"
     )
-    expect(page.get_by_label("Resolve SQL")).to_have_value(
+    expect(page.get_by_label("Resolve SQL")).to_have_text(
         "SELECT * FROM kettles WHERE NOT (temperature > 40)"
     )
     page.get_by_role("button", name="Test on history").click()
@@ -53,7 +53,7 @@ def test_alert(server: Server, open_console: Opener, receiver: Receiver) -> None
     assert receiver.requests == []
     # People resolve this one.
     page.get_by_label("Resolve by itself").uncheck()
-    expect(page.get_by_label("Resolve SQL")).to_have_value("")
+    expect(page.get_by_label("Resolve SQL")).to_have_text("")
     page.locator("[data-property=url]").fill(f"{receiver.url}/alarm")
     tab.shot("alert-form")
     page.get_by_role("button", name="Create and start").click()

@@ -55,7 +55,8 @@ def boxes(page: Page) -> dict[str, list[int]]:
 TABS_MAX = 80
 FOCUSED = """() => {
   const at = document.activeElement;
-  return at.getAttribute('aria-label') || (at.labels && at.labels[0]?.textContent)
+  const by = document.getElementById(at.getAttribute('aria-labelledby'));
+  return at.getAttribute('aria-label') || by?.textContent || at.labels?.[0]?.textContent
     || at.textContent || '';
 }"""
 

@@ -9,12 +9,11 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.console.conftest import Opener
 from tests.console.live_rows import flow, wait_count
-from tests.console.query_page import editor, open_query, received, result, run, until, write
+from tests.console.query_page import OPTION, editor, open_query, received, result, run, until, write
 from tests.journeys.server import Server
 
 ROWS_MIN, ROWS_SECONDS = 100, 5
 REFUSED = r"status of 400 .*/sqlanalyze"
-OPTION = ".cm-tooltip-autocomplete li"
 STREAMS = 300
 # Stops of the Tab key on a page, at most: its catalog is as long as other tests left it.
 STOPS = "document.querySelectorAll('a, button, input, select, textarea, [tabindex]').length"

@@ -36,6 +36,9 @@ export interface Host {
   openObject: (object: CatalogObject) => void;
 }
 
+/** The same of a field of a form. */
+export type FieldHost = Pick<Host, "changed" | "run">;
+
 const language = new Compartment();
 
 function keys(host: () => Host): Extension {
@@ -52,49 +55,73 @@ function keys(host: () => Host): Extension {
   );
 }
 
+/** What all editors of SQL have. */
+function common(host: () => FieldHost & Pick<Host, "catalog">): Extension {
+  return [
+    EditorView.cspNonce.of(NONCE),
+    highlightSpecialChars(),
+    highlightSelectionMatches(),
+    drawSelection(),
+    history(),
+    bracketMatching(),
+    closeBrackets(),
+    indentUnit.of("  "),
+    EditorView.lineWrapping,
+    EditorState.allowMultipleSelections.of(true),
+    EditorView.contentAttributes.of({ spellcheck: "false" }),
+    typeOver,
+    completions(() => host().catalog()),
+    language.of(sql(host().catalog())),
+    keymap.of([
+      ...closeBracketsKeymap,
+      ...completionKeymap,
+      ...defaultKeymap,
+      ...historyKeymap,
+      ...searchKeymap,
+      ...lintKeymap,
+    ]),
+    EditorView.updateListener.of((update) => {
+      if (update.docChanged) host().changed(update.state.doc.toString());
+    }),
+    look,
+  ];
+}
+
 /** A new state for a text; each tab keeps its own, with its own undo. */
 export function newState(text: string, host: () => Host): EditorState {
   return EditorState.create({
     doc: text,
     extensions: [
-      EditorView.cspNonce.of(NONCE),
       keys(host),
       lineNumbers(),
       highlightActiveLine(),
       highlightActiveLineGutter(),
-      highlightSpecialChars(),
-      highlightSelectionMatches(),
-      drawSelection(),
-      history(),
-      bracketMatching(),
-      closeBrackets(),
-      indentUnit.of("  "),
-      EditorView.lineWrapping,
-      EditorState.allowMultipleSelections.of(true),
-      EditorView.contentAttributes.of({ "aria-label": query.editor, spellcheck: "false" }),
+      EditorView.contentAttributes.of({ "aria-label": query.editor }),
       placeholder(query.placeholder),
-      typeOver,
-      completions(() => host().catalog()),
       names(
         () => host().catalog(),
         (object) => host().openObject(object),
       ),
-      language.of(sql(host().catalog())),
-      keymap.of([
-        ...closeBracketsKeymap,
-        ...completionKeymap,
-        ...defaultKeymap,
-        ...historyKeymap,
-        ...searchKeymap,
-        ...lintKeymap,
-        // Tab indents; Escape first gives Tab back to the page, for those who use no mouse.
-        indentWithTab,
-      ]),
-      EditorView.updateListener.of((update) => {
-        if (update.docChanged) host().changed(update.state.doc.toString());
-      }),
-      look,
+      common(host),
+      // Tab indents; Escape first gives Tab back to the page, for those who use no mouse.
+      keymap.of([indentWithTab]),
     ],
+  });
+}
+
+/** The state of a field of a form, where Tab goes on to the next one. */
+export function fieldState(
+  text: string,
+  host: () => FieldHost & Pick<Host, "catalog">,
+  more: Extension,
+): EditorState {
+  const run = () => {
+    host().run();
+    return true;
+  };
+  return EditorState.create({
+    doc: text,
+    extensions: [Prec.highest(keymap.of([{ key: "Mod-Enter", run }])), more, common(host)],
   });
 }
 

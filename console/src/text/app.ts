@@ -4,6 +4,7 @@ export const app = {
   skip: "Skip to the page",
   retry: "Retry",
   cancel: "Cancel",
+  required: "This field is needed.",
   close: "Close",
   save: "Save",
   create: "Create",

@@ -1,12 +1,14 @@
 // Builds trigger and resolve SQL from a query, one of its columns and a bound.
+
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { call } from "@/api/client";
 import type { Stream } from "@/api/types";
+import { SqlField } from "@/editor/SqlField";
 import { alerts } from "@/text/alerts";
 import { Button } from "@/ui/Button";
 import { Failure } from "@/ui/Failure";
-import { AreaField, CheckField, ChoiceField, TextField } from "@/ui/Field";
+import { CheckField, ChoiceField, TextField } from "@/ui/Field";
 import { analyze, savedQuery } from "./calls";
 import {
   type Condition,
@@ -85,13 +87,13 @@ export function Builder({ base: given, onSql }: Props) {
     <fieldset className="flex flex-col gap-3 rounded-md border border-line p-3">
       <legend className="px-1 text-xs font-medium text-muted">{text.useBuilder}</legend>
       {!given && <Start base={base} onChoose={choose} />}
-      <AreaField
+      <SqlField
         label={text.base}
         hint={text.baseHint}
         rows={2}
         value={base}
-        onChange={(event) => {
-          setBase(event.target.value);
+        onChange={(sql) => {
+          setBase(sql);
           setColumns([]);
         }}
       />

@@ -1,10 +1,12 @@
 // The form of an alert: what it watches, whom it tells, a test on history before it runs.
+
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { useMay } from "@/api/session";
 import type { Alert } from "@/api/types";
 import { useGo } from "@/app/go";
+import { SqlField } from "@/editor/SqlField";
 import { CheckSteps } from "@/forms/CheckSteps";
 import { connectorTypesQuery } from "@/forms/connectors";
 import { faults } from "@/forms/schema";
@@ -12,7 +14,7 @@ import { alerts } from "@/text/alerts";
 import { app } from "@/text/app";
 import { Button } from "@/ui/Button";
 import { Failure } from "@/ui/Failure";
-import { AreaField, ChoiceField, TextField } from "@/ui/Field";
+import { ChoiceField, TextField } from "@/ui/Field";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
 import { notify } from "@/ui/Toast";
@@ -152,18 +154,18 @@ function Form(props: { given?: Alert; id?: string; base?: string; name?: string 
               onSql={(trigger, resolve) => set({ trigger, resolve })}
             />
           )}
-          <AreaField
+          <SqlField
             label={text.trigger}
             hint={text.triggerHint}
             required
             value={state.trigger}
-            onChange={(event) => set({ trigger: event.target.value })}
+            onChange={(trigger) => set({ trigger })}
           />
-          <AreaField
+          <SqlField
             label={text.resolve}
             hint={text.resolveHint}
             value={state.resolve}
-            onChange={(event) => set({ resolve: event.target.value })}
+            onChange={(resolve) => set({ resolve })}
           />
           <div className="grid gap-3 sm:grid-cols-2">
             <ChoiceField

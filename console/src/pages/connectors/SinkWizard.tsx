@@ -1,13 +1,15 @@
 // A new sink in four steps: type, query, connection, review.
+
 import { useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
+import { SqlField } from "@/editor/SqlField";
 import { Analysis } from "@/forms/Analysis";
 import { CheckSteps } from "@/forms/CheckSteps";
 import { type ConnectorTypes, connectorTypesQuery, sendTest } from "@/forms/connectors";
 import type { Step } from "@/forms/Wizard";
 import { connectors } from "@/text/connectors";
 import { CodeBlock } from "@/ui/Copy";
-import { AreaField, TextField } from "@/ui/Field";
+import { TextField } from "@/ui/Field";
 import { Loaded } from "@/ui/Loaded";
 import { Page } from "@/ui/Page";
 import { nameFault } from "./calls";
@@ -55,12 +57,12 @@ function Steps({ types, sql }: { types: ConnectorTypes; sql?: string }) {
             />
           </div>
           <RowsOf query={query} onQuery={(next) => set({ query: next })} />
-          <AreaField
+          <SqlField
             label={connectors.query}
             hint={text.queryHint}
             required
             value={query}
-            onChange={(event) => set({ query: event.target.value })}
+            onChange={(next) => set({ query: next })}
           />
           <Analysis sql={query} boundedWhy={text.bounded} />
         </>

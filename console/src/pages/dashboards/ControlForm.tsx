@@ -1,5 +1,7 @@
 // The settings of a control: what it is called, the variable it fills, its choices.
+
 import { flag, type Json, text, vizOf, withViz } from "@/charts/config";
+import { SqlField } from "@/editor/SqlField";
 import { dashboards } from "@/text/dashboards";
 import { AreaField, CheckField, ChoiceField, TextField } from "@/ui/Field";
 import { type BoardPanel, controlOf } from "./format";
@@ -67,11 +69,11 @@ export function ControlForm({ panel, onChange, error }: Props) {
             }
             onChange={(event) => set("inlineValues", event.target.value)}
           />
-          <AreaField
+          <SqlField
             label={words.sql}
             rows={3}
             value={control.optionsSql}
-            onChange={(event) => set("x_optionsSql", event.target.value || undefined)}
+            onChange={(sql) => set("x_optionsSql", sql || undefined)}
           />
           <CheckField
             label={words.multi}

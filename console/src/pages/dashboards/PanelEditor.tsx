@@ -8,6 +8,7 @@ import { lookOf } from "@/charts/look";
 import { MarkdownView } from "@/charts/MarkdownView";
 import { useFirstGuess } from "@/charts/useFirstGuess";
 import { useSize } from "@/charts/useSize";
+import { SqlField } from "@/editor/SqlField";
 import { PANEL_HZ, useLive, useSnapshot } from "@/live/useLive";
 import { app } from "@/text/app";
 import { dashboards } from "@/text/dashboards";
@@ -88,7 +89,7 @@ interface EditorProps {
 }
 
 /** The SQL is run when the writer says so, not with each letter. */
-function SqlField({
+function PanelSql({
   panel,
   put,
   label,
@@ -97,15 +98,13 @@ function SqlField({
   const names = variablesOf(panel.content);
   return (
     <div className="flex flex-col gap-1.5">
-      <AreaField
+      <SqlField
         label={label}
         rows={5}
         value={panel.content}
         hint={names.length ? dashboards.editor.variables(names) : undefined}
-        onChange={(event) => put({ content: event.target.value })}
-        onKeyDown={(event) => {
-          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) onRun();
-        }}
+        onChange={(content) => put({ content })}
+        onRun={onRun}
       />
       <div>
         <Button icon={Play} onClick={onRun}>
@@ -145,7 +144,7 @@ function ChartEditor({ panel, put }: EditorProps) {
   };
   return (
     <>
-      <SqlField panel={panel} put={put} label={dashboards.editor.sql} onRun={run} />
+      <PanelSql panel={panel} put={put} label={dashboards.editor.sql} onRun={run} />
       {failed && <Failure error={failed} />}
       <div className="grid gap-3 sm:grid-cols-[1fr_15rem]">
         <div ref={ref} className="h-80 rounded-md border border-line bg-surface">
@@ -198,7 +197,7 @@ function TextEditor({ panel, put }: EditorProps) {
         </div>
       </div>
       {fed && (
-        <SqlField
+        <PanelSql
           panel={panel}
           put={put}
           label={dashboards.editor.sqlOfText}

@@ -1,7 +1,9 @@
 // Changes name, description, tags and SQL of a saved query.
+
 import { type FormEvent, useId, useState } from "react";
 import { call } from "@/api/client";
 import type { SavedQuery } from "@/api/types";
+import { SqlField } from "@/editor/SqlField";
 import { tagsOf } from "@/pages/query/tags";
 import { app } from "@/text/app";
 import { query } from "@/text/query";
@@ -83,13 +85,7 @@ export function EditSaved({ one, onClose, onSaved }: Props) {
           value={tags}
           onChange={(event) => setTags(event.target.value)}
         />
-        <AreaField
-          label={query.savedPage.sql}
-          rows={8}
-          value={sql}
-          required
-          onChange={(event) => setSql(event.target.value)}
-        />
+        <SqlField label={query.savedPage.sql} rows={8} value={sql} required onChange={setSql} />
         {error && <Failure error={error} />}
       </form>
     </Dialog>

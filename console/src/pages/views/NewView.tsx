@@ -1,10 +1,12 @@
 // The form of a new view: name, query, and whether it is materialized.
+
 import { useState } from "react";
 import { call } from "@/api/client";
+import { SqlField } from "@/editor/SqlField";
 import { Analysis } from "@/forms/Analysis";
 import { NewDialog } from "@/forms/NewDialog";
 import { streams, views } from "@/text/streams";
-import { AreaField, CheckField, TextField } from "@/ui/Field";
+import { CheckField, TextField } from "@/ui/Field";
 
 const text = views.form;
 
@@ -35,13 +37,13 @@ export function NewView({ onClose, sql = "" }: { onClose: () => void; sql?: stri
         value={form.name}
         onChange={(event) => set({ name: event.target.value })}
       />
-      <AreaField
+      <SqlField
         label={text.query}
         hint={text.queryHint}
         required
         rows={8}
         value={form.query}
-        onChange={(event) => set({ query: event.target.value })}
+        onChange={(query) => set({ query })}
       />
       <Analysis sql={form.query} boundedWhy={form.materialized ? text.bounded : undefined} />
       <CheckField
