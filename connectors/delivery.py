@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,10 @@ REST_SECONDS_MAX: Final = 3600.0
 
 class Stopped(Exception):
     """The connector stops: this batch was not delivered."""
+
+
+class NotWhole(Exception):
+    """None of these rows is known to have arrived; each is to be tried alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,11 @@ class Deliverer:
                 self._watch.delivered()
                 return
 
-    async def deliver(
-        self, rows: Sequence[SinkRow], parted: Callable[[], Awaitable[None]] | None = None
-    ) -> Sequence[Refusal]:
+    async def deliver(self, rows: Sequence[SinkRow], *, whole: bool = False) -> Sequence[Refusal]:
         """The rows that are given up; the remote system has the others. Stopped.
 
         A failure that is not of the tree of errors is one of the row that it happens with: rows
-        then go one by one, after `parted`, of which a failure is raised.
+        then go one by one, or if they are to go as a `whole`, the caller does it: NotWhole.
         """
         backoff: Backoff | None = None
         attempts = 0
@@ -98,8 +100,8 @@ class Deliverer:
                     return (Refusal(0, _why(error)),)
                 if not isinstance(error, Unfit):
                     log.exception("a batch cannot be delivered; each row is tried alone")
-                if parted is not None:
-                    await parted()
+                if whole:
+                    raise NotWhole from None
                 break
             else:
                 self._watch.delivered()

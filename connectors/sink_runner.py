@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -13,7 +12,7 @@ import msgspec
 from connectors import properties, registry
 from connectors.connector_log import ConnectorLog
 from connectors.contract import SinkDefinition
-from connectors.delivery import Deliverer, Stopped, Watch
+from connectors.delivery import Deliverer, NotWhole, Stopped, Watch
 from connectors.metrics import SourceCounters
 from connectors.row_json import ObjectWriter, decode_rows
 from connectors.sink_contract import Refusal, Sink, SinkContext, SinkRow, SinkSpec, Writer
@@ -33,8 +32,6 @@ EPOCH: Final = "epoch"
 EPOCH_CHARS: Final = 8
 # The record of where the batch ends that is being delivered, for sinks that must repeat it exactly.
 BATCH_END: Final = "batch_end"
-# Beside it, that the rows of that batch go one by one; empty if they go together.
-BATCH_PARTED: Final = "batch_parted"
 
 
 class SinkRunner(Supervised):
@@ -73,7 +70,7 @@ class SinkRunner(Supervised):
         self._unstored: list[Progress] = []
         self._storing = asyncio.Lock()
         # Where a batch ends that a former session began; it must come again as it was.
-        self._begun_to, self._begun_parted = Position(), False
+        self._begun_to = Position()
 
     def _begun(self) -> str:
         return f"started to {self.definition.type}"
@@ -132,10 +129,9 @@ class SinkRunner(Supervised):
         # An advance whose answer was lost may have been stored, with its letters.
         self._unstored = [progress for progress in self._unstored if progress.to > stored]
         await self._store(engine)
-        self._begun_to, self._begun_parted = Position(), False
+        self._begun_to = Position()
         if self._delivery.exact and BATCH_END in records:
             self._begun_to = msgspec.json.decode(records[BATCH_END], type=Position)
-            self._begun_parted = bool(records.get(BATCH_PARTED))
 
     async def _read(self, engine: WorkspaceEngine, window: Window) -> None:
         held: list[SinkRow] = []  # of the batch that a former session began
@@ -151,9 +147,7 @@ class SinkRunner(Supervised):
                     held += rows[:again]
                     rows = rows[again:]
                     if held[-1].position == self._begun_to:
-                        pieces = [[row] for row in held] if self._begun_parted else [held]
-                        for piece in pieces:
-                            await window.put(piece, size // len(pieces), created, alone=True)
+                        await window.put(held, size, created, alone=True)
                         held = []
                 if rows:
                     await window.put(rows, size, created)
@@ -194,23 +188,24 @@ class SinkRunner(Supervised):
     async def _deliver(self, engine: WorkspaceEngine, window: Window, deliverer: Deliverer) -> None:
         with contextlib.suppress(Stopped):
             while (batch := await window.take()) is not None:
-                parted = None
-                if self._delivery.exact:
-                    await self._begin(engine, window, batch, parted=False)
-                    parted = partial(self._begin, engine, window, batch, parted=True)
-                refused = await deliverer.deliver(batch.rows, parted)
-                letters = self._count(batch, refused)
-                window.finish(batch, letters)
+                if not self._delivery.exact:
+                    window.finish(batch, self._count(batch, await deliverer.deliver(batch.rows)))
+                    continue
+                try:
+                    await self._deliver_exactly(engine, window, deliverer, batch)
+                except NotWhole:
+                    for part in window.part(batch):
+                        await self._deliver_exactly(engine, window, deliverer, part)
 
-    async def _begin(
-        self, engine: WorkspaceEngine, window: Window, batch: Batch, *, parted: bool
+    async def _deliver_exactly(
+        self, engine: WorkspaceEngine, window: Window, deliverer: Deliverer, batch: Batch
     ) -> None:
-        """Store how this batch is delivered, for a session that must do it again."""
-        if self._begun_parted and batch.last <= self._begun_to:
-            return  # what is stored holds until the last of these rows
+        """Deliver after it is stored where the batch ends, and that all before it is done: a
+        session that must do it again finds the same rows. NotWhole, of several rows."""
         self._take_finished(window)
-        end = msgspec.json.encode(batch.last)
-        await self._store(engine, {BATCH_END: end, BATCH_PARTED: b"1" if parted else b""})
+        await self._store(engine, {BATCH_END: msgspec.json.encode(batch.last)})
+        refused = await deliverer.deliver(batch.rows, whole=True)
+        window.finish(batch, self._count(batch, refused))
 
     def _count(self, batch: Batch, refused: Sequence[Refusal]) -> tuple[DeadLetter, ...]:
         """Count a batch; the letters of what is given up in it."""

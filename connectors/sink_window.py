@@ -125,6 +125,19 @@ class Window:
         self._taken.pop(id(batch)).letters = letters
         self._changed.set()
 
+    def part(self, batch: Batch) -> list[Batch]:
+        """The rows of a batch that was taken as batches of their own, to be finished in order."""
+        opened = self._taken.pop(id(batch))
+        size = batch.size // len(batch.rows)
+        parts = [Batch([row], size, batch.created, alone=True) for row in batch.rows]
+        opens = [_Open(part.last, 1, size) for part in parts]
+        at = self._open.index(opened)
+        every = list(self._open)
+        self._open = deque([*every[:at], *opens, *every[at + 1 :]])
+        self._taken |= {id(part): each for part, each in zip(parts, opens, strict=True)}
+        self._open_bytes += size * len(parts) - opened.size
+        return parts
+
     async def progress(self) -> Progress | None:
         """How far everything is finished, more than last time; waits for it. None after the end."""
         while (found := self.finished()) is None and not self._ended:

@@ -388,9 +388,17 @@ BROKEN_TWICE = [
 ]  # fmt: skip
 
 
+# Its first row is given up alone, the second one arrives, and the process dies with the third.
+BROKEN_AND_REFUSED = [
+    ("break", 0), ("break", 0), ("unknown", 0), *[("fail", 0)] * 9,
+    ("rows", 3), ("time", 3_000), ("kill", 0), ("time", 20),
+]  # fmt: skip
+
+
 @settings(max_examples=100, deadline=None)
 @example(BROKEN_ONCE, Delivery(rows=7, exact=True))
 @example(BROKEN_TWICE, Delivery(rows=7, exact=True))
+@example(BROKEN_AND_REFUSED, Delivery(rows=7, exact=True))
 @given(
     st.lists(EVENTS, max_size=25),
     st.sampled_from([

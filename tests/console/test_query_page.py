@@ -15,6 +15,8 @@ from tests.journeys.server import Server
 ROWS_MIN, ROWS_SECONDS = 100, 5
 REFUSED = r"status of 400 .*/sqlanalyze"
 STREAMS = 300
+# A query would be begun by then.
+BEGUN_MS = 700
 # Stops of the Tab key on a page, at most: its catalog is as long as other tests left it.
 STOPS = "document.querySelectorAll('a, button, input, select, textarea, [tabindex]').length"
 # Of a busy machine.
@@ -151,6 +153,17 @@ def test_esc_twice_cancels_and_history_ends_by_itself(server: Server, open_conso
     result(page, "Messages").click()
     held[0].continue_()
     expect(page.get_by_text("Finished: 2 rows.")).to_be_visible()
+
+    # What is not begun when its tab is closed is never begun.
+    page.route("**/sqlanalyze", lambda route: held.append(route), times=1)
+    editor(page).click()
+    page.keyboard.press("Control+Enter")
+    until(page, lambda: len(held) == 2, WAIT_SECONDS, "the request")
+    page.keyboard.press("Alt+w")
+    with page.expect_response("**/sqlanalyze"):
+        held[1].continue_()
+    page.wait_for_timeout(BEGUN_MS)
+    assert server.running() == []
 
 
 def test_a_query_without_rows_says_why(server: Server, open_console: Opener) -> None:

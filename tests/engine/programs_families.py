@@ -241,7 +241,6 @@ def joins(make: Maker) -> Program:
     where = None
     if make.chance(0.3):
         where = Expr("l.v + r.v > 3", lambda r: r["l.v"] + r["r.v"] > 3)  # type: ignore
-    # Equal rows of a side that changes are one row with a count, so only their number is fixed.
     select = Select(source, shown, computed, where=where)
     return make.program(select, streams)
 

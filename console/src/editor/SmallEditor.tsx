@@ -20,9 +20,12 @@ const LINES_MAX = 16;
 const LINE_EM = 1.5;
 
 export default function SmallEditor(props: SmallProps) {
-  const { text, catalog, lines } = props;
+  const { text, catalog, lines, attributes } = props;
+  const { "aria-describedby": described, "aria-invalid": invalid } = attributes;
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
+  // Whether a change is ours, not that of somebody who types.
+  const writes = useRef(false);
   // What the editor asks for later is that of the newest render.
   const now = useRef(props);
   now.current = props;
@@ -33,7 +36,7 @@ export default function SmallEditor(props: SmallProps) {
     const host = () => ({
       run: now.current.run,
       catalog: () => now.current.catalog,
-      changed: (next: string) => next !== now.current.text && now.current.changed(next),
+      changed: (next: string) => !writes.current && now.current.changed(next),
     });
     const height = EditorView.theme({
       ".cm-scroller": {
@@ -68,10 +71,21 @@ export default function SmallEditor(props: SmallProps) {
     };
   }, []);
   useEffect(() => {
-    const doc = view.current?.state.doc;
-    if (doc && doc.toString() !== text)
-      view.current?.dispatch({ changes: { from: 0, to: doc.length, insert: text } });
+    const target = view.current;
+    if (!target) return;
+    const { doc } = target.state;
+    const wanted = target.state.toText(text);
+    if (wanted.eq(doc)) return;
+    writes.current = true;
+    target.dispatch({
+      changes: { from: 0, to: doc.length, insert: wanted },
+      selection: { anchor: wanted.length },
+    });
+    writes.current = false;
   }, [text]);
+  // It looks at its attributes when something happens in it.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the reason to look
+  useEffect(() => view.current?.dispatch({}), [described, invalid]);
   useEffect(() => {
     if (view.current && catalog) setCatalog(view.current, catalog);
   }, [catalog]);

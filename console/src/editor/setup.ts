@@ -72,14 +72,7 @@ function common(host: () => FieldHost & Pick<Host, "catalog">): Extension {
     typeOver,
     completions(() => host().catalog()),
     language.of(sql(host().catalog())),
-    keymap.of([
-      ...closeBracketsKeymap,
-      ...completionKeymap,
-      ...defaultKeymap,
-      ...historyKeymap,
-      ...searchKeymap,
-      ...lintKeymap,
-    ]),
+    keymap.of([...closeBracketsKeymap, ...completionKeymap, ...defaultKeymap, ...historyKeymap]),
     EditorView.updateListener.of((update) => {
       if (update.docChanged) host().changed(update.state.doc.toString());
     }),
@@ -103,13 +96,18 @@ export function newState(text: string, host: () => Host): EditorState {
         (object) => host().openObject(object),
       ),
       common(host),
-      // Tab indents; Escape first gives Tab back to the page, for those who use no mouse.
-      keymap.of([indentWithTab]),
+      keymap.of([
+        ...searchKeymap,
+        ...lintKeymap,
+        // Tab indents; Escape first gives Tab back to the page, for those who use no mouse.
+        indentWithTab,
+      ]),
     ],
   });
 }
 
-/** The state of a field of a form, where Tab goes on to the next one. */
+/** The state of a field of a form, where Tab goes on to the next one, and the browser searches: panels
+ * of the editor would be forms in a form. */
 export function fieldState(
   text: string,
   host: () => FieldHost & Pick<Host, "catalog">,

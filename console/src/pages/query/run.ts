@@ -49,7 +49,7 @@ export async function runTab(
     shown: "",
     trouble: null,
     busy: true,
-    awaitsRows: parts.some((part) => hasRows(effectOf(part.text).verb)),
+    awaitsRows: hasRows(effectOf(first).verb),
     running: true,
     unseen: "",
     // Rows are what somebody runs a query for; without any, messages are all there is.
@@ -59,7 +59,7 @@ export async function runTab(
   const over = range ?? rangeOf(tab.range) ?? LIVE;
   for (const [n, part] of parts.entries()) {
     const good = await step(client, id, run, part, over, n < parts.length - 1);
-    if (newest.get(id) !== run) return;
+    if (newest.get(id) !== run || !tabOf(id)) return;
     if (!good) {
       const left = parts.length - n - 1;
       if (left) say(id, { tone: "bad", text: query.message.skipped(left), sql: "" });
@@ -78,7 +78,7 @@ async function step(
   range: Range,
   more: boolean,
 ): Promise<boolean> {
-  const stale = () => newest.get(id) !== run;
+  const stale = () => newest.get(id) !== run || !tabOf(id);
   const catalog = client.getQueryData(catalogQuery.queryKey);
   try {
     const analysis = await call<Analysis>("sqlanalyze", { body: { sql: part.text } });

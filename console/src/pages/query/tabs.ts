@@ -57,7 +57,7 @@ export interface QueryTab {
   trouble: Trouble | null;
   /** Statements are on their way. */
   busy: boolean;
-  /** Among them are some that have rows, by their first words. */
+  /** The first of them has rows, by its first word. */
   awaitsRows: boolean;
   /** At least one query of the tab runs. */
   running: boolean;
