@@ -191,9 +191,9 @@ FrameHandler = Callable[[int, int, memoryview, memoryview], None]
 class FrameConnection(asyncio.Protocol):
     """One end of the socket. Calls `on_frame(request id, kind, meta, payload)` for each frame.
 
-    The views are valid during the call only. `send` never blocks: frames of one turn of the loop
-    leave in one system call; whoever sends streams bounds them by credit. `on_close(error)` is
-    called once.
+    Whoever keeps the views keeps all bytes that came with them: take copies. `send` never blocks:
+    frames of one turn of the loop leave in one system call; whoever sends streams bounds them by
+    credit. `on_close(error)` is called once.
     """
 
     def __init__(
@@ -235,7 +235,9 @@ class FrameConnection(asyncio.Protocol):
         finally:
             view.release()
         if start:
-            del buffer[:start]
+            # A new buffer, not a shorter one: a traceback that is kept of an error below
+            # `_on_frame` holds its views, and a buffer with views cannot be resized.
+            self._buffer = buffer[start:]
 
     def send(self, request: int, kind: int, meta: bytes, payload: bytes = b"") -> None:
         """Queue one frame for the end of this turn of the loop."""
