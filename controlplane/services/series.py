@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import Any, Final
 
 from controlplane.auth import Principal
 from controlplane.services.engines import Engines
+from controlplane.services.kept_answers import KeptAnswers
 from engine.clock import Clock
 from engine.errors import QueryFailed
 from engine.owned_names import SeriesCall
 from engine.protocol import QueryEnd, QueryOpened, QueryRequest, Rows
+
+# Answers that the engines need not send again, of all workspaces.
+KEPT_BYTES_MAX: Final = 16 << 20
 
 
 class SeriesService:
@@ -18,6 +23,7 @@ class SeriesService:
     def __init__(self, engines: Engines, clock: Clock) -> None:
         self._engines = engines
         self._clock = clock
+        self.kept: KeptAnswers[Any] = KeptAnswers(KEPT_BYTES_MAX)
 
     async def call(
         self, principal: Principal, call: SeriesCall, body: bytes = b"", *, defines: bool = False

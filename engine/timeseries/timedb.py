@@ -52,7 +52,7 @@ class TimeDb:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._book = SeriesBook(ground.clock)
-        self._lists = SeriesLists(self._book)
+        self._lists = SeriesLists(self._book, ground.clock)
         self._ids = Ids(ground.clock)
         self._writes: Writes | None = None
         self._updating = asyncio.Lock()

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from engine.clock import Clock
 from engine.compute import pc
 from engine.timeseries.timedb_book import SeriesBook
 from engine.timeseries.timedb_messages import (
@@ -43,12 +44,14 @@ _encode: Final = msgspec.json.Encoder().encode
 class SeriesLists:
     """Reads the book; for the loop's thread."""
 
-    def __init__(self, book: SeriesBook) -> None:
+    def __init__(self, book: SeriesBook, clock: Clock) -> None:
         self._book = book
+        # Versions of another life of this object, or of another one, are never taken for ours.
+        self._life = clock.uuid4()
         # By number: what a series is never changes.
         self._pieces: dict[int, bytes] = {}
-        # By what was asked: how many series there were, and the answer.
-        self._answers: dict[bytes, tuple[int, Found]] = {}
+        # By what was asked.
+        self._answers: dict[bytes, Found] = {}
 
     async def match(self, among: SeriesFilter) -> list[Series]:
         """Those that fit, in any order."""
@@ -58,12 +61,12 @@ class SeriesLists:
 
     async def first(self, asked: ListOf) -> Found:
         """The list: by name, unit and number."""
-        key = msgspec.msgpack.encode(asked)
+        key = msgspec.msgpack.encode((asked.form, asked.among))
         known = self._answers.get(key)
         # Series only come, so that their count tells whether there are others now.
-        count = len(self._book)
-        if known is not None and known[0] == count:
-            return known[1]
+        version = f"{self._life}.{len(self._book)}"
+        if known is not None and known.version == version:
+            return Found(b"", b"", version) if asked.held == version else known
         found = await self.match(asked.among)
         if len(found) > QUICK_SERIES:
             numbers = await asyncio.to_thread(_in_order, found)
@@ -71,17 +74,13 @@ class SeriesLists:
             return Found(self._json(first, asked.form), numbers[PAGE:].tobytes())
         found.sort(key=attrgetter("name", "unit", "no"))
         rest = np.array([series.no for series in found[PAGE:]], _NUMBERS)
-        answer = Found(self._json(found[:PAGE], asked.form), rest.tobytes())
-        self._keep(key, count, answer)
-        return answer
-
-    def _keep(self, key: bytes, count: int, answer: Found) -> None:
-        size = len(key) + len(answer.first) + len(answer.rest)
-        if size > _ANSWER_BYTES_MAX:
-            return
+        first = self._json(found[:PAGE], asked.form)
+        if len(key) + len(first) + rest.nbytes > _ANSWER_BYTES_MAX:
+            return Found(first, rest.tobytes())
         if len(self._answers) >= ANSWERS_MAX:
             self._answers.clear()
-        self._answers[key] = (count, answer)
+        answer = self._answers[key] = Found(first, rest.tobytes(), version)
+        return answer
 
     def page(self, asked: Page) -> bytes:
         """The JSON of some of a list, with commas between them."""

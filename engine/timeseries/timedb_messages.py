@@ -60,10 +60,11 @@ Form = Literal["numbers", "uuids", "keys"]
 
 
 class ListOf(msgspec.Struct, frozen=True, kw_only=True):
-    """Arguments of SERIES."""
+    """Arguments of SERIES; `held`: the version of the answer that the caller still has."""
 
     among: SeriesFilter
     form: Form = "numbers"
+    held: str = ""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,10 +134,14 @@ class ListedSeries(msgspec.Struct, frozen=True):
 
 class Found(msgspec.Struct, frozen=True):
     """Answer of SERIES: the JSON of the first that fit, with commas between them, and the numbers
-    of the rest, each as NUMBER_BYTES little-endian bytes, which SHOWN tells."""
+    of the rest, each as NUMBER_BYTES little-endian bytes, which SHOWN tells.
+
+    An answer with a version is worth keeping: asked with it as `held`, the next one is empty, with
+    the same version, as long as nothing changed."""
 
     first: bytes
     rest: bytes
+    version: str = ""
 
 
 class Fault(msgspec.Struct, frozen=True):

@@ -90,14 +90,21 @@ def of_bounded(program: Program) -> Rows:
         runner.close()
 
 
-def multiset(program: Program, rows: Rows) -> list[str]:
+def multiset(program: Program, rows: Rows) -> list[list[Any]]:
     """Rows without their order; over no rows only the bounded form gives a row of zeros."""
     select = program.select
     if select.calls and not select.keys and select.frame is None and "n" in select.shown:
         at = select.shown.index("n")
         rows = [row for row in rows if row[at]]
-    return sorted(repr([_value(value) for value in row]) for row in rows)
+    return sorted(([_value(value) for value in row] for row in rows), key=_rough)
 
 
 def _value(value: Any) -> Any:
-    return sorted(map(repr, value)) if isinstance(value, list) else value
+    return sorted(value, key=_rough) if isinstance(value, list) else value
+
+
+def _rough(value: Any) -> str:
+    """What puts values in order whose last digits may differ."""
+    if isinstance(value, list):
+        return repr([_rough(each) for each in value])
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)

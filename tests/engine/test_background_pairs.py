@@ -14,8 +14,8 @@ from tests.sql.virtual_engine import ME
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-# After which nothing more is waited for.
-QUIET_SECONDS = 0.5
+# So long is waited for a row that is due, and after the last one for one too many.
+ROW_SECONDS, QUIET_SECONDS = 30, 0.2
 OWNER = "alert:1d7e4a52-8f6d-4e6b-9a35-5d3f0a8c1b22"
 PLAIN = ("select i from s where i > 0", "select i from s where i < 0")
 
@@ -25,17 +25,23 @@ async def start(place: Place, *queries: str) -> None:
     await place.engine.settle()
 
 
-async def found(place: Place) -> list[list[int]]:
-    """All rows that are kept now, each after the number of its query."""
+async def found(place: Place, count: int) -> list[list[int]]:
+    """The rows that are kept now, each after the number of its query; `count` are due."""
     await place.engine.settle()
     rows = place.engine.read_background(OWNER)
     got: list[list[int]] = []
     try:
         while True:
-            piece = await asyncio.wait_for(anext(rows), QUIET_SECONDS)
+            seconds = ROW_SECONDS if len(got) < count else QUIET_SECONDS
+            piece = await asyncio.wait_for(anext(rows), seconds)
             got += [[piece.query, *row] for row in json.loads(piece.payload)]
     except TimeoutError:
         return got
+
+
+async def expect(place: Place, due: list[list[int]]) -> None:
+    """These rows, in this order, and no other."""
+    assert await found(place, len(due)) == due
 
 
 async def insert(place: Place, *values: int) -> None:
@@ -50,12 +56,12 @@ async def test_rows_of_one_append_come_in_its_order(place: Place) -> None:
     await place.run("create stream s (i int32)")
     await start(place, *PLAIN)
     await insert(place, -1, 2, 0, 3, -4, -5, 6)
-    assert await found(place) == expected(-1, 2, 0, 3, -4, -5, 6)
+    await expect(place, expected(-1, 2, 0, 3, -4, -5, 6))
     piece = await anext(place.engine.read_background(OWNER))
     assert (piece.query, piece.sn, piece.first_row, piece.count) == (1, 0, 0, 1)
     await place.engine.advance(OWNER, Position(0, 2), {"instance": b"{}"})
     await place.kill()
-    assert await found(place) == expected(-4, -5, 6)
+    await expect(place, expected(-4, -5, 6))
     assert await place.engine.saved((OWNER,)) == {OWNER: {"instance": b"{}"}}
 
 
@@ -108,7 +114,7 @@ async def test_no_row_overtakes_another_whenever_the_engine_dies(
         elif happens == 5:
             place.engine.step_flow()
     await start(place, *pair)
-    assert await found(place) == expected(*given)
+    await expect(place, expected(*given))
 
 
 async def test_windows_that_one_append_closes_come_by_their_ends(place: Place) -> None:
@@ -118,9 +124,9 @@ async def test_windows_that_one_append_closes_come_by_their_ends(place: Place) -
     values = [5, -6, 7, 8, -9, 1]
     rows = "".join(f"({v}, '2026-01-01 00:00:0{at}')" for at, v in enumerate(values))
     await place.run(f"insert into s (i, t) values {rows}")
-    assert await found(place) == expected(*values[:-1])
+    await expect(place, expected(*values[:-1]))
     await place.kill()
-    assert await found(place) == expected(*values[:-1])
+    await expect(place, expected(*values[:-1]))
 
 
 async def test_windows_of_many_appends_come_by_their_ends_whenever_they_are_read(
@@ -137,7 +143,7 @@ async def test_windows_of_many_appends_come_by_their_ends_whenever_they_are_read
         if at == 40:
             await place.kill()
     await start(place, query.format(">"), query.format("<"))
-    assert await found(place) == expected(*values[:-1])
+    await expect(place, expected(*values[:-1]))
 
 
 async def test_different_streams_go_in_the_order_of_the_log(place: Place) -> None:
@@ -147,14 +153,14 @@ async def test_different_streams_go_in_the_order_of_the_log(place: Place) -> Non
     await insert(place, 1, 2)
     await place.run("insert into r (i) values (3)")
     await insert(place, 4)
-    assert await found(place) == expected(1, 2, -3, 4)
+    await expect(place, expected(1, 2, -3, 4))
     await place.engine.pause_background(OWNER)
     for at in range(5, 11):  # in order also when it reads them from the past
         place.clock.advance(10)
         await place.run(f"insert into {'rs'[at % 2]} (i) values ({at})")
     await start(place, "select i from s", "select -i as i from r")
     after = [at if at % 2 else -at for at in range(5, 11)]
-    assert await found(place) == expected(1, 2, -3, 4, *after)
+    await expect(place, expected(1, 2, -3, 4, *after))
 
 
 async def test_a_large_append_comes_in_slices_and_in_order(place: Place) -> None:
@@ -163,11 +169,11 @@ async def test_a_large_append_comes_in_slices_and_in_order(place: Place) -> None
     values = [(-1 if at % 3 == 0 else 1) * (at + 1) for at in range(12_000)]
     body = json.dumps({"columns": ["i"], "data": [[value] for value in values]}).encode()
     await place.engine.ingest(IngestRequest("s", "compact"), body)
-    assert await found(place) == expected(*values)
+    await expect(place, expected(*values))
     await place.engine.pause_background(OWNER)
     await place.engine.ingest(IngestRequest("s", "compact"), body)
     await start(place, *PLAIN)
-    assert await found(place) == expected(*values, *values)
+    await expect(place, expected(*values, *values))
 
 
 @pytest.mark.parametrize("ends", [0, 1])
@@ -177,10 +183,10 @@ async def test_a_query_that_ends_leaves_the_other_running(place: Place, ends: in
     await insert(place, -1, 2, 3, -4)
     await insert(place, 5, -6)
     left = [(-1, 2, -4, -6), (-1, 2, 3, 5)][ends]
-    assert await found(place) == expected(*left)
+    await expect(place, expected(*left))
     await place.kill()
     await insert(place, 7, -8)
-    assert await found(place) == expected(*left, (-8, 7)[ends])
+    await expect(place, expected(*left, (-8, 7)[ends]))
 
 
 async def test_texts_and_numbers_of_both_keep_their_columns(place: Place) -> None:
@@ -217,6 +223,6 @@ async def test_rows_of_keyed_streams_keep_their_order(place: Place, made: str, s
     await place.engine.settle()
     await place.kill()
     await insert(place, -8, 9, -10)
-    got = await found(place)
+    got = await found(place, 10)
     assert [row[:2] for row in got] == expected(-1, 2, -3, 4, 5, -6, 7, -8, 9, -10)
     assert {row[2] for row in got} == {1}

@@ -189,7 +189,7 @@ async def test_rows_wait_for_a_sink_whose_target_does_not_take_them(
         await _expire(small)
         assert (await _stored(small), (await _waits(small))[0]) == (20, 1)
         await small.kill()
-        assert await _deliver_all(small) == list(range(20))
+        assert await _deliver_all(small, 20) == list(range(20))
     finally:
         await small.stop()
 
@@ -207,7 +207,7 @@ async def test_rows_that_a_slow_sink_never_saw_are_not_missed_later(
         await small.engine.start_background(query, ME)
         await _insert(small, *range(20), text="x" * 8_000)
         await small.run("delete from s where i > 2")
-        await _deliver_all(small)
+        await _deliver_all(small, 3)
         small.clock.advance(10_000)
         small.engine._checkpoints.look()
         await small.kill()
@@ -217,13 +217,13 @@ async def test_rows_that_a_slow_sink_never_saw_are_not_missed_later(
         await small.stop()
 
 
-async def _deliver_all(place: Place) -> list[int]:
-    """What the sink's reader gets until there is nothing more."""
+async def _deliver_all(place: Place, count: int) -> list[int]:
+    """What the sink's reader gets until there is nothing more; `count` are due."""
     got: list[int] = []
     rows = place.engine.read_background(SINK)
     while True:
         try:
-            piece = await asyncio.wait_for(anext(rows), 0.5)
+            piece = await asyncio.wait_for(anext(rows), 30 if len(got) < count else 0.3)
         except TimeoutError:
             return got
         got += [row[0] for row in json.loads(piece.payload)]

@@ -17,6 +17,21 @@ print(gc.isenabled(), gc.get_threshold(), gc.get_freeze_count() > 0)
 """
 
 
+def test_numpy_starts_no_threads(tmp_path: Path) -> None:
+    """In a process of its own that may use two processors or more."""
+    (tmp_path / "program_of_a_test.py").write_text(
+        "import os, numpy\nprint(len(os.listdir('/proc/self/task')))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "engine.launch", "program_of_a_test"],
+        env={"PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["1"], done.stderr
+
+
 def test_the_collector_rests_until_the_process_is_ready(tmp_path: Path) -> None:
     (tmp_path / "program_of_a_test.py").write_text(PROGRAM)
     done = subprocess.run(

@@ -108,3 +108,21 @@ async def test_the_series_of_a_tenant_by_uuid(place: Place) -> None:
         (second.uuid, {"series_key": "a", "description": "text", "unit": "dimensionless"}),
         (first.uuid, {"series_key": "b", "description": None, "unit": "dimensionless"}),
     ]
+
+
+async def test_who_holds_an_answer_is_told_whether_it_is_still_right(place: Place) -> None:
+    await create(place, "a")
+
+    async def again(held: msg.Found) -> msg.Found:
+        asked = msg.ListOf(among=msg.SeriesFilter(unit="MW"), held=held.version)
+        return await ask(place, msg.SERIES, asked, msg.Found)
+
+    empty = await again(msg.Found(b"", b""))
+    assert (empty.first, bool(empty.version)) == (b"", True)
+    await create(place, "b", unit="MW")
+    found = await again(empty)
+    assert b'"b"' in found.first
+    assert await again(found) == msg.Found(b"", b"", found.version)
+    await place.restart()  # as many series as before, but nobody promises that they are the same
+    after = await again(found)
+    assert (after.first, after.version != found.version) == (found.first, True)

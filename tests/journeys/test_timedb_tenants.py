@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.parse
 from typing import Any
 
 import httpx
@@ -101,3 +103,20 @@ def test_a_reader_reads_and_a_stranger_does_not(tenants: tuple[Tenant, Tenant]) 
     wrong = first.call("GET", "/values", key="k" * 60)
     assert (wrong.status_code, wrong.headers["www-authenticate"]) == (401, "ApiKey")
     assert httpx.get(f"{first.server.url}/values", timeout=60).status_code == 401
+
+
+def test_a_list_that_is_kept_is_the_tenants_own_and_shows_what_comes(
+    tenants: tuple[Tenant, Tenant],
+) -> None:
+    def names(tenant: Tenant) -> list[str]:
+        labels = urllib.parse.quote(json.dumps({"kept": "yes"}))
+        return [each["name"] for each in tenant.call("GET", f"/series?labels={labels}").json()]
+
+    for count in range(3):
+        assert [names(each) for each in (*tenants, *tenants)] == [
+            [f"kept {at}" for at in range(count)],
+            [f"other {at}" for at in range(count)],
+        ] * 2
+        for tenant, name in zip(tenants, ("kept", "other"), strict=True):
+            body = {"name": f"{name} {count}", "unit": "MW", "labels": {"kept": "yes"}}
+            assert tenant.call("POST", "/series", body).status_code == 200

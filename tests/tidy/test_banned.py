@@ -27,8 +27,12 @@ CALLS: dict[str, tuple[str, ...]] = {
     "uuid.uuid1": ("engine/clock.py",),
     "uuid.uuid4": ("engine/clock.py",),
     "os.urandom": (),
-    # The function process empties its own.
-    "os.environ": ("controlplane/settings.py", "engine/udf/function_process.py"),
+    # The function process empties its own; the start says how many threads libraries of C get.
+    "os.environ": (
+        "controlplane/settings.py",
+        "engine/launch.py",
+        "engine/udf/function_process.py",
+    ),
     "os.getenv": ("controlplane/settings.py",),
     "print": ("controlplane/cli.py", "controlplane/commands"),
     "eval": (),
