@@ -29,7 +29,8 @@ def text(value: str) -> str:
 def _iso(column: str) -> str:
     """SQL of a time as ISO text with the offset, without a fraction that is zero: it costs a tenth
     of what it would in Python."""
-    return f"replace(concat(replace(to_string({column}), ' ', 'T'), '+00:00'), '.000000', '')"
+    whole, more = (f"format_datetime({column}, '%Y-%m-%dT%H:%i:%S{f}+00:00')" for f in ("", ".%f"))
+    return f"if(to_unix_timestamp64_micro({column}) % 1000000 = 0, {whole}, {more})"
 
 
 def statement(asked: ReadFilter, series: list[Series] | None) -> str:
