@@ -108,6 +108,7 @@ class Delivery:
     `linger`: seconds that the first row of a batch waits for others, unless there are `rows`.
     `exact`: a batch that comes again has the same rows, over restarts too, so that the remote
     system can know it by the first and the last; with `parallel` 1.
+    `folds`: it makes instants of local times; see Background.read_background.
     """
 
     rows: int = 1
@@ -116,6 +117,7 @@ class Delivery:
     interval: float | None = None
     linger: float = 0.0
     exact: bool = False
+    folds: bool = False
 
 
 class Sink(Protocol):

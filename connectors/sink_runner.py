@@ -135,7 +135,8 @@ class SinkRunner(Supervised):
 
     async def _read(self, engine: WorkspaceEngine, window: Window) -> None:
         held: list[SinkRow] = []  # of the batch that a former session began
-        async for block in engine.read_background(self.definition.owner):
+        folds = self._delivery.folds
+        async for block in engine.read_background(self.definition.owner, folds):
             created = self._clock.monotonic()
             values = decode_rows(block.payload)
             for begin in range(0, len(values), ROWS_MADE_MAX):

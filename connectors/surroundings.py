@@ -28,7 +28,7 @@ class WorkspaceEngine(Writer, SourceEngine, LettersEngine, Protocol):
         """See SourceAppends.source_letters."""
         ...
 
-    def read_background(self, owner: str) -> AsyncIterator[BackgroundRows]:
+    def read_background(self, owner: str, folds: bool = False) -> AsyncIterator[BackgroundRows]:
         """See Background.read_background."""
         ...
 

@@ -117,10 +117,12 @@ class Background(Protocol):
         """What each does now; unknown owners are left out."""
         ...
 
-    def read_background(self, owner: str) -> AsyncIterator[BackgroundRows]:
+    def read_background(self, owner: str, folds: bool = False) -> AsyncIterator[BackgroundRows]:
         """Rows after the stored position: those that are kept, then what comes, a bounded part
         ahead of the reader. NotFound if it is unknown; ends when it is dropped or begun anew,
         EngineUnavailable when the engine stops. A paused one gives what is kept and then waits.
+        `folds`: of a local time that the zone of its column has twice, the second one ends with
+        its offset, `2026-10-25 02:30:00.000+01:00`; other times stay as they are.
         """
         ...
 

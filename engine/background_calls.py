@@ -46,9 +46,9 @@ class BackgroundCalls:
         """See Background.background_states."""
         return await self.backgrounds.states(owners)
 
-    def read_background(self, owner: str) -> AsyncGenerator[BackgroundRows]:
+    def read_background(self, owner: str, folds: bool = False) -> AsyncGenerator[BackgroundRows]:
         """See Background.read_background."""
-        return self.backgrounds.read(owner)
+        return self.backgrounds.read(owner, folds)
 
     async def advance(
         self,

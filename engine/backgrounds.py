@@ -213,12 +213,12 @@ class Backgrounds:
 
     # -- rows -----------------------------------------------------------------------------------
 
-    async def read(self, owner: str) -> AsyncGenerator[BackgroundRows]:
+    async def read(self, owner: str, folds: bool) -> AsyncGenerator[BackgroundRows]:
         """See Background.read_background."""
         definition = self._require(owner)
         wake = Wakeup()
         self._readers.setdefault(definition.id, set()).add(wake)
-        rows = HiddenRows(definition, self._storage)
+        rows = HiddenRows(definition, self._storage, folds=folds)
         after = self._book.position(definition.id)
         try:
             while True:

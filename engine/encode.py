@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from engine.compute import pc
 from engine.types import INTERVAL_UNITS, DataType, arrow_type
-from engine.zones import to_local
+from engine.zones import to_local, to_utc
 
 PIECE_BYTES: Final = 512 * 1024  # a reader's line buffer is 1 MiB; half of it leaves room
 BLOCK_ROWS: Final = 16_384  # rows turned into Python values at once
@@ -31,10 +31,12 @@ _NANOSECONDS_OF_DAY = 86_400_000_000_000
 
 
 class JsonEncoder:
-    """Encodes batches of one schema. Pure, but for the running average of a row's size."""
+    """Encodes batches of one schema. Pure, but for the running average of a row's size.
 
-    def __init__(self, schema: Sequence[tuple[str, DataType]]) -> None:
-        self._columns = tuple(_Column(t) for _, t in schema)
+    `folds`: of a local time that its zone has twice, the second one ends with its offset."""
+
+    def __init__(self, schema: Sequence[tuple[str, DataType]], *, folds: bool = False) -> None:
+        self._columns = tuple(_Column(t, folds) for _, t in schema)
         self._row_bytes = _ROW_BYTES_FIRST
 
     def encode(self, rows: pa.RecordBatch | pa.Table) -> bytes:
@@ -90,16 +92,17 @@ def event_time_ms(rows: pa.RecordBatch | pa.Table, column: int) -> int:
     return int(largest.value) * times // divisor
 
 
-def json_values(values: pa.Array, t: DataType) -> Values:
+def json_values(values: pa.Array, t: DataType, folds: bool = False) -> Values:
     """A column as Python values that msgspec writes as the contract asks. NULL is None."""
-    return _Column(t).values(values)
+    return _Column(t, folds).values(values)
 
 
 class _Column:
     """How the values of one type are made: chosen once, since most batches hold few rows."""
 
-    def __init__(self, t: DataType) -> None:
+    def __init__(self, t: DataType, folds: bool) -> None:
         self._type = t = t.inner
+        self._folds = folds
         self._wanted = arrow_type(t)
         convert = _BY_FAMILY.get(t.name)
         if t.is_float:
@@ -114,16 +117,16 @@ class _Column:
             values = _aligned(values, self._wanted)
         if self._convert is None:
             return values.to_pylist()
-        return self._convert(values, self._type)
+        return self._convert(values, self._type, self._folds)
 
 
-def json_keys(values: pa.Array, t: DataType) -> list[str]:
+def json_keys(values: pa.Array, t: DataType, folds: bool) -> list[str]:
     """A column as keys of JSON objects."""
     if t.inner.name == "bool":
         return ["true" if v else "false" for v in values.to_pylist()]
     if t.is_decimal:
         return [v if isinstance(v, str) else format(v, "f") for v in values.to_pylist()]
-    return [str(v) for v in json_values(values, t)]
+    return [str(v) for v in json_values(values, t, folds)]
 
 
 def _one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -139,7 +142,7 @@ def _aligned(values: pa.Array, wanted: pa.DataType) -> pa.Array:
     return values.cast(wanted, safe=False)
 
 
-def _floats(values: pa.Array, t: DataType) -> Values:
+def _floats(values: pa.Array, t: DataType, folds: bool) -> Values:
     """Finite numbers as they are, others as the texts inf, -inf, nan.
 
     A float32 goes through its shortest text: its widened binary value would show more digits.
@@ -162,22 +165,37 @@ def _not_finite(value: float) -> str:
     return "nan" if value != value else "inf" if value > 0 else "-inf"
 
 
-def _dates(values: pa.Array, t: DataType) -> Values:
+def _dates(values: pa.Array, t: DataType, folds: bool) -> Values:
     return values.cast(pa.string()).to_pylist()
 
 
-def _times(values: pa.Array, t: DataType) -> Values:
+def _times(values: pa.Array, t: DataType, folds: bool) -> Values:
     """`2022-05-16 11:01:02.345` with exactly the declared scale, in the display zone."""
-    if t.zone:
-        values = to_local(values, t.zone)
-    texts = values.cast(pa.string())
+    local = to_local(values, t.zone) if t.zone else values
+    texts = local.cast(pa.string())
     surplus = _UNIT_DIGITS[values.type.unit] - t.scale
     if surplus > 0:
         texts = pc.utf8_slice_codeunits(texts, 0, -surplus if t.scale else -surplus - 1)
-    return texts.to_pylist()
+    result = texts.to_pylist()
+    if folds and t.zone:
+        for at, offset in _second_ones(values, local, t.zone):
+            result[at] += offset
+    return result
 
 
-def _decimals(values: pa.Array, t: DataType) -> Values:
+def _second_ones(instants: pa.Array, local: pa.Array, zone: str) -> Iterator[tuple[int, str]]:
+    """Which of these local times are the second ones of their zone, and their offsets, `+01:00`."""
+    times, divisor = _UNIT_PER_MS[instants.type.unit]
+    later = pc.not_equal(to_utc(local, zone), instants).fill_null(False)
+    for at in np.flatnonzero(later.to_numpy(zero_copy_only=False)):
+        seconds = (local[at].value - instants[at].value) * times // (divisor * 1_000)
+        minutes, rest = divmod(abs(seconds), 60)
+        more = f":{rest:02}" if rest else ""  # some zones had odd offsets once
+        sign = "-" if seconds < 0 else "+"
+        yield int(at), f"{sign}{minutes // 60:02}:{minutes % 60:02}{more}"
+
+
+def _decimals(values: pa.Array, t: DataType, folds: bool) -> Values:
     result = values.to_pylist()
     if pa.types.is_string(values.type):  # wider than Arrow's; every digit is there
         return [None if v is None else msgspec.Raw(v.encode()) for v in result]
@@ -186,7 +204,7 @@ def _decimals(values: pa.Array, t: DataType) -> Values:
     return [None if v is None else msgspec.Raw(format(v, "f").encode()) for v in result]
 
 
-def _intervals(values: pa.Array, t: DataType) -> Values:
+def _intervals(values: pa.Array, t: DataType, folds: bool) -> Values:
     """An interval is the number of its units."""
     months, nanoseconds = INTERVAL_UNITS[t.inner.name.removeprefix("interval_")]
 
@@ -198,7 +216,7 @@ def _intervals(values: pa.Array, t: DataType) -> Values:
     return [None if v is None else count(v) for v in values.to_pylist()]
 
 
-def _nothing(values: pa.Array, t: DataType) -> Values:
+def _nothing(values: pa.Array, t: DataType, folds: bool) -> Values:
     return [None] * len(values)
 
 
@@ -207,19 +225,19 @@ def _bounds(values: pa.Array) -> list[int]:
     return values.offsets.to_pylist() if len(values) else [0]
 
 
-def _arrays(values: pa.Array, t: DataType) -> Values:
+def _arrays(values: pa.Array, t: DataType, folds: bool) -> Values:
     bounds = _bounds(values)
     first = bounds[0]
-    inner = json_values(values.values.slice(first, bounds[-1] - first), t.args[0])
+    inner = json_values(values.values.slice(first, bounds[-1] - first), t.args[0], folds)
     result: Values = [inner[a - first : b - first] for a, b in pairwise(bounds)]
     return _with_nulls(result, values)
 
 
-def _maps(values: pa.Array, t: DataType) -> Values:
+def _maps(values: pa.Array, t: DataType, folds: bool) -> Values:
     bounds = _bounds(values)
     first, length = bounds[0], bounds[-1] - bounds[0]
-    keys = json_keys(values.keys.slice(first, length), t.args[0])
-    items = json_values(values.items.slice(first, length), t.args[1])
+    keys = json_keys(values.keys.slice(first, length), t.args[0], folds)
+    items = json_values(values.items.slice(first, length), t.args[1], folds)
     result: Values = [
         dict(zip(keys[a - first : b - first], items[a - first : b - first], strict=True))
         for a, b in pairwise(bounds)
@@ -227,8 +245,8 @@ def _maps(values: pa.Array, t: DataType) -> Values:
     return _with_nulls(result, values)
 
 
-def _tuples(values: pa.Array, t: DataType) -> Values:
-    fields = [json_values(f, a) for f, a in zip(values.flatten(), t.args, strict=True)]
+def _tuples(values: pa.Array, t: DataType, folds: bool) -> Values:
+    fields = [json_values(f, a, folds) for f, a in zip(values.flatten(), t.args, strict=True)]
     return _with_nulls(list(zip(*fields, strict=True)), values)
 
 
@@ -239,7 +257,7 @@ def _with_nulls(result: Values, values: pa.Array) -> Values:
     return result
 
 
-_BY_FAMILY: dict[str, Callable[[pa.Array, DataType], Values]] = {
+_BY_FAMILY: dict[str, Callable[[pa.Array, DataType, bool], Values]] = {
     "date": _dates,
     "date32": _dates,
     "datetime": _times,

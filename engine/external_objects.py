@@ -23,6 +23,8 @@ KEY: Final = "_tp_message_key"
 HEADERS: Final = "_tp_message_headers"
 OFFSET: Final = "_tp_message_offset"
 PARTITION: Final = "_tp_message_partition"
+# Values of data_format that name a format with types of its own, and that format.
+TYPED_FORMATS: Final = {"avro": "avro", "protobuf": "protobuf", "protobufsingle": "protobuf"}
 
 
 class ExternalColumn(msgspec.Struct, frozen=True):
@@ -51,6 +53,10 @@ class External(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"External({self.kind} {self.name!r} of type {self.type!r})"
+
+    def is_typed(self) -> bool:
+        """Whether its messages have instants where rows have texts of local times."""
+        return self.settings.get("data_format", "").lower() in TYPED_FORMATS
 
 
 class Start(msgspec.Struct, frozen=True):

@@ -25,14 +25,17 @@ PIECES_MAX: Final = 64
 
 
 class HiddenRows:
-    """Reads one hidden stream from a position on. Blocks on the disk: for one thread at a time."""
+    """Reads one hidden stream from a position on. Blocks on the disk: for one thread at a time.
 
-    def __init__(self, definition: Definition, storage: Storage) -> None:
+    `folds`: see Background.read_background."""
+
+    def __init__(self, definition: Definition, storage: Storage, *, folds: bool = False) -> None:
         headers = headers_of(definition)
         self._id = definition.id
         self._storage = storage
         self._encoders = [
-            JsonEncoder([(c.name, parse_type(c.type)) for c in header]) for header in headers
+            JsonEncoder([(c.name, parse_type(c.type)) for c in header], folds=folds)
+            for header in headers
         ]
         names = [column.name for column in hidden_columns(headers)]
         self._columns = [

@@ -101,7 +101,7 @@ class ClientConnection:
             elif method == "watch_external":
                 await self._watch_external(request)
             elif method == "read_background":
-                await self._read_background(request, arguments)
+                await self._read_background(request, *arguments)
             elif method == "serve_calls":
                 self._serve_calls(request)
             elif method == "append_source":
@@ -149,12 +149,12 @@ class ClientConnection:
         async for work in self._engine.watch_external():
             self.wire.send(request, wire.EXTERNAL, wire.encode_meta(work))
 
-    async def _read_background(self, request: int, owner: str) -> None:
+    async def _read_background(self, request: int, owner: str, folds: bool) -> None:
         """The reply when it is known that there is something to read; errors later end it too."""
         if not await self._engine.positions((owner,)):
             raise NotFound(f"No background query of '{owner[:80]}' is there: start it first.")
         self._credit[request] = credit = _Credit(wire.CREDIT_BYTES)
-        rows = self._engine.read_background(owner)
+        rows = self._engine.read_background(owner, folds)
         try:
             self.wire.send(request, wire.REPLY, wire.encode_meta(None))
             async for item in rows:

@@ -369,10 +369,12 @@ class RemoteEngine:
         """See Background.background_states."""
         return await self.call("background_states", owners)
 
-    async def read_background(self, owner: str) -> AsyncGenerator[BackgroundRows]:
+    async def read_background(
+        self, owner: str, folds: bool = False
+    ) -> AsyncGenerator[BackgroundRows]:
         """See Background.read_background; EngineUnavailable when the connection is lost."""
         rows = RemoteRows()
-        request, future = self._send("read_background", owner, b"")
+        request, future = self._send("read_background", (owner, folds), b"")
         self._reads[request] = rows
         taken = 0
         try:

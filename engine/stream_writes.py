@@ -54,7 +54,8 @@ class StreamWrites:
             return
         id_ = id_ or self._clock.uuid4()
         now = self._clock.now_ms()
-        columns, pieces = await asyncio.to_thread(self._pieces, definition, rows, now)
+        folds = external.is_typed()
+        columns, pieces = await asyncio.to_thread(self._pieces, definition, rows, now, folds)
         done = 0
         for count, payload in pieces:
             body = msgspec.msgpack.encode(StreamRows(columns, payload, id_, done))
@@ -69,13 +70,13 @@ class StreamWrites:
             self._storage.count_written(definition.id, count, len(payload))
 
     def _pieces(
-        self, definition: Definition, rows: pa.Table, now_ms: int
+        self, definition: Definition, rows: pa.Table, now_ms: int, folds: bool
     ) -> tuple[tuple[ExternalColumn, ...], list[tuple[int, bytes]]]:
         stream = as_target(definition, rows.schema.names)
         names = tuple(rows.schema.names)
         target = Target("", stored_schema(stream), names, duck.Session, self._clock.seed())
         columns = [c for c in stored_columns(stream) if c.name in {d.name for d in stream.columns}]
-        encoder = JsonEncoder([(c.name, c.type) for c in columns])
+        encoder = JsonEncoder([(c.name, c.type) for c in columns], folds=folds)
         found: list[tuple[int, bytes]] = []
         with contextlib.closing(target):
             for batch in rows.combine_chunks().to_batches(max_chunksize=PIECE_ROWS):

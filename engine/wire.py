@@ -89,7 +89,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "pause_background": str,
     "drop_background": str,
     "background_states": tuple[str, ...],
-    "read_background": str,
+    "read_background": tuple[str, bool],
     "advance": tuple[str, Position, dict[str, bytes], tuple[DeadLetter, ...]],
     "open_source": str,
     "append_source": SourceAppend,

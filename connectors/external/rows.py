@@ -13,13 +13,20 @@ import msgspec
 from connectors.formats import decoders
 from connectors.formats.contract import Decoder, Format, FormatContext, RegistryAddress
 from engine.errors import UserError
-from engine.external_objects import HEADERS, KEY, OFFSET, PARTITION, TIME, External
+from engine.external_objects import (
+    HEADERS,
+    KEY,
+    OFFSET,
+    PARTITION,
+    TIME,
+    TYPED_FORMATS,
+    External,
+)
 
 # Formats of values by the setting data_format in small letters.
 JSON: Final = "jsoneachrow"
 RAW: Final = "rawblob"
 _CSV: Final = "csv"
-_BINARY: Final = {"avro": "avro", "protobuf": "protobuf", "protobufsingle": "protobuf"}
 # As the dialect has them.
 FORMATS: Final = ("JSONEachRow", "RawBLOB", "CSV", "Avro", "ProtobufSingle")
 # Columns that are not filled from the value.
@@ -80,7 +87,7 @@ def format_of(external: External) -> str:
         return RAW if alone else JSON
     if given in ("raw", "text"):
         return RAW
-    if given not in (JSON, RAW, _CSV, *_BINARY):
+    if given not in (JSON, RAW, _CSV, *TYPED_FORMATS):
         raise UserError(
             f"The data_format {given[:60]!r} of {external.name} is not known; known: "
             f"{', '.join(FORMATS)}.",
@@ -92,7 +99,7 @@ def format_of(external: External) -> str:
 
 def is_binary(format_: str) -> bool:
     """Whether values are written by a schema."""
-    return format_ in _BINARY
+    return format_ in TYPED_FORMATS
 
 
 def binary(external: External, format_: str) -> Format:
@@ -103,7 +110,7 @@ def binary(external: External, format_: str) -> Format:
     verify = settings.get("skip_ssl_cert_check", "").lower() not in ("true", "1")
     registry = RegistryAddress(url, key, secret, settings.get("ssl_ca_pem", ""), verify)
     return Format(
-        _BINARY[format_],  # type: ignore[arg-type]
+        TYPED_FORMATS[format_],  # type: ignore[arg-type]
         registry if url else None,
         external.schema,
         external.message,
@@ -122,7 +129,7 @@ class EventWriter:
             self._values = _Raw(columns[0])
         elif format_ == _CSV:
             self._values = _Csv(columns)
-        elif format_ in _BINARY:
+        elif format_ in TYPED_FORMATS:
             self._values = _decoder(binary(external, format_), context)
         else:
             self._values = _Json()

@@ -247,6 +247,6 @@ spec = ExternalSpec(
     writer=lambda external, context: KafkaWriter(
         external, cluster_of(external), topic_of(external), context
     ),
-    delivery=lambda _: Delivery(rows=BATCH_ROWS),
+    delivery=lambda external: Delivery(rows=BATCH_ROWS, folds=external.is_typed()),
     reader=KafkaReader,
 )

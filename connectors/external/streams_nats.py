@@ -300,6 +300,6 @@ spec = ExternalSpec(
     kind="external_stream",
     check=_check,
     writer=NatsWriter,
-    delivery=lambda _: Delivery(rows=BATCH_ROWS),
+    delivery=lambda external: Delivery(rows=BATCH_ROWS, folds=external.is_typed()),
     reader=NatsReader,
 )

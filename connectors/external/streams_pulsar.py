@@ -272,6 +272,6 @@ spec = ExternalSpec(
     kind="external_stream",
     check=_check,
     writer=PulsarWriter,
-    delivery=lambda _: Delivery(rows=1_000, exact=True),
+    delivery=lambda external: Delivery(rows=1_000, exact=True, folds=external.is_typed()),
     reader=PulsarReader,
 )

@@ -170,7 +170,7 @@ class AvroRows:
             return lambda value: made(_there(value), zone)
         if kind in ("record", "array", "map"):
             return self._nested(kind, node, t)
-        convert = _KINDS.get(kind, json_values.text)
+        convert = _KINDS.get(kind) or json_values.text_of(t)
         return lambda value: convert(_there(value))
 
     def _nested(self, kind: str, node: Any, t: ColumnType | None) -> Convert:

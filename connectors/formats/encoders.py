@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,6 +17,9 @@ from connectors.formats.registry import Registered, SchemaRegistry
 from connectors.row_json import ObjectWriter
 from engine.errors import UserError
 from engine.protocol import ResultColumn
+
+# Formats with types of their own, which have instants where rows have texts.
+TYPED: Final = frozenset(("avro", "protobuf"))
 
 
 def encoder(
@@ -32,7 +35,7 @@ def encoder(
     With a registry the schema is that of the subject `<topic>-value`: its newest one when
     `use_latest`, else one that the columns make, which is registered.
     """
-    if format_.name in ("json", "text"):
+    if format_.name not in TYPED:
         return _Json(columns)
     check(format_)
     name = re.sub(r"[^A-Za-z0-9_]", "_", topic)

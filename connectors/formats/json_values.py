@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -12,6 +13,10 @@ import msgspec
 
 from connectors.formats.column_types import ColumnType
 
+# Of a time: up to the seconds; behind them a fraction and an offset may stand.
+_SECONDS: Final = len("2026-10-25 02:30:00")
+_OFFSET: Final = re.compile(r"[+-].*")
+_TIMES: Final = frozenset(("datetime", "datetime64"))
 _FLOATS: Final = frozenset(("nan", "inf", "-inf"))
 _decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -38,6 +43,12 @@ def instant(value: Any, zone: Any) -> datetime:
         return datetime.fromtimestamp(float(value), UTC)
     found = datetime.fromisoformat(_text(value))
     return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+def local(value: Any) -> str:
+    """A time column's text as the zone's clock shows it, without an offset."""
+    found = text(value)
+    return found[:_SECONDS] + _OFFSET.sub("", found[_SECONDS:])
 
 
 def day(value: Any) -> date:
@@ -78,6 +89,11 @@ def truth(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{str(value)[:40]!r} is neither true nor false")
     return value
+
+
+def text_of(column: ColumnType | None) -> Callable[[Any], str]:
+    """What makes texts of the values of a column."""
+    return local if column is not None and column.name in _TIMES and column.texts else text
 
 
 def text(value: Any) -> str:

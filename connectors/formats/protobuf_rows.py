@@ -122,12 +122,13 @@ class ProtobufRows:
     def _one(self, field: Any, t: ColumnType | None) -> Convert:
         message = field.message_type
         if message is None:
-            return _scalar_of(field)
+            return json_values.text_of(t) if _is_text(field) else _scalar_of(field)
         if message.full_name == _TIMESTAMP:
             zone = json_values.zone_of(t)
             return lambda value: _timestamp(json_values.instant(value, zone))
         if message.full_name in WRAPPERS:
-            wrapped = _scalar_of(message.fields_by_name["value"])
+            inner = message.fields_by_name["value"]
+            wrapped = json_values.text_of(t) if _is_text(inner) else _scalar_of(inner)
             return lambda value: {"value": wrapped(value)}
         known = self._converters.get(message.full_name)
         if known is None:
@@ -156,6 +157,10 @@ def _key(field: Any) -> Convert:
     if field.cpp_type == field.CPPTYPE_BOOL:
         return lambda key: key in ("true", True)
     return int
+
+
+def _is_text(field: Any) -> bool:
+    return field.cpp_type == field.CPPTYPE_STRING and field.type != field.TYPE_BYTES
 
 
 def _scalar_of(field: Any) -> Convert:

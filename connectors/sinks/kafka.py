@@ -19,7 +19,7 @@ from connectors import (
 from connectors.checking import Step
 from connectors.contract import CheckStep
 from connectors.formats.contract import Encoder, Format, FormatContext
-from connectors.formats.encoders import encoder
+from connectors.formats.encoders import TYPED, encoder
 from connectors.kafka_looks import Look
 from connectors.kafka_records import Record
 from connectors.kafka_transactions import TIMEOUT_MS, TooLarge, Transactions
@@ -253,7 +253,8 @@ def is_transactional(config: Config, context: SinkContext) -> bool:
 def delivery(config: Config, context: SinkContext) -> Delivery:
     """In order, until the cluster takes them. A transaction that comes again must have the same
     rows."""
-    return Delivery(rows=config.batch_count, exact=is_transactional(config, context))
+    exact = is_transactional(config, context)
+    return Delivery(rows=config.batch_count, exact=exact, folds=config.data_type in TYPED)
 
 
 spec = SinkSpec(

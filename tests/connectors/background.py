@@ -72,7 +72,9 @@ class BackgroundEngine(ListEngine):
         """It is back with what was stored."""
         self.up = True
 
-    async def read_background(self, owner: str) -> AsyncIterator[BackgroundRows]:
+    async def read_background(
+        self, owner: str, folds: bool = False
+    ) -> AsyncIterator[BackgroundRows]:
         """See Background.read_background."""
         self._there(owner)
         life, lives = self.hidden[owner].life, self.lives

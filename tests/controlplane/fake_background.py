@@ -124,7 +124,9 @@ class FakeBackground:
             if owner in owners
         }
 
-    async def read_background(self, owner: str) -> AsyncIterator[BackgroundRows]:
+    async def read_background(
+        self, owner: str, folds: bool = False
+    ) -> AsyncIterator[BackgroundRows]:
         self._check()
         if owner not in self.background:
             raise NotFound(f"There is no background query of {owner}.")

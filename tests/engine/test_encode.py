@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -80,6 +82,39 @@ def test_values(t: str, values: Sequence[object], text: str) -> None:
     array = pa.array([*values, *values], arrow_type(dialect)).slice(len(values))
     rows = pa.RecordBatch.from_arrays([array], names=["v"])
     assert JsonEncoder([("v", dialect)]).encode(rows).decode() == text
+
+
+@pytest.mark.parametrize(
+    ("t", "utc", "text"),
+    [
+        ("datetime('Europe/Berlin')", "2026-10-25T00:30:00", '"2026-10-25 02:30:00"'),
+        ("datetime('Europe/Berlin')", "2026-10-25T01:30:00", '"2026-10-25 02:30:00+01:00"'),
+        ("datetime('Europe/Berlin')", "2026-10-25T02:00:00", '"2026-10-25 03:00:00"'),
+        ("datetime64(3, 'America/New_York')", "2026-11-01T06:30:00.250",
+         '"2026-11-01 01:30:00.250-05:00"'),
+        ("datetime64(9, 'Australia/Lord_Howe')", "2026-04-04T15:15:00.000000001",
+         '"2026-04-05 01:45:00.000000001+10:30"'),
+        ("datetime64(1, 'Asia/Kolkata')", "2026-10-25T01:30:00", '"2026-10-25 07:00:00.0"'),
+        ("array(nullable(datetime('Europe/Berlin')))", "2026-10-25T01:30:00",
+         '["2026-10-25 02:30:00+01:00",null]'),
+        ("map(datetime('Europe/Berlin'), tuple(datetime('Europe/Berlin')))", "2026-10-25T01:30:00",
+         '{"2026-10-25 02:30:00+01:00":["2026-10-25 02:30:00+01:00"]}'),
+        ("datetime", "2026-10-25T01:30:00", '"2026-10-25 01:30:00"'),
+    ],
+)  # fmt: skip
+def test_the_second_of_two_equal_local_times_ends_with_its_offset(
+    t: str, utc: str, text: str
+) -> None:
+    dialect = parse_type(t)
+    unit = "ns" if "64(9" in t else "ms" if "64(" in t else "s"
+    at = int(np.datetime64(utc, unit).astype(np.int64))
+    value = [at, None] if t.startswith("array") else [(at, (at,))] if t.startswith("map") else at
+    array = pa.array([value, value, value], arrow_type(dialect)).slice(1)
+    rows = pa.RecordBatch.from_arrays([array], names=["v"])
+    found = JsonEncoder([("v", dialect)], folds=True).encode(rows).decode()
+    assert found == f"[[{text}],[{text}]]"
+    plain = JsonEncoder([("v", dialect)]).encode(rows).decode()
+    assert plain == re.sub(r"[+-]\d\d:\d\d(?=\")", "", found)
 
 
 def test_columns_of_a_wider_relative_are_shown_as_declared() -> None:

@@ -128,6 +128,18 @@ async def test_a_slow_reader_is_sent_no_more_than_it_takes(engine: Engine) -> No
     assert [row[0].split()[0] for row in first + rest] == [str(at // 20) for at in range(400)]
 
 
+async def test_of_two_equal_local_times_the_second_has_its_offset_if_asked_for(
+    engine: Engine,
+) -> None:
+    await engine.create(stream(), ME)
+    sql = "select from_unix_timestamp64_milli(to_int64(device), 'Europe/Berlin') as at from iot"
+    await engine.start_background(BackgroundQuery(OWNER, (sql,), "out"), ME)
+    await ingest(engine, [["1792888200250", 1], ["1792891800250", 1]])
+    text = "2026-10-25 02:30:00.250"
+    assert await take(engine.read_background(OWNER), 2) == [[text], [text]]
+    assert await take(engine.read_background(OWNER, True), 2) == [[text], [f"{text}+01:00"]]
+
+
 async def test_an_alert_has_two_queries(engine: Engine) -> None:
     await engine.create(stream(), ME)
     queries = ("select device from iot where speed > 10", "select speed from iot where speed < 5")

@@ -14,6 +14,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from connectors.formats import framing
+from tests.journeys.external_calls import run
 from tests.journeys.server import Server
 from tests.journeys.waiting import wait_until
 from tests.services.kafka import Kafka, kafka
@@ -42,22 +43,26 @@ AVRO = {
 }  # fmt: skip
 VALUE = {
     "id": 2**53 + 1, "price": Decimal("12345678901234567.89"),
-    "at": datetime(2026, 1, 31, 12, 0, 0, 250_000, tzinfo=UTC), "day": date(2026, 1, 31),
+    # The second 02:30 of that night in Berlin.
+    "at": datetime(2026, 10, 25, 1, 30, 0, 250_000, tzinfo=UTC), "day": date(2026, 1, 31),
     "key": UUID(int=5), "color": "blue", "note": None, "tags": ["a"], "by": {"k": 1},
     "place": {"x": 1.5, "y": float("inf")}, "free": {"x": 0.0, "y": 1.0},
 }  # fmt: skip
 COLUMNS = {
-    "id": "int64", "price": "decimal(20, 2)", "at": "datetime64(3, 'UTC')", "day": "date",
+    "id": "int64", "price": "decimal(20, 2)", "at": "datetime64(3, 'Europe/Berlin')",
+    "day": "date",
     "key": "uuid", "color": "enum8('red' = 1, 'blue' = 2)", "note": "nullable(string)",
     "tags": "array(string)", "by": "map(string, int32)",
     "place": "tuple(x float64, y float64)", "free": "json",
 }  # fmt: skip
 SHOWN = (
-    "select to_string(id), to_string(price), to_string(at), to_string(day), to_string(key), "
+    "select to_string(id), to_string(price), to_string(at), to_unix_timestamp64_milli(at), "
+    "to_string(day), to_string(key), "
     "to_string(color), note, tags, by, place.1, to_string(place.2), to_string(free) from table({})"
 )
 ROW = [
-    "9007199254740993", "12345678901234567.89", "2026-01-31 12:00:00.250", "2026-01-31",
+    "9007199254740993", "12345678901234567.89", "2026-10-25 02:30:00.250",
+    1_792_891_800_250, "2026-01-31",
     "00000000-0000-0000-0000-000000000005", "blue", None, ["a"], {"k": 1}, 1.5, "inf",
     '{"x":0.0,"y":1.0}',
 ]  # fmt: skip
@@ -139,3 +144,29 @@ def test_a_schema_of_the_workspace_is_previewed_and_kept_while_it_is_used(
     made(server, "sources", "in", stream="events", properties=properties)
     assert asyncio.run(one(kafka, target)) == b"\x08\x05\x12\x01x"
     assert msgspec.json.decode(server.call("DELETE", "/schemas/rows").content)["code"] == 630
+
+
+def test_avro_of_external_streams_keeps_instants(
+    server: Server, kafka: Kafka, registry: Client
+) -> None:
+    """Inserted, written by a view, and read again: both times that a zone has twice."""
+    topic, credentials = asyncio.run(kafka.new_topic()), f"{registry.key}:{registry.secret}"
+    run(
+        server,
+        "CREATE EXTERNAL STREAM ext (i int32, at datetime64(3, 'Europe/Berlin'), text string) "
+        f"SETTINGS type = 'kafka', brokers = '{kafka.bootstrap}', topic = '{topic}', "
+        f"data_format = 'Avro', kafka_schema_registry_url = '{registry.url}'"
+        + (f", kafka_schema_registry_credentials = '{credentials}'" if registry.key else ""),
+    )
+    server.create("given", i="int32", at="datetime64(3, 'Europe/Berlin')")
+    first, second = 1_792_888_200_250, 1_792_891_800_250  # both are 02:30:00.250
+    at = "from_unix_timestamp64_milli({}, 'Europe/Berlin')"
+    run(server, f"INSERT INTO ext (i, at) SELECT 1, {at.format(first)}")
+    run(server, f"INSERT INTO ext (i, at, text) SELECT 2, {at.format(second)} AS t, to_string(t)")
+    run(server, "CREATE MATERIALIZED VIEW mv INTO ext AS SELECT i, at, '' AS text FROM given")
+    for number, time in ((3, first), (4, second)):
+        run(server, f"INSERT INTO given (i, at) SELECT {number}, {at.format(time)}")
+    sql = "SELECT i, to_unix_timestamp64_milli(at), text FROM table(ext) ORDER BY i"
+    due = [[1, first, ""], [2, second, "2026-10-25 02:30:00.250"], [3, first, ""], [4, second, ""]]
+    wait_until(lambda: len(server.select(sql)) == len(due), SECONDS, "all messages")
+    assert server.select(sql) == due
