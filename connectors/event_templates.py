@@ -151,6 +151,9 @@ class Iot(EntityTemplate):
         places = ("hall", "cold store", "roof", "lab", "office", "yard")
         numbers = [draw.uniform(20.0, 80.0) for _ in range(count)]
         others = self.makers
+        # No place is without a device: who filters by one gets rows.
+        where = [places[index % len(places)] for index in range(count)]
+        draw.shuffle(where)
         self.makers = {
             "device": self.fact([f"device_{index}" for index in range(count)]),
             "number": self.walk(numbers, 2.0, 0.0, 100.0),
@@ -158,7 +161,7 @@ class Iot(EntityTemplate):
             "temperature": self._temperature([draw.uniform(4.0, 24.0) for _ in range(count)]),
             "humidity": self.walk([draw.uniform(30.0, 70.0) for _ in range(count)], 0.6, 5.0, 99.0),
             "battery": self._battery([draw.random() for _ in range(count)]),
-            "location": self.fact([draw.choice(places) for _ in range(count)]),
+            "location": self.fact(where),
             "latitude": self.fact([round(draw.uniform(47.0, 54.0), 5) for _ in range(count)]),
             "longitude": self.fact([round(draw.uniform(6.0, 14.0), 5) for _ in range(count)]),
         }

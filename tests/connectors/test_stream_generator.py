@@ -103,6 +103,18 @@ async def test_iot_fits_device_number_time() -> None:
     assert len({event["device"] for event in events}) == 20
 
 
+@pytest.mark.parametrize("seed", range(1, 9))
+async def test_no_place_is_without_a_sensor(seed: int) -> None:
+    """Filters by a place of the sample find rows, whatever the seed is."""
+    time = VirtualTime(seed)
+    batches = await run_for(time, make(time, ("device", "location"), batch=500), 100)
+    places: dict[str, set[str]] = {}
+    for event in codec.events(batches[0]):
+        places.setdefault(event["location"], set()).add(event["device"])
+    assert sorted(places) == ["cold store", "hall", "lab", "office", "roof", "yard"]
+    assert min(map(len, places.values())) >= 3
+
+
 async def test_sensor_readings_wander_instead_of_jumping() -> None:
     time = VirtualTime()
     batches = await run_for(time, make(time, ("device", "number"), batch=4000), 100)
