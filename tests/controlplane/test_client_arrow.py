@@ -282,7 +282,6 @@ def test_narrow_tables_have_no_number_of_more_than_38_digits() -> None:
 
 
 def test_pandas_frame() -> None:
-    pytest.importorskip("pandas")
     frame = result().to_pandas()
     assert list(frame["id"]) == [1, 1]
     assert list(frame["price"]) == [Decimal("0.12345678901234567890")] * 2
@@ -294,7 +293,6 @@ def test_pandas_frame() -> None:
 
 
 def test_polars_frame() -> None:
-    pytest.importorskip("polars")
     frame = result().to_polars()
     assert frame["id"].to_list() == [1, 1]
     assert frame["price"].to_list() == [Decimal("0.12345678901234567890")] * 2

@@ -104,10 +104,15 @@ class Notebook:
         assert first["temperature"]["valid_time"] == BASE.isoformat()
         assert (first["temperature"]["value"], first["humidity"]["value"]) == (20.0, 60.0)
         assert first["temperature"]["series_id"] == self.series["temperature"]
+        table = framed(data)
+        assert table.shape == (48, len(READS))
+        assert table["valid_time"].max() == BASE + timedelta(hours=23)
+        assert table.groupby("series_key")["value"].min()["temperature"] == 20.0
         params = {**between(0, 6), "mode": "overlapping", "all_versions": False}
         data = self.api("GET", "/values", params=params)
         assert data["count"] == 12
         assert list(data["data"][0]) == ["known_time", *READS]
+        assert (framed(data)["known_time"] == framed(data)["known_time"][0]).all()
 
     def second_run(self) -> None:
         """Part 5, which stops with 404 in the notebook."""
@@ -145,6 +150,20 @@ class Notebook:
         assert [row["is_current"] for row in rows] == [False, True]
         assert rows[0]["change_time"] < rows[1]["change_time"]
         assert {"changed_by", "known_time", "tags", "value_id"} <= rows[0].keys()
+        table = framed(data)
+        those = table[(table["series_key"] == "temperature") & (table["valid_time"] == BASE)]
+        assert list(those["value"]) == [20.0, 22.5]
+        assert list(those["annotation"].isna()) == [True, False]
+
+
+def framed(answer: dict[str, Any]) -> Any:
+    """The table that the notebook makes of an answer."""
+    import pandas  # it takes half a second, in each process that collects this file
+
+    table = pandas.DataFrame(answer["data"])
+    for name in {"valid_time", "known_time"} & set(table.columns):
+        table[name] = pandas.to_datetime(table[name])
+    return table
 
 
 def between(start: int, end: int) -> dict[str, str]:
