@@ -170,6 +170,9 @@ class AvroRows:
             return lambda value: made(_there(value), zone)
         if kind in ("record", "array", "map"):
             return self._nested(kind, node, t)
+        if kind in ("bytes", "fixed"):
+            shown = json_values.text_of(t)
+            return lambda value: shown(_there(value)).encode()
         convert = _KINDS.get(kind) or json_values.text_of(t)
         return lambda value: convert(_there(value))
 
@@ -235,8 +238,6 @@ _KINDS: Final[dict[str, Convert]] = {
     "long": _whole("long"),
     "float": json_values.fraction,
     "double": json_values.fraction,
-    "bytes": lambda value: json_values.text(value).encode(),
-    "fixed": lambda value: json_values.text(value).encode(),
 }
 _LOGICAL: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "timestamp-millis": json_values.instant,

@@ -45,10 +45,23 @@ def instant(value: Any, zone: Any) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=zone)
 
 
-def local(value: Any) -> str:
-    """A time column's text as the zone's clock shows it, without an offset."""
-    found = text(value)
-    return found[:_SECONDS] + _OFFSET.sub("", found[_SECONDS:])
+def _local(value: Any, t: ColumnType) -> Any:
+    """A value with its times as the zone's clock shows them, without an offset; keys of maps keep
+    theirs, since two would become one."""
+    if isinstance(value, str) and t.name in _TIMES and t.texts:
+        return value[:_SECONDS] + _OFFSET.sub("", value[_SECONDS:])
+    if isinstance(value, dict):
+        inner = t.inner[-1:] * len(value) if t.name == "map" else t.inner
+        pairs = zip(value.items(), inner, strict=False)
+        return {key: _local(each, type_) for (key, each), type_ in pairs} if inner else value
+    if isinstance(value, list):
+        inner = t.inner * len(value) if t.name == "array" else t.inner
+        return [_local(*pair) for pair in zip(value, inner, strict=True)] if inner else value
+    return value
+
+
+def _has_times(t: ColumnType) -> bool:
+    return (t.name in _TIMES and bool(t.texts)) or any(map(_has_times, t.inner))
 
 
 def day(value: Any) -> date:
@@ -93,7 +106,9 @@ def truth(value: Any) -> bool:
 
 def text_of(column: ColumnType | None) -> Callable[[Any], str]:
     """What makes texts of the values of a column."""
-    return local if column is not None and column.name in _TIMES and column.texts else text
+    if column is None or not _has_times(column):
+        return text
+    return lambda value: text(_local(value, column))
 
 
 def text(value: Any) -> str:

@@ -67,7 +67,7 @@ class ProtobufRows:
         """UserError (400, orbit) for a column that the message has no field for."""
         self._class = schema.message_class(descriptor)
         self._columns: list[tuple[str, Convert]] = []
-        self._converters: dict[str, dict[str, Convert]] = {}
+        self._converters: dict[tuple[str, ColumnType | None], dict[str, Convert]] = {}
         for column in columns:
             field = descriptor.fields_by_name.get(column.name)
             if field is None:
@@ -122,19 +122,18 @@ class ProtobufRows:
     def _one(self, field: Any, t: ColumnType | None) -> Convert:
         message = field.message_type
         if message is None:
-            return json_values.text_of(t) if _is_text(field) else _scalar_of(field)
+            return _scalar_of(field, t)
         if message.full_name == _TIMESTAMP:
             zone = json_values.zone_of(t)
             return lambda value: _timestamp(json_values.instant(value, zone))
         if message.full_name in WRAPPERS:
-            inner = message.fields_by_name["value"]
-            wrapped = json_values.text_of(t) if _is_text(inner) else _scalar_of(inner)
+            wrapped = _scalar_of(message.fields_by_name["value"], t)
             return lambda value: {"value": wrapped(value)}
-        known = self._converters.get(message.full_name)
+        known = self._converters.get((message.full_name, t))
         if known is None:
-            known = self._converters[message.full_name] = {}
-            for each in message.fields:
-                known[each.name] = self._field(each, None)
+            known = self._converters[message.full_name, t] = {}
+            for each, type_ in zip(message.fields, _types(message, t), strict=True):
+                known[each.name] = self._field(each, type_)
         names = list(known)
 
         def convert(value: Any) -> dict[str, Any]:
@@ -159,19 +158,23 @@ def _key(field: Any) -> Convert:
     return int
 
 
-def _is_text(field: Any) -> bool:
-    return field.cpp_type == field.CPPTYPE_STRING and field.type != field.TYPE_BYTES
+def _types(message: Any, t: ColumnType | None) -> list[ColumnType | None]:
+    """Those of a tuple for the fields that it fills, which are in its order."""
+    count = len(message.fields)
+    inner = t.inner if t is not None and t.name == "tuple" else ()
+    return list(inner) if len(inner) == count else [None] * count
 
 
-def _scalar_of(field: Any) -> Convert:
+def _scalar_of(field: Any, t: ColumnType | None) -> Convert:
     if field.enum_type is not None:
         numbers = {value.name: value.number for value in field.enum_type.values}
         return lambda value: numbers[value] if value in numbers else json_values.number(value)
+    shown = json_values.text_of(t)
     if field.type == field.TYPE_BYTES:
-        return lambda value: json_values.text(value).encode()
+        return lambda value: shown(value).encode()
     return {
         field.CPPTYPE_BOOL: json_values.truth,
         field.CPPTYPE_FLOAT: json_values.fraction,
         field.CPPTYPE_DOUBLE: json_values.fraction,
-        field.CPPTYPE_STRING: json_values.text,
+        field.CPPTYPE_STRING: shown,
     }.get(field.cpp_type, json_values.number)

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.external import streams_kafka, streams_nats
-from connectors.external.contract import ReadContext, Unreadable
+from connectors.external import streams_kafka, streams_nats, streams_pulsar
+from connectors.external.contract import ExternalSpec, ReadContext, Unreadable
 from connectors.external.places import Places
 from connectors.external.rows import Event, EventWriter
 from connectors.external.streams_pulsar import number_of
@@ -193,3 +193,15 @@ async def test_a_header_that_nats_does_not_take_refuses_its_row_only() -> None:
 async def test_a_place_in_pulsar_fits_the_column_of_its_number() -> None:
     assert number_of(Place(7, 3, -1)) < number_of(Place(7, 3, 1)) < number_of(Place(7, 4, 0))
     assert 0 <= number_of(Place(1 << 27, 3, 1)) < 1 << 63
+
+
+@pytest.mark.parametrize("spec", [streams_kafka.spec, streams_nats.spec, streams_pulsar.spec])
+@pytest.mark.parametrize(
+    ("format_", "typed"), [("Avro", True), ("protobufsingle", True), ("JSONEachRow", False)]
+)
+async def test_formats_with_instants_ask_for_both_times_that_a_zone_has_twice(
+    spec: ExternalSpec, format_: str, typed: bool
+) -> None:
+    settings = {**KAFKA.settings, "data_format": format_}
+    external = msgspec.structs.replace(KAFKA, settings=settings)
+    assert spec.delivery(external).folds == typed

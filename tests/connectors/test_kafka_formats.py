@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.formats import avro, avro_rows, framing, protobuf, protobuf_rows
+from connectors.formats import avro, framing, protobuf, protobuf_rows
 from connectors.formats.contract import Decoded, Format, FormatContext, RegistryAddress, Undecodable
 from connectors.formats.decoders import decoder
 from connectors.formats.registry import SchemaRegistry as RegistryClient
@@ -345,42 +345,6 @@ def test_a_row_with_a_key_that_the_message_does_not_have_is_told() -> None:
     assert rows.write([msgspec.Raw(b'{"a":1}')]) == b"\x0a\x02\x08\x01"
     with pytest.raises(Undecodable, match="column 'i'"):
         rows.write([msgspec.Raw(b'{"b":1}')])
-
-
-BERLIN = "2026-10-25 02:30:00.250"
-# Times of a column in Berlin, as rows have them, and what hour of UTC they are.
-LOCAL_TIMES = [
-    (BERLIN, 0), (f"{BERLIN}+01:00", 1), (f"{BERLIN}+02:00", 0), ("2026-10-25 03:30:00.250", 2),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "hour"), LOCAL_TIMES)
-def test_local_times_become_instants(text: str, hour: int) -> None:
-    """Of a time that comes twice the offset says which; where a text is wanted it is not shown."""
-    instant = datetime(2026, 10, 25, hour, 30, 0, 250_000, tzinfo=UTC)
-    zoned = "datetime64(3, 'Europe/Berlin')"
-    columns = [ResultColumn(name, zoned) for name in ("at", "shown")]
-    row = [msgspec.Raw(msgspec.json.encode(text))] * 2
-    schema: Any = {
-        "type": "record", "name": "R",
-        "fields": [
-            {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
-            {"name": "shown", "type": ["null", "string"]},
-        ],
-    }  # fmt: skip
-    written = avro_rows.AvroRows(msgspec.json.encode(schema).decode(), columns).write(row)
-    read = fastavro.schemaless_reader(io.BytesIO(written), fastavro.parse_schema(schema), None)
-    assert read == {"at": instant, "shown": text[:23]}
-    made = protobuf.ProtobufSchema(
-        'syntax = "proto3"; import "google/protobuf/timestamp.proto"; '
-        'import "google/protobuf/wrappers.proto"; message R { '
-        "google.protobuf.Timestamp at = 1; google.protobuf.StringValue shown = 2; }"
-    )
-    message = made.by_name("R")
-    written = protobuf_rows.ProtobufRows(made, message, columns).write(row)
-    assert msgspec.json.decode(made.reader(message)(written)) == {
-        "at": instant.isoformat(timespec="milliseconds").replace("+00:00", "Z"), "shown": text[:23],
-    }  # fmt: skip
 
 
 WIDE = f"""syntax = "proto3"; enum E {{ {"E" * 1000} = 0; }}

@@ -12,7 +12,7 @@ from tests.engine.programs import Program, Select, Source, Stream, Sub, Table
 from tests.engine.programs_families import grouped
 from tests.engine.programs_make import Maker
 from tests.engine.programs_nested import flat, sub
-from tests.engine.programs_run import Rows, Runner, plain, stored
+from tests.engine.programs_run import NOTHING, Rows, Runner, plain, stored
 from tests.engine.reference_groups import VERSION, Emit
 from tests.engine.reference_windows import Frame
 
@@ -104,7 +104,10 @@ def _value(value: Any) -> Any:
 
 
 def _rough(value: Any) -> str:
-    """What puts values in order whose last digits may differ."""
+    """What puts values in order whose last digits may differ: of a row first what is exact."""
     if isinstance(value, list):
-        return repr([_rough(each) for each in value])
-    return f"{value:.6g}" if isinstance(value, float) else repr(value)
+        exact = [_rough(each) for each in value if not isinstance(each, float)]
+        return repr((exact, [_rough(each) for each in value if isinstance(each, float)]))
+    if isinstance(value, float):
+        return "0" if abs(value) < NOTHING else f"{value:.6g}"
+    return repr(value)

@@ -20,7 +20,8 @@ print(gc.isenabled(), gc.get_threshold(), gc.get_freeze_count() > 0)
 def test_numpy_starts_no_threads(tmp_path: Path) -> None:
     """In a process of its own that may use two processors or more."""
     (tmp_path / "program_of_a_test.py").write_text(
-        "import os, numpy\nprint(len(os.listdir('/proc/self/task')))\n"
+        "import os, numpy\n"
+        "print(len(os.listdir('/proc/self/task')), os.environ['OPENBLAS_NUM_THREADS'])\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "engine.launch", "program_of_a_test"],
@@ -29,7 +30,7 @@ def test_numpy_starts_no_threads(tmp_path: Path) -> None:
         text=True,
         timeout=60,
     )
-    assert done.stdout.split() == ["1"], done.stderr
+    assert done.stdout.split() == ["1", "1"], done.stderr
 
 
 def test_the_collector_rests_until_the_process_is_ready(tmp_path: Path) -> None:

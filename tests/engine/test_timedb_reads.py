@@ -11,7 +11,18 @@ import pytest
 from engine.errors import NotFound, UserError
 from engine.timeseries import timedb_messages as msg
 from tests.engine.place import Place
-from tests.engine.timedb_calls import at, batch, create, hours, micros, read, run, update, write
+from tests.engine.timedb_calls import (
+    ask,
+    at,
+    batch,
+    create,
+    hours,
+    micros,
+    read,
+    run,
+    update,
+    write,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -321,3 +332,21 @@ async def test_a_reading_of_more_series_than_a_statement_lists(
     assert len(await read(place, among={"name": "wind"})) == 3
     assert len(await read(place, among={"labels": {"site": "it's \\n odd\\"}})) == 1
     assert await read(place, among={"name": "moon"}) == []
+
+
+async def test_times_are_iso_texts_with_the_fraction_that_they_have(place: Place) -> None:
+    series = await create(place, "fractions")
+    times = [
+        "0001-01-01T00:00:00+00:00", "1969-12-31T23:59:59.500000+00:00",
+        "1969-12-31T23:59:59.999999+00:00", "1970-01-01T00:00:00+00:00",
+        "2025-01-01T00:00:00.000001+00:00", "9999-12-31T23:59:59+00:00",
+    ]  # fmt: skip
+    data = [{"valid_time": time, "value": 1.0} for time in times]
+    made = await write(place, msg.INSERT_VALUES, {"series_id": series.no, "data": data})
+    assert isinstance(made, msg.ValuesMade), made
+    among = msg.SeriesFilter(name="fractions")
+    for overlapping in (False, True):
+        asked = msg.ReadFilter(among=among, numbers=True, overlapping=overlapping)
+        found = await ask(place, msg.READING, asked, msg.Reading)
+        rows = await place.rows(found.sql)
+        assert [row[overlapping] for row in rows] == times
