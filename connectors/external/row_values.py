@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from connectors.external.rows import JSON, RAW, binary, format_of, is_binary
+from connectors.external.rows import JSON, RAW, binary, format_of
 from connectors.formats import encoders
 from connectors.formats.contract import Encoder, FormatContext, Undecodable
 from connectors.row_json import ObjectWriter
@@ -48,7 +48,7 @@ class RowWriter:
         own = [columns[at] for at in self._own]
         self._objects = ObjectWriter(own)
         self._encoder: Encoder | None = None
-        if is_binary(self._format):
+        if external.is_typed():
             self._encoder = encoders.encoder(
                 binary(external, self._format), own, topic, context, use_latest=False
             )

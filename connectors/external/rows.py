@@ -97,11 +97,6 @@ def format_of(external: External) -> str:
     return given
 
 
-def is_binary(format_: str) -> bool:
-    """Whether values are written by a schema."""
-    return format_ in TYPED_FORMATS
-
-
 def binary(external: External, format_: str) -> Format:
     """Such a format, with where its schemas are."""
     settings = external.settings

@@ -16,10 +16,11 @@ from connectors.formats.decoders import check
 from connectors.formats.registry import Registered, SchemaRegistry
 from connectors.row_json import ObjectWriter
 from engine.errors import UserError
+from engine.external_objects import TYPED_FORMATS
 from engine.protocol import ResultColumn
 
 # Formats with types of their own, which have instants where rows have texts.
-TYPED: Final = frozenset(("avro", "protobuf"))
+TYPED: Final = frozenset(TYPED_FORMATS.values())
 
 
 def encoder(

@@ -6,11 +6,12 @@ that was read while something was written is not kept: it may be the older one.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import inspect
+
+from controlplane.last_used import LastUsed
 
 # Of all workspaces together. Definitions are small; a dashboard may be as large as a request.
 BYTES_MAX: Final = 16 << 20
@@ -23,44 +24,28 @@ class RowCache:
     """The rows used last, up to so many bytes. Those who get a row must not change it."""
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
-        self._bytes_max = bytes_max
-        self._rows: OrderedDict[Key, tuple[Any, int]] = OrderedDict()
-        self._bytes = 0
+        self._row_bytes_max = bytes_max // 4
+        self._rows: LastUsed[Key, Any] = LastUsed(bytes_max)
         self.writes = 0
 
     def find(self, key: Key) -> Any:
         """The row, or None."""
-        found = self._rows.get(key)
-        if found is None:
-            return None
-        self._rows.move_to_end(key)
-        return found[0]
+        return self._rows.get(key)
 
     def keep(self, key: Key, row: Any, writes: int) -> None:
         """Keep a row that was read when so many `writes` had been."""
         if writes != self.writes:
             return
         size = _size(row)
-        if size > self._bytes_max // 4:
-            return
-        self._drop(key)
-        self._rows[key] = row, size
-        self._bytes += size
-        while self._bytes > self._bytes_max:
-            self._drop(next(iter(self._rows)))
+        if size <= self._row_bytes_max:
+            self._rows.put(key, row, size)
 
     def written(self, shelf: Shelf) -> None:
         """Rows of this table and workspace may have changed; called after the write."""
         self.writes += 1
-        for key in [key for key in self._rows if key[0] == shelf]:
-            self._drop(key)
-
-    def _drop(self, key: Key) -> None:
-        found = self._rows.pop(key, None)
-        if found is not None:
-            self._bytes -= found[1]
+        self._rows.drop_where(lambda key: key[0] == shelf)
 
 
 def _size(row: Any) -> int:
     values = {found.key: getattr(row, found.key) for found in inspect(type(row)).column_attrs}
-    return len(msgspec.json.encode(values, enc_hook=str)) + 512  # the objects around them
+    return len(msgspec.json.encode(values, enc_hook=str))

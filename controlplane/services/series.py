@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from controlplane.auth import Principal
+from controlplane.last_used import LastUsed
 from controlplane.services.engines import Engines
-from controlplane.services.kept_answers import KeptAnswers
 from engine.clock import Clock
 from engine.errors import QueryFailed
 from engine.owned_names import SeriesCall
@@ -23,7 +23,7 @@ class SeriesService:
     def __init__(self, engines: Engines, clock: Clock) -> None:
         self._engines = engines
         self._clock = clock
-        self.kept: KeptAnswers[Any] = KeptAnswers(KEPT_BYTES_MAX)
+        self.kept: LastUsed[Any, Any] = LastUsed(KEPT_BYTES_MAX)
 
     async def call(
         self, principal: Principal, call: SeriesCall, body: bytes = b"", *, defines: bool = False

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from controlplane.services.kept_answers import ENTRY_BYTES, KeptAnswers
+from controlplane.last_used import ENTRY_BYTES, LastUsed
 
 
 def test_what_was_not_asked_for_longest_goes_first() -> None:
-    kept: KeptAnswers[str] = KeptAnswers(3 * (100 + ENTRY_BYTES))
+    kept: LastUsed[str, str] = LastUsed(3 * (100 + ENTRY_BYTES))
     for name in "abc":
         kept.put(name, name.upper(), 100)
     assert kept.get("a") == "A"
@@ -15,7 +15,7 @@ def test_what_was_not_asked_for_longest_goes_first() -> None:
 
 
 def test_an_answer_takes_the_place_of_the_one_before() -> None:
-    kept: KeptAnswers[int] = KeptAnswers(1_000 + 2 * ENTRY_BYTES)
+    kept: LastUsed[str, int] = LastUsed(1_000 + 2 * ENTRY_BYTES)
     for number in range(10):
         kept.put("a", number, 900)
     kept.put("b", 1, 100)
@@ -23,7 +23,7 @@ def test_an_answer_takes_the_place_of_the_one_before() -> None:
 
 
 def test_one_beyond_the_bound_is_not_kept_and_its_forerunner_neither() -> None:
-    kept: KeptAnswers[int] = KeptAnswers(1_000)
+    kept: LastUsed[str, int] = LastUsed(1_000)
     kept.put("b", 1, 0)
     kept.put("a", 1, 0)
     kept.put("a", 2, 1_000)
